@@ -1,0 +1,16 @@
+//! What every AWS client of this workspace shares: region, credentials, time-outs, retries, one HTTP client.
+//!
+//! Configuration is resolved as AWS tools do (environment, profile files), but nothing here waits for the
+//! network: credentials are looked up by the first call that needs them. Service clients are built by their
+//! adapters from the [`SdkConfig`](aws_types::SdkConfig) made here. Start reading at [`sdk_config`].
+
+mod crypto;
+mod error;
+mod http_client;
+mod options;
+mod region;
+pub mod secrets;
+
+pub use crypto::install_crypto;
+pub use error::explain;
+pub use options::{AwsOptions, has_endpoint_override, local_config, sdk_config};

@@ -1,0 +1,77 @@
+//! How Bedrock names models: geographies of inference profiles, and ARNs.
+
+/// Prefixes of cross-region inference profile ids. Source: Amazon Bedrock user guide, "Supported Regions and
+/// models for inference profiles".
+pub(super) const GEOGRAPHIES: [&str; 9] = ["us", "eu", "apac", "au", "jp", "in", "ca", "us-gov", "global"];
+
+/// ARNs of Bedrock resources that say nothing of the model behind them.
+const OPAQUE_KINDS: [&str; 7] = [
+    "application-inference-profile",
+    "provisioned-model",
+    "custom-model",
+    "custom-model-deployment",
+    "imported-model",
+    "default-prompt-router",
+    "prompt-router",
+];
+
+/// The geography whose inference profiles a region can call: `us` for `us-east-1`.
+#[must_use]
+pub fn geography(region: &str) -> &'static str {
+    match region.split_once('-') {
+        Some(("us", rest)) if rest.starts_with("gov-") => "us-gov",
+        Some(("us", _)) => "us",
+        Some(("eu", _)) => "eu",
+        Some(("ap", _)) => "apac",
+        _ => "global",
+    }
+}
+
+/// The country's own geography, for models that are not offered all over Asia and the Pacific.
+fn country(region: &str) -> Option<&'static str> {
+    match region {
+        "ap-northeast-1" | "ap-northeast-3" => Some("jp"),
+        "ap-southeast-2" | "ap-southeast-4" => Some("au"),
+        "ap-south-1" | "ap-south-2" => Some("in"),
+        "ca-central-1" | "ca-west-1" => Some("ca"),
+        _ => None,
+    }
+}
+
+/// The profile geography to reach a model by from `region`, among those it has.
+pub(super) fn choose_profile<'a>(
+    profiles: &'a [String],
+    region: &str,
+    preferred: Option<&str>,
+) -> Option<&'a str> {
+    let wanted = [preferred, Some(geography(region)), country(region), Some("global")];
+    wanted.into_iter().flatten().find_map(|it| profiles.iter().find(|has| *has == it)).map(String::as_str)
+}
+
+/// What kind of name a client used.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Named<'a> {
+    /// No ARN: a friendly name, a Bedrock id or a profile id.
+    Plain,
+    /// The ARN of a foundation model or of a system-defined profile, with its id.
+    ModelArn(&'a str),
+    /// The ARN of something whose model only Bedrock knows.
+    OpaqueArn,
+    /// An ARN of something that is no model.
+    OtherArn,
+}
+
+/// Reads `arn:PARTITION:bedrock:REGION:ACCOUNT:KIND/ID`.
+pub(super) fn parse_name(asked: &str) -> Named<'_> {
+    let Some(arn) = asked.strip_prefix("arn:") else { return Named::Plain };
+    let parts: Vec<&str> = arn.splitn(5, ':').collect();
+    let [partition, "bedrock", _region, _account, resource] = parts[..] else { return Named::OtherArn };
+    if !partition.starts_with("aws") {
+        return Named::OtherArn;
+    }
+    match resource.split_once('/') {
+        Some(("foundation-model" | "inference-profile", id)) if !id.is_empty() => Named::ModelArn(id),
+        Some((kind, id)) if OPAQUE_KINDS.contains(&kind) && !id.is_empty() => Named::OpaqueArn,
+        _ => Named::OtherArn,
+    }
+}

@@ -1,0 +1,175 @@
+use std::fmt::Write;
+
+use super::*;
+
+const OPTIONS: CatalogOptions<'static> =
+    CatalogOptions { overrides: None, default_model: "nova-lite", region: "us-east-1", cross_region: None };
+
+const HAIKU: &str = "anthropic.claude-haiku-4-5-20251001-v1:0";
+
+/// What is sent for what was asked, and whose capabilities are believed.
+fn sent(options: &CatalogOptions<'_>, asked: Option<&str>) -> Option<(String, String)> {
+    let resolved = Catalog::load(options).unwrap().resolve(asked)?;
+    Some((resolved.bedrock_id, resolved.info.id.clone()))
+}
+
+#[track_caller]
+fn check(asked: &str, bedrock_id: &str, id: &str) {
+    assert_eq!(
+        sent(&OPTIONS, Some(asked)),
+        Some((bedrock_id.to_owned(), id.to_owned())),
+        "asked for {asked}"
+    );
+}
+
+#[test]
+fn names_aliases_and_ids_reach_the_model() {
+    let us_haiku = format!("us.{HAIKU}");
+    check("claude-haiku-4-5", &us_haiku, "claude-haiku-4-5");
+    check("claude-haiku-4-5-20251001", &us_haiku, "claude-haiku-4-5");
+    check(HAIKU, &us_haiku, "claude-haiku-4-5");
+    check("gpt-oss-120b", "openai.gpt-oss-120b-1:0", "gpt-oss-120b");
+    check("amazon.nova-lite-v1:0", "amazon.nova-lite-v1:0", "nova-lite");
+}
+
+#[test]
+fn a_profile_id_is_sent_as_it_is() {
+    let eu_haiku = format!("eu.{HAIKU}");
+    check(&eu_haiku, &eu_haiku, "claude-haiku-4-5");
+    check("us.amazon.nova-lite-v1:0", "us.amazon.nova-lite-v1:0", "nova-lite");
+    check("ca.amazon.nova-lite-v1:0", "ca.amazon.nova-lite-v1:0", "nova-lite");
+    assert_eq!(sent(&OPTIONS, Some("mars.amazon.nova-lite-v1:0")), None);
+}
+
+#[test]
+fn arns_are_sent_as_they_are() {
+    let foundation = "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-pro-v1:0";
+    check(foundation, foundation, "nova-pro");
+    let profile = format!("arn:aws:bedrock:us-east-1:111122223333:inference-profile/global.{HAIKU}");
+    check(&profile, &profile, "claude-haiku-4-5");
+    for opaque in [
+        "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/a1b2c3d4e5f6",
+        "arn:aws-us-gov:bedrock:us-gov-west-1:111122223333:provisioned-model/my-model",
+        "arn:aws:bedrock:us-east-1:111122223333:custom-model-deployment/abc",
+    ] {
+        check(opaque, opaque, opaque);
+    }
+}
+
+#[test]
+fn what_is_unknown_is_absent() {
+    for asked in [
+        "claude-haiku-9",
+        "",
+        "anthropic.nothing",
+        "arn:aws:bedrock:us-east-1::foundation-model/nobody.nothing",
+        "arn:aws:bedrock:us-east-1::foundation-model/",
+        "arn:aws:iam::111122223333:role/admin",
+        "arn:",
+    ] {
+        assert_eq!(sent(&OPTIONS, Some(asked)), None, "asked for {asked:?}");
+    }
+}
+
+#[test]
+fn nothing_and_default_ask_for_the_default_model() {
+    let nova = Some(("amazon.nova-lite-v1:0".to_owned(), "nova-lite".to_owned()));
+    assert_eq!(sent(&OPTIONS, None), nova);
+    assert_eq!(sent(&OPTIONS, Some("default")), nova);
+}
+
+#[test]
+fn the_region_chooses_the_profile_of_models_that_need_one() {
+    let reach = |region, asked| sent(&CatalogOptions { region, ..OPTIONS }, Some(asked)).unwrap().0;
+    assert_eq!(reach("eu-central-1", "claude-haiku-4-5"), format!("eu.{HAIKU}"));
+    assert_eq!(reach("ap-south-1", "claude-haiku-4-5"), format!("apac.{HAIKU}"));
+    assert_eq!(reach("sa-east-1", "claude-haiku-4-5"), format!("global.{HAIKU}"));
+    assert_eq!(reach("us-gov-west-1", "claude-opus-5"), "us-gov.anthropic.claude-opus-5");
+    let sonnet = "anthropic.claude-sonnet-4-5-20250929-v1:0";
+    assert_eq!(reach("ap-northeast-1", "claude-sonnet-4-5"), format!("jp.{sonnet}"), "no apac profile");
+    assert_eq!(reach("ap-southeast-1", "claude-sonnet-4-5"), format!("global.{sonnet}"), "no country either");
+    assert_eq!(
+        reach("eu-west-1", "llama3-3-70b"),
+        "meta.llama3-3-70b-instruct-v1:0",
+        "no profile reaches it"
+    );
+}
+
+#[test]
+fn cross_region_prefers_profiles_where_there_are_any() {
+    let us = CatalogOptions { cross_region: Some("us"), ..OPTIONS };
+    assert_eq!(sent(&us, Some("nova-lite")).unwrap().0, "us.amazon.nova-lite-v1:0");
+    assert_eq!(sent(&us, Some("gpt-oss-120b")).unwrap().0, "openai.gpt-oss-120b-1:0");
+    assert_eq!(
+        sent(&us, Some("amazon.nova-lite-v1:0")).unwrap().0,
+        "amazon.nova-lite-v1:0",
+        "asked for bare"
+    );
+    let global = CatalogOptions { cross_region: Some("global"), ..OPTIONS };
+    assert_eq!(sent(&global, Some("claude-haiku-4-5")).unwrap().0, format!("global.{HAIKU}"));
+    assert_eq!(sent(&global, Some("nova-lite")).unwrap().0, "amazon.nova-lite-v1:0");
+}
+
+#[test]
+fn overrides_change_and_add_rows() {
+    let overrides = r#"
+        [[model]]
+        id = "nova-lite"
+        aliases = ["house"]
+        max_output_tokens = 99
+
+        [[model]]
+        id = "team-blue"
+        bedrock_id = "arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/a1b2c3d4e5f6"
+        owned_by = "anthropic"
+        sampling = false
+    "#;
+    let options = CatalogOptions { overrides: Some(overrides), default_model: "team-blue", ..OPTIONS };
+    let catalog = Catalog::load(&options).unwrap();
+    let house = catalog.resolve(Some("house")).unwrap().info;
+    assert_eq!((house.id.as_str(), house.max_output_tokens), ("nova-lite", Some(99)));
+    assert_eq!(house.context_window, Some(300_000), "what is not named stays");
+    let blue = catalog.resolve(None).unwrap();
+    assert!(blue.bedrock_id.starts_with("arn:") && !blue.info.sampling);
+    let same = catalog.resolve(Some(&blue.bedrock_id)).unwrap();
+    assert_eq!(same.info.id, "team-blue", "the opaque ARN is described now");
+}
+
+#[test]
+fn mistakes_are_told() {
+    let mut told = String::new();
+    for (overrides, default_model) in [
+        (None, "nova-light"),
+        (None, "zzzz"),
+        (Some("[[model]]\nid = \"x\""), "nova-lite"),
+        (Some("[[model]]\nid = \"x\"\nbedrock_id = \"y\"\nreleased = \"soon\""), "nova-lite"),
+        (Some("[[model]]\nid = \"x\"\nbedrock_id = \"y\"\naliases = [\"nova-lite\"]"), "nova-lite"),
+        (Some("[[model]]\nid = \"x\"\ncontext = 3"), "nova-lite"),
+    ] {
+        let error = Catalog::load(&CatalogOptions { overrides, default_model, ..OPTIONS }).unwrap_err();
+        writeln!(told, "{error}").unwrap();
+    }
+    insta::assert_snapshot!(told, @r"
+    the default model `nova-light` is not in the catalogue; did you mean `nova-lite` or `nova-2-lite` or `nova-micro`?
+    the default model `zzzz` is not in the catalogue
+    model `x` in the catalogue: a new model needs `bedrock_id`
+    model `x` in the catalogue: `released` is no day (YYYY-MM-DD)
+    the name `nova-lite` stands for both `nova-lite` and `x`
+    the model overrides do not parse
+    ");
+}
+
+#[test]
+fn every_row_is_sound() {
+    let catalog = Catalog::load(&OPTIONS).unwrap();
+    for info in catalog.list() {
+        let embeds = info.output == [Modality::Embedding];
+        assert_eq!(embeds, !info.output.contains(&Modality::Text), "{}", info.id);
+        assert!(info.input.contains(&Modality::Text) && info.min_max_tokens >= 1, "{}", info.id);
+        assert!(!info.tool_choice || info.tools, "{}: a choice among no tools", info.id);
+        assert!(!embeds || !(info.sampling || info.tools || info.stop_sequences), "{}", info.id);
+        for name in std::iter::once(&info.id).chain(&info.aliases) {
+            assert_eq!(catalog.resolve(Some(name)).unwrap().info.id, info.id, "{name}");
+        }
+    }
+}

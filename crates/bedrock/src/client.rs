@@ -1,0 +1,177 @@
+//! [`BedrockModel`]: one region of Bedrock behind the [`ChatModel`] port.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_bedrockruntime::Client;
+use aws_sdk_bedrockruntime::config::StalledStreamProtectionConfig;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+use aws_types::request_id::RequestId;
+use outcrop_chat::Response;
+use outcrop_ports::{ChatModel, EventStream, ModelCall, ModelError, PortError, Probe};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::probe::Endpoint;
+use crate::request::{self, ConverseRequest};
+use crate::stream::Events;
+use crate::{errors, response};
+
+/// How to call Bedrock.
+#[derive(Debug, Clone, Copy)]
+pub struct BedrockOptions {
+    /// Longest silence between two events of a stream; then the call has failed. (The SDK watches for stalls in
+    /// Converse, not in ConverseStream.)
+    pub idle_timeout: Duration,
+}
+
+impl Default for BedrockOptions {
+    fn default() -> Self {
+        Self { idle_timeout: Duration::from_secs(120) }
+    }
+}
+
+/// Why no client can be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// Nothing says which region to call.
+    #[error("no AWS region is set for Bedrock")]
+    NoRegion,
+    /// The region or the endpoint override makes no address.
+    #[error("no address of Bedrock in region `{region}`")]
+    Endpoint {
+        /// The region asked for.
+        region: String,
+        /// What the SDK's endpoint rules say.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// Bedrock in one region. Build it once: connections and credentials are kept in it.
+pub struct BedrockModel {
+    client: Client,
+    region: String,
+    endpoint: Endpoint,
+    idle_timeout: Duration,
+}
+
+impl fmt::Debug for BedrockModel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the client, whose configuration holds credentials.
+        f.debug_struct("BedrockModel")
+            .field("region", &self.region)
+            .field("endpoint", &self.endpoint)
+            .finish()
+    }
+}
+
+impl BedrockModel {
+    /// A client on a ready configuration, whose HTTP client and credentials it shares.
+    ///
+    /// One call is one attempt: retries and other regions are the caller's business, which knows the whole
+    /// deadline and what else could answer.
+    ///
+    /// # Errors
+    /// [`BuildError`] when there is no region to call.
+    pub fn new(sdk: &SdkConfig, options: BedrockOptions) -> Result<Self, BuildError> {
+        let region = sdk.region().ok_or(BuildError::NoRegion)?.to_string();
+        let timeouts = sdk.timeout_config().map_or_else(TimeoutConfig::builder, TimeoutConfig::to_builder);
+        // Connecting keeps its limit; all else is bounded by the deadline of each call, which the SDK cannot know.
+        let timeouts = timeouts
+            .disable_read_timeout()
+            .disable_operation_timeout()
+            .disable_operation_attempt_timeout()
+            .build();
+        let config = aws_sdk_bedrockruntime::config::Builder::from(sdk)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts)
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .build();
+        let endpoint = Endpoint::resolve(sdk, &region)?;
+        Ok(Self { client: Client::from_conf(config), region, endpoint, idle_timeout: options.idle_timeout })
+    }
+
+    async fn converse(&self, request: ConverseRequest) -> Result<Response, ModelError> {
+        let ConverseRequest { model_id, system, messages, inference, tools, additional, metadata, raw } =
+            request;
+        let call = self
+            .client
+            .converse()
+            .model_id(model_id)
+            .set_system(system)
+            .set_messages(Some(messages))
+            .set_inference_config(inference)
+            .set_tool_config(tools)
+            .set_additional_model_request_fields(additional)
+            .set_request_metadata(metadata);
+        let answer = if raw.is_empty() {
+            call.send().await
+        } else {
+            call.customize().mutate_request(move |request| raw.splice(request)).send().await
+        };
+        response::translate(answer.map_err(errors::from_call)?)
+    }
+
+    async fn converse_stream(&self, request: ConverseRequest) -> Result<Events, ModelError> {
+        let ConverseRequest { model_id, system, messages, inference, tools, additional, metadata, raw } =
+            request;
+        let call = self
+            .client
+            .converse_stream()
+            .model_id(model_id)
+            .set_system(system)
+            .set_messages(Some(messages))
+            .set_inference_config(inference)
+            .set_tool_config(tools)
+            .set_additional_model_request_fields(additional)
+            .set_request_metadata(metadata);
+        let answer = if raw.is_empty() {
+            call.send().await
+        } else {
+            call.customize().mutate_request(move |request| raw.splice(request)).send().await
+        };
+        let output = answer.map_err(errors::from_call)?;
+        let request_id = output.request_id().map(str::to_owned);
+        Ok(Events::new(output.stream, request_id, self.idle_timeout))
+    }
+}
+
+#[async_trait]
+impl ChatModel for BedrockModel {
+    fn region(&self) -> &str {
+        &self.region
+    }
+
+    async fn chat(&self, call: ModelCall) -> Result<Response, ModelError> {
+        let ModelCall { model, request, deadline } = call;
+        let request = request::translate(model, request)?;
+        match timeout(deadline, self.converse(request)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(errors::timed_out(deadline, "no answer")),
+        }
+    }
+
+    async fn stream(&self, call: ModelCall) -> Result<EventStream, ModelError> {
+        let ModelCall { model, request, deadline } = call;
+        let until = Instant::now() + deadline;
+        let request = request::translate(model, request)?;
+        match timeout_at(until, self.converse_stream(request)).await {
+            Ok(events) => events?.begin(until, deadline).await,
+            Err(_) => Err(errors::timed_out(deadline, "nothing")),
+        }
+    }
+}
+
+#[async_trait]
+impl Probe for BedrockModel {
+    fn name(&self) -> &'static str {
+        "bedrock"
+    }
+
+    async fn probe(&self) -> Result<(), PortError> {
+        self.endpoint.reach().await
+    }
+}

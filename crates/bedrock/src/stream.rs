@@ -1,0 +1,137 @@
+//! ConverseStream's events to `chat::Event`, one by one as they come.
+
+use std::time::Duration;
+
+use aws_sdk_bedrockruntime::primitives::event_stream::EventReceiver;
+use aws_sdk_bedrockruntime::types as sdk;
+use aws_sdk_bedrockruntime::types::error::ConverseStreamOutputError;
+use bytes::Bytes;
+use futures::stream;
+use outcrop_chat::{BlockStart, Delta, Event, StopReason};
+use outcrop_ports::{EventStream, ModelError, ModelFailure};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use crate::errors;
+use crate::response::usage;
+
+type Receiver = EventReceiver<sdk::ConverseStreamOutput, ConverseStreamOutputError>;
+
+/// A stream that Bedrock has accepted.
+pub(crate) struct Events {
+    receiver: Receiver,
+    /// Longest silence between two events.
+    idle: Duration,
+    request_id: Option<String>,
+    /// Whether the answer is whole: nothing more is needed, though usage should follow.
+    stopped: bool,
+    /// Whether usage came.
+    metered: bool,
+    told_unknown: bool,
+}
+
+impl Events {
+    pub(crate) fn new(receiver: Receiver, request_id: Option<String>, idle: Duration) -> Self {
+        Self { receiver, idle, request_id, stopped: false, metered: false, told_unknown: false }
+    }
+
+    /// Waits for the first event until `deadline`, so that an early failure is the call's own.
+    pub(crate) async fn begin(
+        mut self,
+        deadline: Instant,
+        waited: Duration,
+    ) -> Result<EventStream, ModelError> {
+        let first = match timeout_at(deadline, self.next()).await {
+            Ok(first) => first?,
+            Err(_) => return Err(errors::timed_out(waited, "nothing")),
+        };
+        let state = Box::new(self);
+        let rest = stream::unfold(Some(state), |state| async move {
+            let mut events = state?;
+            match timeout(events.idle, events.next()).await {
+                Ok(Ok(Some(event))) => Some((Ok(event), Some(events))),
+                Ok(Ok(None)) => None,
+                // Everything was said and counted; how the connection ends is of no interest.
+                Ok(Err(_)) | Err(_) if events.metered => None,
+                Ok(Err(error)) => Some((Err(error), None)),
+                Err(_) => Some((Err(errors::timed_out(events.idle, "nothing more")), None)),
+            }
+        });
+        Ok(Box::pin(stream::StreamExt::chain(stream::iter(first.map(Ok)), rest)))
+    }
+
+    /// The next event that means something here; `None` at the end of a whole answer.
+    async fn next(&mut self) -> Result<Option<Event>, ModelError> {
+        loop {
+            match self.receiver.recv().await {
+                Ok(Some(event)) => {
+                    if let Some(event) = translate(event) {
+                        self.stopped |= matches!(event, Event::Stop(_));
+                        self.metered |= matches!(event, Event::Usage(_));
+                        return Ok(Some(event));
+                    }
+                    self.tell_unknown();
+                }
+                Ok(None) if self.stopped => return Ok(None),
+                Ok(None) => return Err(self.cut()),
+                Err(error) => return Err(errors::from_stream(error, self.request_id.take())),
+            }
+        }
+    }
+
+    fn cut(&mut self) -> ModelError {
+        let message = "the connection to Bedrock ended before the answer was whole";
+        ModelError {
+            bedrock_request_id: self.request_id.take(),
+            ..errors::failed(ModelFailure::Unavailable, message)
+        }
+    }
+
+    fn tell_unknown(&mut self) {
+        if !std::mem::replace(&mut self.told_unknown, true) {
+            tracing::debug!("left out a stream event of an unknown kind");
+        }
+    }
+}
+
+/// One event in our words, its strings moved; `None` for what has no place in an answer.
+fn translate(event: sdk::ConverseStreamOutput) -> Option<Event> {
+    Some(match event {
+        sdk::ConverseStreamOutput::ContentBlockDelta(it) => {
+            Event::Delta { index: index(it.content_block_index), delta: delta(it.delta?)? }
+        }
+        sdk::ConverseStreamOutput::ContentBlockStart(it) => match it.start? {
+            sdk::ContentBlockStart::ToolUse(tool) => Event::BlockStart {
+                index: index(it.content_block_index),
+                start: BlockStart::ToolUse { id: tool.tool_use_id, name: tool.name },
+            },
+            _ => return None,
+        },
+        sdk::ConverseStreamOutput::ContentBlockStop(it) => {
+            Event::BlockStop { index: index(it.content_block_index) }
+        }
+        sdk::ConverseStreamOutput::MessageStart(_) => Event::Start,
+        sdk::ConverseStreamOutput::MessageStop(it) => Event::Stop(StopReason::parse(it.stop_reason.as_str())),
+        sdk::ConverseStreamOutput::Metadata(it) => Event::Usage(usage(it.usage.as_ref()?)),
+        _ => return None,
+    })
+}
+
+fn delta(delta: sdk::ContentBlockDelta) -> Option<Delta> {
+    Some(match delta {
+        sdk::ContentBlockDelta::Text(text) => Delta::Text(text),
+        sdk::ContentBlockDelta::ToolUse(it) => Delta::ToolInput(it.input),
+        sdk::ContentBlockDelta::ReasoningContent(it) => match it {
+            sdk::ReasoningContentBlockDelta::Text(text) => Delta::Reasoning(text),
+            sdk::ReasoningContentBlockDelta::Signature(signature) => Delta::Signature(signature),
+            sdk::ReasoningContentBlockDelta::RedactedContent(it) => {
+                Delta::RedactedReasoning(Bytes::from(it.into_inner()))
+            }
+            _ => return None,
+        },
+        _ => return None,
+    })
+}
+
+fn index(index: i32) -> u32 {
+    u32::try_from(index).unwrap_or_default()
+}

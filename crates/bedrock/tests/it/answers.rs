@@ -1,0 +1,207 @@
+//! How whole answers and streams are read, strange ones included.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use outcrop_bedrock::{BedrockModel, BedrockOptions};
+use outcrop_chat::{Block, BlockStart, Delta, Event, Reasoning, StopReason, ToolUse};
+use outcrop_ports::{ChatModel, ModelError, ModelFailure};
+use outcrop_types::TokenUsage;
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::fake::{Reply, call, frames, model, ok, say};
+
+#[tokio::test]
+async fn a_whole_answer_with_every_kind_of_block() {
+    let body = json!({
+        "output": {"message": {"role": "assistant", "content": [
+            {"reasoningContent": {"reasoningText": {"text": "hm", "signature": "s1"}}},
+            {"reasoningContent": {"redactedContent": "AQI="}},
+            {"text": "So:"},
+            {"hologram": {"new": true}},
+            {"citationsContent": {"content": [{"text": "quoted"}], "citations": []}},
+            {"toolUse": {"toolUseId": "t1", "name": "add", "input": {"b": 2, "a": [1.5, -1, null]}}},
+        ]}},
+        "stopReason": "tool_use",
+        "usage": {
+            "inputTokens": 10, "outputTokens": 20, "totalTokens": 145,
+            "cacheReadInputTokens": 40, "cacheWriteInputTokens": 75,
+            "cacheDetails": [{"ttl": "1h", "inputTokens": 70}, {"ttl": "5m", "inputTokens": 5}],
+        },
+        "metrics": {"latencyMs": 7},
+    });
+    let (model, _) = model(ok(&body.to_string()));
+    let answer = model.chat(call("claude-haiku-4-5", say("hi"))).await.unwrap();
+    assert_eq!(
+        answer.content,
+        [
+            Block::Reasoning(Reasoning::Text { text: "hm".into(), signature: Some("s1".into()) }),
+            Block::Reasoning(Reasoning::Redacted(vec![1, 2].into())),
+            Block::Text("So:".into()),
+            Block::Text("quoted".into()),
+            Block::ToolUse(ToolUse {
+                id: "t1".into(),
+                name: "add".into(),
+                input: json!({"a": [1.5, -1, null], "b": 2})
+            }),
+        ]
+    );
+    assert_eq!(answer.stop_reason, StopReason::ToolUse);
+    let usage = TokenUsage {
+        input: 10,
+        cache_read: 40,
+        cache_write_5m: 5,
+        cache_write_1h: 70,
+        output: 20,
+        reasoning: 0,
+    };
+    assert_eq!(answer.usage, usage);
+}
+
+#[tokio::test]
+async fn a_newer_stop_reason_and_no_cache_details() {
+    let body = r#"{"output":{"message":{"role":"assistant","content":[]}},"stopReason":"bored",
+        "usage":{"inputTokens":1,"outputTokens":2,"totalTokens":6,"cacheWriteInputTokens":3},"metrics":{"latencyMs":1}}"#;
+    let answer = model(ok(body)).0.chat(call("nova-lite", say("hi"))).await.unwrap();
+    assert_eq!((answer.stop_reason, answer.content), (StopReason::Other, vec![]));
+    assert_eq!((answer.usage.cache_write_5m, answer.usage.cache_write_1h), (3, 0));
+}
+
+async fn events(reply: Reply) -> Vec<Result<Event, ModelError>> {
+    model(reply).0.stream(call("nova-lite", say("hi"))).await.unwrap().collect().await
+}
+
+#[tokio::test]
+async fn a_stream_with_every_kind_of_event() {
+    let events = events(frames(&[
+        ("messageStart", r#"{"role":"assistant"}"#),
+        ("aNewEvent", r#"{"x":1}"#),
+        ("contentBlockDelta", r#"{"contentBlockIndex":0,"delta":{"reasoningContent":{"text":"hm"}}}"#),
+        ("contentBlockDelta", r#"{"contentBlockIndex":0,"delta":{"reasoningContent":{"signature":"s1"}}}"#),
+        (
+            "contentBlockDelta",
+            r#"{"contentBlockIndex":0,"delta":{"reasoningContent":{"redactedContent":"AQI="}}}"#,
+        ),
+        ("contentBlockStop", r#"{"contentBlockIndex":0}"#),
+        ("contentBlockDelta", r#"{"contentBlockIndex":2,"delta":{"text":"So"}}"#),
+        ("contentBlockDelta", r#"{"contentBlockIndex":2,"delta":{"smell":"roses"}}"#),
+        (
+            "contentBlockStart",
+            r#"{"contentBlockIndex":3,"start":{"toolUse":{"toolUseId":"t1","name":"add"}}}"#,
+        ),
+        ("contentBlockDelta", r#"{"contentBlockIndex":3,"delta":{"toolUse":{"input":"{\"a\":1"}}}"#),
+        ("contentBlockStop", r#"{"contentBlockIndex":3}"#),
+        ("messageStop", r#"{"stopReason":"tool_use"}"#),
+        (
+            "metadata",
+            r#"{"usage":{"inputTokens":1,"outputTokens":2,"totalTokens":3},"metrics":{"latencyMs":1}}"#,
+        ),
+    ]))
+    .await;
+    let events: Vec<Event> = events.into_iter().map(Result::unwrap).collect();
+    let delta = |index, delta| Event::Delta { index, delta };
+    assert_eq!(
+        events,
+        [
+            Event::Start,
+            delta(0, Delta::Reasoning("hm".into())),
+            delta(0, Delta::Signature("s1".into())),
+            delta(0, Delta::RedactedReasoning(vec![1, 2].into())),
+            Event::BlockStop { index: 0 },
+            delta(2, Delta::Text("So".into())),
+            Event::BlockStart {
+                index: 3,
+                start: BlockStart::ToolUse { id: "t1".into(), name: "add".into() }
+            },
+            delta(3, Delta::ToolInput("{\"a\":1".into())),
+            Event::BlockStop { index: 3 },
+            Event::Stop(StopReason::ToolUse),
+            Event::Usage(TokenUsage { input: 1, output: 2, ..TokenUsage::default() }),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn exceptions_in_mid_stream_end_it_with_their_meaning() {
+    for (exception, failure) in [
+        ("!throttlingException", ModelFailure::Throttled),
+        ("!modelStreamErrorException", ModelFailure::Model),
+        ("!validationException", ModelFailure::Invalid),
+        ("!serviceUnavailableException", ModelFailure::Unavailable),
+        ("!internalServerException", ModelFailure::Internal),
+        ("!modelTimeoutException", ModelFailure::TimedOut),
+        ("!brandNewException", ModelFailure::Internal),
+    ] {
+        let mut events = events(frames(&[
+            ("messageStart", r#"{"role":"assistant"}"#),
+            (exception, r#"{"message":"in arn:aws:bedrock:us-east-1:123456789012:x"}"#),
+            ("messageStop", r#"{"stopReason":"end_turn"}"#),
+        ]))
+        .await;
+        let error = events.pop().unwrap().unwrap_err();
+        assert_eq!(error.failure, failure, "{exception}: {error:?}");
+        assert_eq!(error.message, "in [arn]", "{exception}");
+        assert_eq!(error.bedrock_request_id.as_deref(), Some("r-1"), "{exception}");
+        assert_eq!(events.len(), 1, "{exception}: nothing comes after an error");
+    }
+}
+
+#[tokio::test]
+async fn an_exception_before_the_first_piece_is_the_calls_own() {
+    let reply = frames(&[("!throttlingException", r#"{"message":"slow down"}"#)]);
+    let error = model(reply).0.stream(call("nova-lite", say("hi"))).await.err().unwrap();
+    assert_eq!((error.failure, error.message.as_str()), (ModelFailure::Throttled, "slow down"));
+}
+
+#[tokio::test]
+async fn a_stream_that_ends_too_early_is_an_error() {
+    let start = ("messageStart", r#"{"role":"assistant"}"#);
+    let mut whole =
+        frames(&[start, ("contentBlockDelta", r#"{"contentBlockIndex":0,"delta":{"text":"So"}}"#)]);
+    let error = events(whole.clone()).await.pop().unwrap().unwrap_err();
+    assert_eq!(error.failure, ModelFailure::Unavailable, "between two frames");
+    whole.body.truncate(whole.body.len() - 5);
+    let error = events(whole).await.pop().unwrap().unwrap_err();
+    assert_eq!(error.failure, ModelFailure::Unavailable, "within a frame: {error:?}");
+}
+
+#[tokio::test]
+async fn a_stream_that_falls_silent_is_timed_out() {
+    let (url, server) = silent_after_the_first_event().await;
+    let options = BedrockOptions { idle_timeout: Duration::from_millis(50) };
+    let model = BedrockModel::new(&outcrop_aws::local_config(&url, "us-east-1"), options).unwrap();
+    let events: Vec<_> = model.stream(call("nova-lite", say("hi"))).await.unwrap().collect().await;
+    let [Ok(Event::Start), Err(error)] = &events[..] else { panic!("{events:?}") };
+    assert_eq!(error.failure, ModelFailure::TimedOut);
+    let hung_up = tokio::time::timeout(Duration::from_secs(10), server).await.unwrap().unwrap();
+    assert!(matches!(hung_up, Ok(0) | Err(_)), "{hung_up:?}");
+}
+
+#[tokio::test]
+async fn dropping_a_stream_hangs_up() {
+    let (url, server) = silent_after_the_first_event().await;
+    let model =
+        BedrockModel::new(&outcrop_aws::local_config(&url, "us-east-1"), BedrockOptions::default()).unwrap();
+    let mut events = model.stream(call("nova-lite", say("hi"))).await.unwrap();
+    assert_eq!(events.next().await.unwrap().unwrap(), Event::Start);
+    drop(events);
+    let hung_up = tokio::time::timeout(Duration::from_secs(10), server).await.unwrap().unwrap();
+    assert!(matches!(hung_up, Ok(0) | Err(_)), "{hung_up:?}");
+}
+
+/// A server that begins one stream, says no more, and returns once the client hangs up.
+async fn silent_after_the_first_event() -> (String, tokio::task::JoinHandle<std::io::Result<usize>>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await?;
+        let _ = socket.read(&mut [0; 4096]).await?;
+        let first = frames(&[("messageStart", r#"{"role":"assistant"}"#)]).body;
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/vnd.amazon.eventstream\r\ncontent-length: 9999\r\n\r\n";
+        socket.write_all(head.as_bytes()).await?;
+        socket.write_all(&first).await?;
+        socket.read(&mut [0; 16]).await
+    });
+    (url, server)
+}

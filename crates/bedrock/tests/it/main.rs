@@ -1,0 +1,8 @@
+//! The adapter through the real AWS SDK: what it sends, how it reads answers, and the emulator as the far end.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod answers;
+mod emulator;
+mod failures;
+mod fake;
+mod golden;

@@ -1,0 +1,176 @@
+//! Brings a conversation into the order that Bedrock accepts, without changing what it says.
+//!
+//! Bedrock wants turns to alternate and to begin with the user's, no blank text, the results of an
+//! assistant turn's tool calls together and first in the next user turn, and an assistant turn's thoughts
+//! before its text before its tool calls (Amazon Bedrock API reference, Converse; `Message`).
+
+use std::collections::{HashMap, HashSet};
+
+use crate::{Block, Message, Request, Role, ToolResult, ToolResultBlock, ToolUse};
+
+/// Stands for a user's turn that has nothing to say and must be there: the shortest text that is not blank.
+const NO_WORDS: &str = ".";
+/// Stands for the output of a tool that had none.
+const NO_OUTPUT: &str = "(no output)";
+
+/// Puts a request into the shape Converse accepts; see the tests for each rule.
+///
+/// 1. Blank system texts go.
+/// 2. Blank text goes, and with it a message that held nothing else. The last message stays, if it is the
+///    user's and follows the assistant: without it the model would continue its own words.
+/// 3. Neighbours of one role become one message.
+/// 4. A conversation that begins with the assistant gets a minimal user turn before it.
+/// 5. A tool result without content says so in words.
+/// 6. Tool results come first in their message; thoughts come first in an assistant's, tool calls last.
+/// 7. Two calls with one id in one message are told apart, and so are their results.
+/// 8. Text that the model is to continue does not end in white space.
+///
+/// A conversation without any content stays empty: that is for the caller to refuse.
+#[must_use]
+pub fn normalise(mut request: Request) -> Request {
+    request.system.retain(|text| !is_blank(text));
+    let mut messages = merge(request.messages);
+    if messages.first().is_some_and(|first| first.role == Role::Assistant) {
+        messages.insert(0, user(NO_WORDS));
+    }
+    let mut renamed = Renamed::default();
+    for message in &mut messages {
+        match message.role {
+            Role::User => {
+                renamed.results(&mut message.content);
+                order(&mut message.content, user_rank);
+            }
+            Role::Assistant => {
+                order(&mut message.content, assistant_rank);
+                renamed = Renamed::calls(&mut message.content);
+            }
+        }
+    }
+    trim_continued(&mut messages);
+    request.messages = messages;
+    request
+}
+
+/// Rules 2, 3 and 5.
+fn merge(messages: Vec<Message>) -> Vec<Message> {
+    let last_is_user = messages.last().is_some_and(|last| last.role == Role::User);
+    let mut merged: Vec<Message> = Vec::with_capacity(messages.len());
+    for mut message in messages {
+        message.content.retain(|block| !matches!(block, Block::Text(text) if is_blank(text)));
+        for block in &mut message.content {
+            if let Block::ToolResult(result) = block {
+                fill(result);
+            }
+        }
+        match merged.last_mut() {
+            _ if message.content.is_empty() => {}
+            Some(last) if last.role == message.role => last.content.append(&mut message.content),
+            _ => merged.push(message),
+        }
+    }
+    if last_is_user && merged.last().is_some_and(|last| last.role == Role::Assistant) {
+        merged.push(user(NO_WORDS));
+    }
+    merged
+}
+
+fn fill(result: &mut ToolResult) {
+    result.content.retain(|block| !matches!(block, ToolResultBlock::Text(text) if is_blank(text)));
+    if result.content.is_empty() {
+        result.content.push(ToolResultBlock::Text(NO_OUTPUT.to_owned()));
+    }
+}
+
+/// Sorts blocks by rank and keeps the order within a rank.
+fn order(content: &mut [Block], rank: fn(&Block) -> u8) {
+    if !content.is_sorted_by_key(rank) {
+        content.sort_by_key(rank);
+    }
+}
+
+fn user_rank(block: &Block) -> u8 {
+    u8::from(!matches!(block, Block::ToolResult(_)))
+}
+
+fn assistant_rank(block: &Block) -> u8 {
+    match block {
+        Block::Reasoning(_) => 0,
+        Block::Text(_) | Block::Image(_) | Block::ToolResult(_) => 1,
+        Block::ToolUse(_) => 2,
+    }
+}
+
+/// Rule 7: the new ids of a turn's calls by the old id, to be given to the results in order. Empty when no two
+/// calls share an id.
+#[derive(Default)]
+struct Renamed(HashMap<String, Vec<String>>);
+
+impl Renamed {
+    fn calls(content: &mut [Block]) -> Self {
+        let mut taken: HashSet<String> = calls(content).map(|call| call.id.clone()).collect();
+        let mut given: HashMap<String, Vec<String>> = HashMap::new();
+        if taken.len() == calls(content).count() {
+            return Self(given);
+        }
+        for block in content {
+            let Block::ToolUse(call) = block else { continue };
+            let ids = given.entry(call.id.clone()).or_default();
+            if !ids.is_empty() {
+                call.id = (ids.len() + 1..)
+                    .map(|number| numbered(&call.id, number))
+                    .find(|id| !taken.contains(id))
+                    .unwrap_or_default();
+                taken.insert(call.id.clone());
+            }
+            ids.push(call.id.clone());
+        }
+        Self(given)
+    }
+
+    fn results(&mut self, content: &mut [Block]) {
+        for block in content {
+            if let Block::ToolResult(result) = block
+                && let Some(ids) = self.0.get_mut(&result.id)
+                && !ids.is_empty()
+            {
+                result.id = ids.remove(0);
+            }
+        }
+    }
+}
+
+fn calls(content: &[Block]) -> impl Iterator<Item = &ToolUse> {
+    content.iter().filter_map(|block| if let Block::ToolUse(call) = block { Some(call) } else { None })
+}
+
+/// An id with a number, within Bedrock's 64 characters. Ids are ASCII here (see `ToolUse::id`); one that is
+/// not is cut at a character all the same.
+fn numbered(id: &str, number: usize) -> String {
+    let number = format!(":{number}");
+    let mut end = id.len().min(64 - number.len());
+    while !id.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}{number}", &id[..end])
+}
+
+/// Rule 8.
+fn trim_continued(messages: &mut [Message]) {
+    if let Some(Message { role: Role::Assistant, content }) = messages.last_mut()
+        && let Some(Block::Text(text)) = content.last_mut()
+    {
+        text.truncate(text.trim_end().len());
+    }
+}
+
+fn user(text: &str) -> Message {
+    Message { role: Role::User, content: vec![Block::Text(text.to_owned())] }
+}
+
+fn is_blank(text: &str) -> bool {
+    text.trim().is_empty()
+}
+
+#[cfg(test)]
+#[path = "normalise_tests.rs"]
+mod tests;

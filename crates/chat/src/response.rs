@@ -1,0 +1,73 @@
+//! A whole answer.
+
+use outcrop_types::TokenUsage;
+
+use crate::Block;
+
+/// A whole answer of a model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Response {
+    /// What it said, in order.
+    pub content: Vec<Block>,
+    /// Why it stopped.
+    pub stop_reason: StopReason,
+    /// What it used.
+    pub usage: TokenUsage,
+}
+
+/// Why a model stopped (Converse `stopReason`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StopReason {
+    /// It was done.
+    EndTurn,
+    /// It waits for the result of tools.
+    ToolUse,
+    /// `max_tokens` was reached.
+    MaxTokens,
+    /// One of the stop strings came.
+    StopSequence,
+    /// A guardrail stepped in.
+    GuardrailIntervened,
+    /// The provider's content filter stepped in.
+    ContentFiltered,
+    /// The model wrote something that is not an answer.
+    MalformedModelOutput,
+    /// The model wrote something that is not a tool call.
+    MalformedToolUse,
+    /// The context window is full.
+    ContextWindowExceeded,
+    /// A reason newer than this code.
+    Other,
+}
+
+impl StopReason {
+    const ALL: [(Self, &'static str); 10] = [
+        (Self::EndTurn, "end_turn"),
+        (Self::ToolUse, "tool_use"),
+        (Self::MaxTokens, "max_tokens"),
+        (Self::StopSequence, "stop_sequence"),
+        (Self::GuardrailIntervened, "guardrail_intervened"),
+        (Self::ContentFiltered, "content_filtered"),
+        (Self::MalformedModelOutput, "malformed_model_output"),
+        (Self::MalformedToolUse, "malformed_tool_use"),
+        (Self::ContextWindowExceeded, "model_context_window_exceeded"),
+        (Self::Other, "other"),
+    ];
+
+    /// Bedrock's word for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(reason, _)| *reason == self).map_or("other", |(_, name)| name)
+    }
+
+    /// Reads Bedrock's word; an unknown one is [`StopReason::Other`].
+    #[must_use]
+    pub fn parse(name: &str) -> Self {
+        Self::ALL.iter().find(|(_, known)| *known == name).map_or(Self::Other, |(reason, _)| *reason)
+    }
+    /// Whether the model's output could not be read: a failure of the model, not an end of its answer.
+    #[must_use]
+    pub const fn is_malformed(self) -> bool {
+        matches!(self, Self::MalformedModelOutput | Self::MalformedToolUse)
+    }
+}

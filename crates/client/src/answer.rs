@@ -1,0 +1,30 @@
+//! Reading answers within bounds.
+
+use bytes::{Bytes, BytesMut};
+use outcrop_ports::PortError;
+use reqwest::Response;
+
+/// Reads a body of at most `max` bytes.
+pub(crate) async fn read(mut answer: Response, max: usize, attempted: &str) -> Result<Bytes, PortError> {
+    let too_long = || PortError::broken(attempted, format!("the answer is longer than {max} bytes"));
+    let announced = answer.content_length().unwrap_or(0);
+    if announced > max as u64 {
+        return Err(too_long());
+    }
+    let mut body = BytesMut::new();
+    while let Some(piece) = answer.chunk().await.map_err(|error| away(attempted, error))? {
+        if body.len() + piece.len() > max {
+            return Err(too_long());
+        }
+        if body.is_empty() && announced == piece.len() as u64 {
+            return Ok(piece);
+        }
+        body.extend_from_slice(&piece);
+    }
+    Ok(body.freeze())
+}
+
+/// A call that brought no answer.
+pub(crate) fn away(attempted: &str, error: reqwest::Error) -> PortError {
+    PortError::unavailable(attempted, error)
+}

@@ -1,0 +1,105 @@
+//! The [`Authenticator`] port: `POST /internal/introspect` of the auth service.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use outcrop_ports::{Authenticated, Authenticator, Clock, Credential, PortError, Refused};
+use outcrop_token::{InternalSigner, service_principal};
+use outcrop_types::Principal;
+use reqwest::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use crate::peer::Peer;
+use crate::{ClientError, answer};
+
+/// How long a check may take.
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Largest answer read, bytes.
+const MAX_ANSWER: usize = 64 * 1024;
+
+/// Stands on a 401 that is about us and not about the credential (`outcrop_http::REFUSED_HEADER`).
+const REFUSED_HEADER: &str = "x-outcrop-refused";
+
+const ATTEMPTED: &str = "ask the auth service about a credential";
+
+/// Asks the auth service. It asks in its own name, as the service principal of `service`.
+pub struct HttpAuthenticator {
+    peer: Peer,
+    own: Principal,
+}
+
+impl HttpAuthenticator {
+    /// Asks the auth service at `url`, as `service`.
+    pub fn new(
+        url: &str,
+        service: &str,
+        connect_timeout: Duration,
+        signer: Arc<InternalSigner>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ClientError> {
+        let peer = Peer::new(url, connect_timeout, signer, clock)?;
+        Ok(Self { peer, own: service_principal(service) })
+    }
+
+    async fn ask(&self, credential: &Credential) -> Result<Option<Authenticated>, PortError> {
+        let Credential::ApiKey(key) = credential;
+        let question = Question { credential: Presented::ApiKey(key.expose()) };
+        let body = serde_json::to_vec(&question).map_err(|error| PortError::broken(ATTEMPTED, error))?;
+        let request = self.peer.post("/internal/introspect", &self.own, TIMEOUT)?.body(body);
+        let answer = request.send().await.map_err(|error| answer::away(ATTEMPTED, error))?;
+        match answer.status() {
+            StatusCode::OK => {
+                let body = answer::read(answer, MAX_ANSWER, ATTEMPTED).await?;
+                let found: Answer =
+                    serde_json::from_slice(&body).map_err(|error| PortError::broken(ATTEMPTED, error))?;
+                Ok(Some(Authenticated { principal: found.principal, expires_at: found.expires_at }))
+            }
+            StatusCode::UNAUTHORIZED if answer.headers().contains_key(REFUSED_HEADER) => {
+                Err(PortError::broken(
+                    ATTEMPTED,
+                    "it does not take this service's identity; is `internal.secret` the same everywhere?",
+                ))
+            }
+            StatusCode::UNAUTHORIZED => Ok(None),
+            status => Err(PortError::unavailable(ATTEMPTED, format!("it answered {status}"))),
+        }
+    }
+}
+
+#[async_trait]
+impl Authenticator for HttpAuthenticator {
+    async fn authenticate(&self, credential: &Credential) -> Result<Authenticated, Refused> {
+        match self.ask(credential).await {
+            Ok(found) => found.ok_or(Refused::Invalid),
+            Err(source) => Err(Refused::Unknown { source }),
+        }
+    }
+}
+
+impl fmt::Debug for HttpAuthenticator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HttpAuthenticator(…)")
+    }
+}
+
+/// No `Debug`: it holds the secret.
+#[derive(Serialize)]
+struct Question<'a> {
+    credential: Presented<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Presented<'a> {
+    ApiKey(&'a str),
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    principal: Principal,
+    expires_at: Option<DateTime<Utc>>,
+}

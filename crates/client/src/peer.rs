@@ -1,0 +1,66 @@
+//! Another of our services.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use outcrop_ports::{Clock, PortError};
+use outcrop_token::{HEADER, InternalSigner};
+use outcrop_types::Principal;
+use reqwest::{Client, RequestBuilder, Url};
+
+use crate::ClientError;
+
+/// How long an idle connection is kept: less than the services keep theirs.
+const POOL_IDLE: Duration = Duration::from_secs(50);
+
+/// Where a service is, and how we say who asks.
+pub(crate) struct Peer {
+    base: Url,
+    client: Client,
+    signer: Arc<InternalSigner>,
+    clock: Arc<dyn Clock>,
+}
+
+impl Peer {
+    pub(crate) fn new(
+        url: &str,
+        connect_timeout: Duration,
+        signer: Arc<InternalSigner>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ClientError> {
+        let base = Url::parse(url)
+            .ok()
+            .filter(|base| matches!(base.scheme(), "http" | "https") && base.has_host())
+            .ok_or_else(|| ClientError::Url { url: url.to_owned() })?;
+        let client = Client::builder()
+            .tcp_nodelay(true)
+            .connect_timeout(connect_timeout)
+            .pool_idle_timeout(POOL_IDLE)
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .map_err(|source| ClientError::Client { source })?;
+        Ok(Self { base, client, signer, clock })
+    }
+
+    /// A signed JSON request on `principal`'s behalf that may take as long as `timeout`.
+    pub(crate) fn post(
+        &self,
+        path: &str,
+        principal: &Principal,
+        timeout: Duration,
+    ) -> Result<RequestBuilder, PortError> {
+        let identity = self
+            .signer
+            .sign(principal, self.clock.now())
+            .map_err(|error| PortError::broken("sign the internal identity", error))?;
+        let mut url = self.base.clone();
+        url.set_path(path);
+        Ok(self
+            .client
+            .post(url)
+            .timeout(timeout)
+            .header(HEADER, identity)
+            .header(reqwest::header::CONTENT_TYPE, "application/json"))
+    }
+}

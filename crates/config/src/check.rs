@@ -1,0 +1,111 @@
+//! What cannot be seen in one value's type: schemes, lengths, and settings that contradict each other.
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::{Config, Problem};
+
+/// What a reference to AWS Secrets Manager begins with; what it stands for is only known once it is fetched.
+const SECRET_REFERENCE: &str = "secretsmanager://";
+
+/// Least length of a secret that signs or hashes, bytes.
+const MIN_SECRET: usize = 32;
+
+impl Config {
+    /// Everything that is wrong with these settings for any process. Empty is good.
+    #[must_use]
+    pub fn check(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        self.check_urls(&mut problems);
+        self.check_services(&mut problems);
+        check_secret("auth.key_secret", self.auth.key_secret.as_ref(), &mut problems);
+        check_secret("internal.secret", self.internal.secret.as_ref(), &mut problems);
+        if self.models.ollama.is_some() && !self.models.url.starts_with("emulator://") {
+            let line = "`models.ollama` is asked by the emulator only, but `models.url` is not `emulator://`";
+            problems.push(Problem::new(line));
+        }
+        if let Some(url) = &self.models.ollama {
+            check_http("models.ollama", url, &mut problems);
+        }
+        problems
+    }
+
+    /// What is wrong with these settings for all services together in one process, besides [`check`](Self::check).
+    #[must_use]
+    pub fn check_together(&self) -> Vec<Problem> {
+        let on_postgres = self.store.url.as_deref().is_some_and(|url| scheme(url).starts_with("postgres"));
+        let mut problems = Vec::new();
+        if on_postgres && self.queue.url == "embedded://" {
+            problems.push(Problem::new(
+                "`queue.url` is `embedded://`, which lives in SQLite, but `store.url` is Postgres; set `queue.url` to `sqs://queue-name`",
+            ));
+        }
+        if on_postgres && self.auth.key_secret.is_none() {
+            problems.push(Problem::new(
+                "`auth.key_secret` must be set when `store.url` is Postgres, so that all replicas hash keys alike",
+            ));
+        }
+        problems
+    }
+
+    fn check_urls(&self, problems: &mut Vec<Problem>) {
+        let mut one_of = |key: &str, url: &str, schemes: &[&str], rest_needed: &[&str]| {
+            let given = scheme(url);
+            let rest = url.get(given.len() + 3..).unwrap_or("");
+            if !url.contains("://") || !schemes.contains(&given) {
+                let schemes: Vec<String> = schemes.iter().map(|it| format!("{it}://")).collect();
+                let line = format!("`{key}` must begin with {}", schemes.join(", "));
+                problems.push(Problem::new(line));
+            } else if rest_needed.contains(&given) && rest.trim_matches('/').is_empty() {
+                problems.push(Problem::new(format!("`{key}` names nothing after `{given}://`")));
+            }
+        };
+        if let Some(url) = &self.store.url {
+            one_of(
+                "store.url",
+                url,
+                &["sqlite", "postgres", "postgresql"],
+                &["sqlite", "postgres", "postgresql"],
+            );
+        }
+        one_of("cache.url", &self.cache.url, &["memory", "redis", "rediss"], &["redis", "rediss"]);
+        one_of(
+            "queue.url",
+            &self.queue.url,
+            &["embedded", "sqs", "https", "http"],
+            &["sqs", "https", "http"],
+        );
+        if let Some(url) = &self.blobs.url {
+            one_of("blobs.url", url, &["file", "s3"], &["file", "s3"]);
+        }
+        one_of("models.url", &self.models.url, &["emulator", "bedrock"], &[]);
+    }
+
+    fn check_services(&self, problems: &mut Vec<Problem>) {
+        check_http("services.auth", &self.services.auth, problems);
+        check_http("services.inference", &self.services.inference, problems);
+        check_http("services.jobs", &self.services.jobs, problems);
+    }
+}
+
+/// What stands before `://`.
+fn scheme(url: &str) -> &str {
+    url.split("://").next().unwrap_or("")
+}
+
+fn check_http(key: &str, url: &str, problems: &mut Vec<Problem>) {
+    let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    if host.is_none_or(|host| host.trim_matches('/').is_empty()) {
+        problems.push(Problem::new(format!("`{key}` must be an http:// or https:// address with a host")));
+    }
+}
+
+fn check_secret(key: &str, secret: Option<&SecretString>, problems: &mut Vec<Problem>) {
+    let Some(secret) = secret else { return };
+    let text = secret.expose_secret();
+    if !text.starts_with(SECRET_REFERENCE) && text.len() < MIN_SECRET {
+        let line = format!(
+            "`{key}` must be at least {MIN_SECRET} bytes long; `openssl rand -hex 32` makes a good one"
+        );
+        problems.push(Problem::new(line));
+    }
+}

@@ -1,0 +1,23 @@
+//! Settings: one section per part, each with defaults that run on a laptop with nothing installed.
+//!
+//! Layers, later ones win: defaults, `outcrop.toml`, the Bedrock Access Gateway's variables, environment
+//! (`OUTCROP__SECTION__FIELD`), flags. Knows no adapter: a URL's scheme is read in `wiring`.
+//! Start reading at [`Config`], then [`Config::load`].
+
+mod check;
+mod error;
+mod layers;
+mod load;
+mod sections;
+mod settings;
+mod show;
+#[cfg(test)]
+mod tests;
+
+pub use error::{LoadError, Problem, Source};
+pub use load::{LoadOptions, Sources};
+pub use sections::{
+    AuthConfig, BlobConfig, CacheConfig, Config, DataDir, InternalConfig, JobsConfig, LimitsConfig,
+    LogFormat, ModelsConfig, OnUnavailable, QueueConfig, ServerConfig, ServicesConfig, StoreConfig,
+    TelemetryConfig, UsageConfig,
+};

@@ -1,0 +1,332 @@
+//! The sections.
+
+use std::path::PathBuf;
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+/// All settings of a process.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where everything embedded lives: database, files, spool, generated secrets.
+    pub data_dir: DataDir,
+    /// How HTTP is served.
+    pub server: ServerConfig,
+    /// Where rows live.
+    pub store: StoreConfig,
+    /// Where shared counters live.
+    pub cache: CacheConfig,
+    /// Where work waits.
+    pub queue: QueueConfig,
+    /// Where files live.
+    pub blobs: BlobConfig,
+    /// Which models answer.
+    pub models: ModelsConfig,
+    /// How callers are authenticated.
+    pub auth: AuthConfig,
+    /// How services trust each other.
+    pub internal: InternalConfig,
+    /// Where the other services are, when they run apart.
+    pub services: ServicesConfig,
+    /// How much may be used.
+    pub limits: LimitsConfig,
+    /// How usage is kept.
+    pub usage: UsageConfig,
+    /// How asynchronous work is done.
+    pub jobs: JobsConfig,
+    /// How the process tells what it does.
+    pub telemetry: TelemetryConfig,
+}
+
+/// The data folder; `.outcrop` by default.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(transparent)]
+pub struct DataDir(pub PathBuf);
+
+impl Default for DataDir {
+    fn default() -> Self {
+        Self(PathBuf::from(".outcrop"))
+    }
+}
+
+/// How HTTP is served, and the bounds of every request.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServerConfig {
+    /// Address to listen on.
+    pub host: String,
+    /// Port to listen on; 0 takes a free one.
+    pub port: u16,
+    /// Worker threads; 0 means one per core.
+    pub workers: usize,
+    /// Largest request body, bytes.
+    pub max_body_bytes: usize,
+    /// Deepest nesting of a JSON body.
+    pub max_json_depth: usize,
+    /// How long a client may take to send a request's head, milliseconds.
+    pub head_timeout_ms: u64,
+    /// How long an idle connection is kept, milliseconds.
+    pub keep_alive_ms: u64,
+    /// How long one request may take from its arrival to its first byte of answer, milliseconds.
+    pub request_timeout_ms: u64,
+    /// How long open answers may go on after a stop signal, milliseconds.
+    pub drain_ms: u64,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            host: "127.0.0.1".into(),
+            port: 8080,
+            workers: 0,
+            max_body_bytes: 32 * 1024 * 1024,
+            max_json_depth: 64,
+            head_timeout_ms: 10_000,
+            keep_alive_ms: 75_000,
+            request_timeout_ms: 600_000,
+            drain_ms: 25_000,
+        }
+    }
+}
+
+/// Where rows live. The scheme of `url` picks the adapter.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreConfig {
+    /// `sqlite://path` (default: `outcrop.db` in the data folder) or `postgres://user@host/db`.
+    pub url: Option<String>,
+    /// Password, kept apart from `url` so that the URL can be logged.
+    pub password: Option<SecretString>,
+    /// Most connections one process opens; 0 means 8.
+    pub max_connections: u32,
+}
+
+/// Where shared counters live.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CacheConfig {
+    /// `memory://` or `redis://host:6379` / `rediss://…`.
+    pub url: String,
+    /// Password, kept apart from `url` so that the URL can be logged.
+    pub password: Option<SecretString>,
+    /// How long a request waits for it, milliseconds.
+    pub timeout_ms: u64,
+}
+
+impl Default for CacheConfig {
+    fn default() -> Self {
+        Self { url: "memory://".into(), password: None, timeout_ms: 50 }
+    }
+}
+
+/// Where work waits.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct QueueConfig {
+    /// `embedded://` (durable, in the SQLite store) or `sqs://queue-name` or the queue's `https://` URL.
+    pub url: String,
+    /// How often a message is delivered before it is set aside (embedded queue; for SQS the redrive policy says).
+    pub max_deliveries: u32,
+}
+
+impl Default for QueueConfig {
+    fn default() -> Self {
+        Self { url: "embedded://".into(), max_deliveries: 5 }
+    }
+}
+
+/// Where files live.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BlobConfig {
+    /// `file://folder` (default: `files` in the data folder) or `s3://bucket/prefix`.
+    pub url: Option<String>,
+    /// Address S3 objects by path, as local stand-ins need; on by itself where an S3 endpoint is set.
+    pub path_style: Option<bool>,
+}
+
+/// Which models answer.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelsConfig {
+    /// `emulator://` (in this process) or `bedrock://region`; `bedrock://` alone takes the region of the AWS environment.
+    pub url: String,
+    /// The model that answers when none is named.
+    pub default: String,
+    /// A TOML file whose models add to or change the catalogue.
+    pub catalog: Option<PathBuf>,
+    /// Prefer the inference profiles of the region's geography even for models that the region itself serves.
+    pub cross_region: bool,
+    /// Longest wait for the next piece of a stream, milliseconds.
+    pub idle_timeout_ms: u64,
+    /// An Ollama server that the emulator asks for its answers.
+    pub ollama: Option<String>,
+}
+
+impl Default for ModelsConfig {
+    fn default() -> Self {
+        Self {
+            url: "emulator://".into(),
+            default: "claude-haiku-4-5".into(),
+            catalog: None,
+            cross_region: false,
+            idle_timeout_ms: 120_000,
+            ollama: None,
+        }
+    }
+}
+
+/// How callers are authenticated.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AuthConfig {
+    /// The secret under which API keys are hashed, at least 32 bytes; made and kept in the data folder if absent.
+    pub key_secret: Option<SecretString>,
+    /// How old a cached answer about a credential may be, milliseconds: the bound on how long a revoked key works.
+    pub cache_ttl_ms: u64,
+    /// How long a known credential keeps working while the store is away, milliseconds.
+    pub grace_ms: u64,
+    /// Most credentials remembered.
+    pub cache_entries: usize,
+}
+
+impl Default for AuthConfig {
+    fn default() -> Self {
+        Self { key_secret: None, cache_ttl_ms: 1_000, grace_ms: 600_000, cache_entries: 100_000 }
+    }
+}
+
+/// How services trust each other.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct InternalConfig {
+    /// The secret that signs the identity header between services, at least 32 bytes; needed when they run apart.
+    pub secret: Option<SecretString>,
+    /// How long a signed identity is good, seconds.
+    pub ttl_s: u64,
+}
+
+impl Default for InternalConfig {
+    fn default() -> Self {
+        Self { secret: None, ttl_s: 60 }
+    }
+}
+
+/// Where the other services are, when they run apart.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ServicesConfig {
+    /// Base URL of the auth service.
+    pub auth: String,
+    /// Base URL of the inference service.
+    pub inference: String,
+    /// Base URL of the job worker.
+    pub jobs: String,
+    /// How long to wait for a connection, milliseconds.
+    pub connect_timeout_ms: u64,
+}
+
+impl Default for ServicesConfig {
+    fn default() -> Self {
+        Self {
+            auth: "http://127.0.0.1:8081".into(),
+            inference: "http://127.0.0.1:8082".into(),
+            jobs: "http://127.0.0.1:8083".into(),
+            connect_timeout_ms: 2_000,
+        }
+    }
+}
+
+/// What to do with a request when the limiter cannot be asked.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnUnavailable {
+    /// Let it through, count nothing.
+    Open,
+    /// Refuse it with 503.
+    Closed,
+    /// Count it in this process alone.
+    #[default]
+    Local,
+}
+
+/// How much may be used. Absent means unlimited at that level.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// Model calls of one key in any 60 seconds, where the key itself sets none.
+    pub requests_per_minute_per_key: Option<u32>,
+    /// Model calls of one team in any 60 seconds.
+    pub requests_per_minute_per_team: Option<u32>,
+    /// What to do when the counters cannot be reached.
+    pub on_unavailable: OnUnavailable,
+}
+
+/// How usage is kept.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UsageConfig {
+    /// Folder of the spool (default: `spool` in the data folder).
+    pub spool_dir: Option<PathBuf>,
+    /// Most bytes the spool may hold; when full, model calls are refused rather than unmetered.
+    pub max_spool_bytes: u64,
+    /// How often the spool is shipped to the ledger, milliseconds.
+    pub flush_ms: u64,
+}
+
+impl Default for UsageConfig {
+    fn default() -> Self {
+        Self { spool_dir: None, max_spool_bytes: 1024 * 1024 * 1024, flush_ms: 500 }
+    }
+}
+
+/// How asynchronous work is done.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct JobsConfig {
+    /// Jobs worked on at once by one process.
+    pub concurrency: usize,
+    /// How long a worker holds a job without a sign of life, milliseconds.
+    pub lease_ms: u64,
+    /// How often a job is tried before it has failed.
+    pub max_attempts: u32,
+    /// How often lost nudges are looked for, milliseconds.
+    pub sweep_ms: u64,
+}
+
+impl Default for JobsConfig {
+    fn default() -> Self {
+        Self { concurrency: 8, lease_ms: 60_000, max_attempts: 3, sweep_ms: 30_000 }
+    }
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    #[default]
+    Auto,
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// How the process tells what it does.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TelemetryConfig {
+    /// How log lines look.
+    pub format: LogFormat,
+    /// What is logged, in `RUST_LOG` syntax.
+    pub filter: String,
+}
+
+impl Default for TelemetryConfig {
+    fn default() -> Self {
+        // The HTTP library announces every worker thread.
+        Self { format: LogFormat::Auto, filter: "info,actix_server=warn".into() }
+    }
+}

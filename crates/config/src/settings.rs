@@ -1,0 +1,160 @@
+//! The table of settings: every key there is, what fits it, and whether it may be shown.
+//!
+//! Layers are checked against this table before they become a [`Config`](crate::Config), so that an error can
+//! name the setting and where its value came from. A test holds the table and the sections together.
+
+/// What fits a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Any text, a path or a URL.
+    Text,
+    /// `true` or `false`.
+    Bool,
+    /// A whole number in these bounds, both included.
+    Whole { min: u64, max: u64 },
+    /// One of these words.
+    Choice(&'static [&'static str]),
+}
+
+/// One setting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Setting {
+    /// `section.field`.
+    pub(crate) key: &'static str,
+    pub(crate) kind: Kind,
+    /// Never printed.
+    pub(crate) secret: bool,
+}
+
+const fn text(key: &'static str) -> Setting {
+    Setting { key, kind: Kind::Text, secret: false }
+}
+
+const fn secret(key: &'static str) -> Setting {
+    Setting { key, kind: Kind::Text, secret: true }
+}
+
+const fn switch(key: &'static str) -> Setting {
+    Setting { key, kind: Kind::Bool, secret: false }
+}
+
+const fn whole(key: &'static str, min: u64, max: u64) -> Setting {
+    Setting { key, kind: Kind::Whole { min, max }, secret: false }
+}
+
+const fn choice(key: &'static str, words: &'static [&'static str]) -> Setting {
+    Setting { key, kind: Kind::Choice(words), secret: false }
+}
+
+const SECOND: u64 = 1_000;
+const HOUR: u64 = 3_600 * SECOND;
+const DAY: u64 = 24 * HOUR;
+
+/// All settings, in the order in which they are shown.
+pub(crate) const SETTINGS: &[Setting] = &[
+    text("data_dir"),
+    text("server.host"),
+    whole("server.port", 0, 65_535),
+    whole("server.workers", 0, 1_024),
+    // The upper bound keeps bodies, which are held in memory, far from what a process can hold.
+    whole("server.max_body_bytes", 1_024, 1 << 30),
+    // serde_json itself gives up at 128.
+    whole("server.max_json_depth", 1, 127),
+    whole("server.head_timeout_ms", 1, HOUR),
+    whole("server.keep_alive_ms", 0, HOUR),
+    whole("server.request_timeout_ms", 1, DAY),
+    whole("server.drain_ms", 0, HOUR),
+    text("store.url"),
+    secret("store.password"),
+    whole("store.max_connections", 0, 10_000),
+    text("cache.url"),
+    secret("cache.password"),
+    whole("cache.timeout_ms", 1, 60 * SECOND),
+    text("queue.url"),
+    whole("queue.max_deliveries", 1, 1_000),
+    text("blobs.url"),
+    switch("blobs.path_style"),
+    text("models.url"),
+    text("models.default"),
+    text("models.catalog"),
+    switch("models.cross_region"),
+    whole("models.idle_timeout_ms", 1, DAY),
+    text("models.ollama"),
+    secret("auth.key_secret"),
+    whole("auth.cache_ttl_ms", 0, HOUR),
+    whole("auth.grace_ms", 0, DAY),
+    whole("auth.cache_entries", 1, 100_000_000),
+    secret("internal.secret"),
+    whole("internal.ttl_s", 1, 3_600),
+    text("services.auth"),
+    text("services.inference"),
+    text("services.jobs"),
+    whole("services.connect_timeout_ms", 1, HOUR),
+    whole("limits.requests_per_minute_per_key", 1, u32::MAX as u64),
+    whole("limits.requests_per_minute_per_team", 1, u32::MAX as u64),
+    choice("limits.on_unavailable", &["open", "closed", "local"]),
+    text("usage.spool_dir"),
+    whole("usage.max_spool_bytes", 1 << 20, i64::MAX as u64),
+    whole("usage.flush_ms", 1, HOUR),
+    whole("jobs.concurrency", 1, 10_000),
+    whole("jobs.lease_ms", SECOND, DAY),
+    whole("jobs.max_attempts", 1, 1_000),
+    whole("jobs.sweep_ms", SECOND, DAY),
+    choice("telemetry.format", &["auto", "json", "text"]),
+    text("telemetry.filter"),
+];
+
+/// The setting with this key.
+pub(crate) fn lookup(key: &str) -> Option<&'static Setting> {
+    SETTINGS.iter().find(|it| it.key == key)
+}
+
+/// The key that was probably meant.
+pub(crate) fn nearest(key: &str) -> Option<&'static str> {
+    let field = last_part(key);
+    let nearness = |it: &Setting| {
+        let whole = strsim::jaro_winkler(key, it.key);
+        // The right field in the wrong section is the commonest slip.
+        let of_field = strsim::jaro_winkler(field, last_part(it.key)) - 0.05;
+        whole.max(of_field)
+    };
+    SETTINGS
+        .iter()
+        .map(|it| (nearness(it), it.key))
+        .max_by(|one, other| one.0.total_cmp(&other.0))
+        .filter(|(nearness, _)| *nearness > 0.8)
+        .map(|(_, key)| key)
+}
+
+fn last_part(key: &str) -> &str {
+    key.rsplit('.').next().unwrap_or(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_unique() {
+        for (at, setting) in SETTINGS.iter().enumerate() {
+            assert!(SETTINGS[at + 1..].iter().all(|it| it.key != setting.key), "{}", setting.key);
+        }
+    }
+
+    #[test]
+    fn slips_find_what_was_meant() {
+        for (slip, meant) in [
+            ("serve.port", Some("server.port")),
+            ("server.prot", Some("server.port")),
+            ("port", Some("server.port")),
+            ("datadir", Some("data_dir")),
+            ("server.data_dir", Some("data_dir")),
+            ("store.pasword", Some("store.password")),
+            ("model.default", Some("models.default")),
+            ("limits.requests_per_minute", Some("limits.requests_per_minute_per_key")),
+            ("zzz.qqq", None),
+        ] {
+            assert_eq!(nearest(slip), meant, "{slip}");
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! The effective settings as TOML, with secrets masked and each value's source beside it.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use secrecy::{ExposeSecret, SecretString};
+use toml::Value;
+
+use crate::load::Sources;
+use crate::settings::lookup;
+use crate::{
+    AuthConfig, BlobConfig, CacheConfig, Config, InternalConfig, JobsConfig, LimitsConfig, LogFormat,
+    ModelsConfig, OnUnavailable, QueueConfig, ServerConfig, ServicesConfig, StoreConfig, TelemetryConfig,
+    UsageConfig,
+};
+
+/// What is shown in a secret's place.
+const MASK: &str = "********";
+
+/// A setting's key and its value, if it has one.
+type Entry = (&'static str, Option<Value>);
+
+impl Config {
+    /// The settings as TOML that could be read back, but for the secrets.
+    #[must_use]
+    pub fn show(&self, sources: &Sources) -> String {
+        let mut text = String::new();
+        let mut open = "";
+        for (key, value) in self.entries() {
+            let (section, field) = key.split_once('.').unwrap_or(("", key));
+            if section != open {
+                open = section;
+                let _ = writeln!(text, "\n[{section}]");
+            }
+            let secret = lookup(key).is_some_and(|it| it.secret);
+            let _ = match value {
+                Some(value) => {
+                    let value = if secret { masked(&value) } else { without_password(value) };
+                    writeln!(text, "{field} = {value}  # {}", sources.of(key))
+                }
+                None => writeln!(text, "# {field} is not set"),
+            };
+        }
+        text
+    }
+
+    /// Every setting in the order of the table. Destructured, so that a new field cannot be forgotten.
+    pub(crate) fn entries(&self) -> Vec<Entry> {
+        let Self {
+            data_dir,
+            server,
+            store,
+            cache,
+            queue,
+            blobs,
+            models,
+            auth,
+            internal,
+            services,
+            limits,
+            usage,
+            jobs,
+            telemetry,
+        } = self;
+        let mut entries = vec![("data_dir", path(&data_dir.0))];
+        entries.extend(of_server(server));
+        entries.extend(of_adapters(store, cache, queue, blobs));
+        entries.extend(of_models(models));
+        entries.extend(of_trust(auth, internal));
+        entries.extend(of_services(services));
+        entries.extend(of_limits(*limits));
+        entries.extend(of_work(usage, jobs));
+        entries.extend(of_telemetry(telemetry));
+        entries
+    }
+}
+
+fn of_server(it: &ServerConfig) -> [Entry; 9] {
+    let ServerConfig {
+        host,
+        port,
+        workers,
+        max_body_bytes,
+        max_json_depth,
+        head_timeout_ms,
+        keep_alive_ms,
+        request_timeout_ms,
+        drain_ms,
+    } = it;
+    [
+        ("server.host", text(host)),
+        ("server.port", whole(*port)),
+        ("server.workers", size(*workers)),
+        ("server.max_body_bytes", size(*max_body_bytes)),
+        ("server.max_json_depth", size(*max_json_depth)),
+        ("server.head_timeout_ms", whole(*head_timeout_ms)),
+        ("server.keep_alive_ms", whole(*keep_alive_ms)),
+        ("server.request_timeout_ms", whole(*request_timeout_ms)),
+        ("server.drain_ms", whole(*drain_ms)),
+    ]
+}
+
+fn of_adapters(
+    store: &StoreConfig,
+    cache: &CacheConfig,
+    queue: &QueueConfig,
+    blobs: &BlobConfig,
+) -> [Entry; 10] {
+    let StoreConfig { url: store_url, password: store_password, max_connections } = store;
+    let CacheConfig { url: cache_url, password: cache_password, timeout_ms } = cache;
+    let QueueConfig { url: queue_url, max_deliveries } = queue;
+    let BlobConfig { url: blobs_url, path_style } = blobs;
+    [
+        ("store.url", store_url.as_deref().and_then(text)),
+        ("store.password", secret(store_password.as_ref())),
+        ("store.max_connections", whole(*max_connections)),
+        ("cache.url", text(cache_url)),
+        ("cache.password", secret(cache_password.as_ref())),
+        ("cache.timeout_ms", whole(*timeout_ms)),
+        ("queue.url", text(queue_url)),
+        ("queue.max_deliveries", whole(*max_deliveries)),
+        ("blobs.url", blobs_url.as_deref().and_then(text)),
+        ("blobs.path_style", path_style.map(Value::Boolean)),
+    ]
+}
+
+fn of_models(it: &ModelsConfig) -> [Entry; 6] {
+    let ModelsConfig { url, default, catalog, cross_region, idle_timeout_ms, ollama } = it;
+    [
+        ("models.url", text(url)),
+        ("models.default", text(default)),
+        ("models.catalog", catalog.as_deref().and_then(path)),
+        ("models.cross_region", Some(Value::Boolean(*cross_region))),
+        ("models.idle_timeout_ms", whole(*idle_timeout_ms)),
+        ("models.ollama", ollama.as_deref().and_then(text)),
+    ]
+}
+
+fn of_trust(auth: &AuthConfig, internal: &InternalConfig) -> [Entry; 6] {
+    let AuthConfig { key_secret, cache_ttl_ms, grace_ms, cache_entries } = auth;
+    let InternalConfig { secret: internal_secret, ttl_s } = internal;
+    [
+        ("auth.key_secret", secret(key_secret.as_ref())),
+        ("auth.cache_ttl_ms", whole(*cache_ttl_ms)),
+        ("auth.grace_ms", whole(*grace_ms)),
+        ("auth.cache_entries", size(*cache_entries)),
+        ("internal.secret", secret(internal_secret.as_ref())),
+        ("internal.ttl_s", whole(*ttl_s)),
+    ]
+}
+
+fn of_services(it: &ServicesConfig) -> [Entry; 4] {
+    let ServicesConfig { auth, inference, jobs, connect_timeout_ms } = it;
+    [
+        ("services.auth", text(auth)),
+        ("services.inference", text(inference)),
+        ("services.jobs", text(jobs)),
+        ("services.connect_timeout_ms", whole(*connect_timeout_ms)),
+    ]
+}
+
+fn of_limits(it: LimitsConfig) -> [Entry; 3] {
+    let LimitsConfig { requests_per_minute_per_key, requests_per_minute_per_team, on_unavailable } = it;
+    let on_unavailable = match on_unavailable {
+        OnUnavailable::Open => "open",
+        OnUnavailable::Closed => "closed",
+        OnUnavailable::Local => "local",
+    };
+    [
+        ("limits.requests_per_minute_per_key", requests_per_minute_per_key.and_then(whole)),
+        ("limits.requests_per_minute_per_team", requests_per_minute_per_team.and_then(whole)),
+        ("limits.on_unavailable", text(on_unavailable)),
+    ]
+}
+
+fn of_work(usage: &UsageConfig, jobs: &JobsConfig) -> [Entry; 7] {
+    let UsageConfig { spool_dir, max_spool_bytes, flush_ms } = usage;
+    let JobsConfig { concurrency, lease_ms, max_attempts, sweep_ms } = jobs;
+    [
+        ("usage.spool_dir", spool_dir.as_deref().and_then(path)),
+        ("usage.max_spool_bytes", whole(*max_spool_bytes)),
+        ("usage.flush_ms", whole(*flush_ms)),
+        ("jobs.concurrency", size(*concurrency)),
+        ("jobs.lease_ms", whole(*lease_ms)),
+        ("jobs.max_attempts", whole(*max_attempts)),
+        ("jobs.sweep_ms", whole(*sweep_ms)),
+    ]
+}
+
+fn of_telemetry(it: &TelemetryConfig) -> [Entry; 2] {
+    let TelemetryConfig { format, filter } = it;
+    let format = match format {
+        LogFormat::Auto => "auto",
+        LogFormat::Json => "json",
+        LogFormat::Text => "text",
+    };
+    [("telemetry.format", text(format)), ("telemetry.filter", text(filter))]
+}
+
+fn text(value: &str) -> Option<Value> {
+    Some(Value::String(value.to_owned()))
+}
+
+fn path(value: &Path) -> Option<Value> {
+    text(&value.to_string_lossy())
+}
+
+fn whole(value: impl Into<u64>) -> Option<Value> {
+    Some(Value::Integer(i64::try_from(value.into()).unwrap_or(i64::MAX)))
+}
+
+fn size(value: usize) -> Option<Value> {
+    whole(value as u64)
+}
+
+fn secret(value: Option<&SecretString>) -> Option<Value> {
+    value.and_then(|it| text(it.expose_secret()))
+}
+
+/// A reference to a secret is none itself; anything else is hidden, its length too.
+fn masked(value: &Value) -> Value {
+    match value.as_str() {
+        Some(reference) if reference.starts_with("secretsmanager://") => value.clone(),
+        _ => Value::String(MASK.to_owned()),
+    }
+}
+
+/// People do put passwords into URLs.
+fn without_password(value: Value) -> Value {
+    let Value::String(url) = &value else { return value };
+    let Some((scheme, rest)) = url.split_once("://") else { return value };
+    let authority_end = rest.find('/').unwrap_or(rest.len());
+    // A password may itself hold an @ or a /: the last @ of all counts if there is one before the path.
+    let Some(at) = rest[..authority_end].rfind('@').or_else(|| rest.rfind('@')) else { return value };
+    match rest[..at].split_once(':') {
+        Some((user, _)) => Value::String(format!("{scheme}://{user}:{MASK}{}", &rest[at..])),
+        None => value,
+    }
+}

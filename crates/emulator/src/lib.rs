@@ -1,0 +1,41 @@
+//! A local Amazon Bedrock.
+//!
+//! Speaks what botocore and the AWS SDKs speak: Converse, ConverseStream, InvokeModel (Anthropic messages, Titan and
+//! Cohere embeddings), InvokeModelWithResponseStream, CountTokens and the model lists, and refuses what
+//! Bedrock refuses. Its answers are deterministic and can be scripted from the prompt; faults come on demand.
+//! It checks no signatures, keeps nothing, and is not for production. Start reading at [`Emulator`]; the README of this
+//! crate lists the directives.
+
+mod answer;
+mod auth;
+mod body;
+mod cache;
+mod config;
+mod control;
+mod converse;
+mod count_tokens;
+mod counters;
+mod embed;
+mod errors;
+mod events;
+mod faults;
+mod frames;
+mod hash;
+mod invoke;
+mod json;
+mod models;
+mod ollama;
+mod reply;
+mod routes;
+mod runtime;
+mod schema;
+mod script;
+mod server;
+mod state;
+mod tokens;
+
+pub use config::EmulatorConfig;
+pub use counters::{Counters, CountersSnapshot, Operation};
+pub use faults::{FaultKind, FaultRule, Faults};
+pub use models::CatalogError;
+pub use server::{Emulator, EmulatorError};

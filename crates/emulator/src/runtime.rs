@@ -1,0 +1,255 @@
+//! The operations under `/model/{id}`.
+
+use crate::answer::{self, Answer, Prompt};
+use crate::body;
+use crate::converse::encode::{self, StreamEncoder};
+use crate::converse::extra::Echo;
+use crate::converse::{self, request::Request};
+use crate::count_tokens;
+use crate::counters::Operation;
+use crate::errors::Refusal;
+use crate::events;
+use crate::faults::{Fault, FaultKind, Pace};
+use crate::invoke::{self, anthropic, anthropic_encode, cohere, titan};
+use crate::models::Model;
+use crate::ollama::{self, Ollama, convert};
+use crate::reply;
+use crate::script::Script;
+use crate::state::State;
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use bytes::Bytes;
+use std::time::{Duration, Instant};
+
+/// Faults and pace of one request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Conduct {
+    pub(crate) started: Instant,
+    pub(crate) pace: Pace,
+    pub(crate) fault: Option<Fault>,
+}
+
+impl Conduct {
+    /// Lets directives of the prompt override what is set for all.
+    pub(crate) fn follow(&mut self, script: &Script) {
+        if let Some(ms) = script.latency_ms {
+            self.pace.first_byte = Pace::new(ms, 0.0).first_byte;
+        }
+        if let Some(rate) = script.tokens_per_second {
+            self.pace.per_token = Pace::new(0, rate).per_token;
+        }
+        self.fault = script.fault.or(self.fault);
+    }
+
+    /// Whether single events must be told apart.
+    pub(crate) fn marked(&self) -> bool {
+        self.fault.is_some() || !self.pace.per_token.is_zero()
+    }
+
+    pub(crate) fn elapsed_ms(&self) -> u64 {
+        self.started.elapsed().as_millis() as u64
+    }
+
+    /// How long a stream takes that starts now: its end says so before it is sent.
+    fn total_ms(&self, answer: &Answer) -> u64 {
+        let tokens = u32::try_from(answer.usage.output).unwrap_or(u32::MAX);
+        self.elapsed_ms() + self.pace.per_token.saturating_mul(tokens).as_millis() as u64
+    }
+
+    /// Waits for the first byte, and for a whole answer also as long as its tokens take.
+    pub(crate) async fn wait(&self, tokens: u64) {
+        let slow = self.fault.filter(|it| it.kind == FaultKind::Slow).map_or(0, |it| it.latency_ms.min(600_000));
+        let tokens = u32::try_from(tokens).unwrap_or(u32::MAX);
+        let wait = self.pace.first_byte + Duration::from_millis(slow) + self.pace.per_token.saturating_mul(tokens);
+        if !wait.is_zero() {
+            tokio::time::sleep(wait).await;
+        }
+    }
+}
+
+/// Answers an invocation, or does the fault that strikes it.
+pub(crate) async fn run(
+    state: &State,
+    operation: Operation,
+    name: &str,
+    body: Bytes,
+) -> Result<HttpResponse, Refusal> {
+    if operation == Operation::CountTokens {
+        return count_tokens::answer(state, name, &body);
+    }
+    let (pace, fault) = state.faults.decide(name, operation.streams());
+    let mut conduct = Conduct { started: Instant::now(), pace, fault };
+    if let Some(response) = strike(state, conduct.fault) {
+        return Ok(response);
+    }
+    let model = state.catalog.invoked(name)?;
+    match operation {
+        Operation::Converse => converse_whole(state, model, &body, &mut conduct).await,
+        Operation::ConverseStream => converse_stream(state, model, &body, &mut conduct).await,
+        _ => invoke_model(state, operation, model, &body, &mut conduct).await,
+    }
+}
+
+/// InvokeModel, in the dialect of the model's vendor.
+async fn invoke_model(
+    state: &State,
+    operation: Operation,
+    model: &Model,
+    body: &[u8],
+    conduct: &mut Conduct,
+) -> Result<HttpResponse, Refusal> {
+    let embedded = match model.family.as_str() {
+        "claude" if operation.streams() => return anthropic_stream(state, model, body, conduct).await,
+        "claude" => return anthropic_whole(state, model, body, conduct).await,
+        "titan" | "cohere" if operation.streams() => {
+            return Err(Refusal::validation("The model is unsupported for streaming."));
+        }
+        "titan" => titan::invoke(model, body)?,
+        "cohere" => cohere::invoke(model, body)?,
+        family => {
+            return Err(Refusal::validation(format!(
+                "Outcrop Bedrock emulator: InvokeModel is emulated for Anthropic, Titan and Cohere embeddings, not for {family}. Use \
+                 Converse."
+            )));
+        }
+    };
+    conduct.wait(0).await;
+    state.counters.answered(embedded.input_tokens, 0);
+    let headers = metrics(state, conduct, embedded.input_tokens, 0);
+    Ok(reply::whole(headers, embedded.body, conduct.fault))
+}
+
+/// The head of an InvokeModel answer: its counts are in headers.
+fn metrics(state: &State, conduct: &Conduct, input: u64, output: u64) -> HttpResponseBuilder {
+    let mut builder = reply::builder(state, StatusCode::OK);
+    builder.insert_header(("x-amzn-bedrock-invocation-latency", conduct.elapsed_ms()));
+    builder.insert_header(("x-amzn-bedrock-input-token-count", input));
+    builder.insert_header(("x-amzn-bedrock-output-token-count", output));
+    builder
+}
+
+async fn anthropic_whole(state: &State, model: &Model, body: &[u8], conduct: &mut Conduct) -> Result<HttpResponse, Refusal> {
+    let request: anthropic::Request<'_> = invoke::parse(body)?;
+    let prompt = anthropic::prompt(model, &request, &state.cache)?;
+    let chat = || convert::anthropic(&request);
+    let answer = match answered(state, &prompt, chat, conduct).await? {
+        Ok(answer) => answer,
+        Err(struck) => return Ok(struck),
+    };
+    conduct.wait(answer.usage.output).await;
+    let whole = anthropic_encode::whole(model, &anthropic_encode::message_id(body), &answer);
+    let mut builder = metrics(state, conduct, answer.usage.input, answer.usage.output);
+    builder.insert_header(("x-amzn-bedrock-cache-read-input-token-count", answer.usage.cache_read));
+    builder.insert_header(("x-amzn-bedrock-cache-write-input-token-count", answer.usage.cache_write));
+    Ok(reply::whole(builder, whole, conduct.fault))
+}
+
+async fn anthropic_stream(state: &State, model: &Model, body: &[u8], conduct: &mut Conduct) -> Result<HttpResponse, Refusal> {
+    let request: anthropic::Request<'_> = invoke::parse(body)?;
+    let prompt = anthropic::prompt(model, &request, &state.cache)?;
+    if let Some(ollama) = &state.ollama {
+        let encoder = anthropic_encode::StreamEncoder::new(false, model, anthropic_encode::message_id(body), prompt.usage);
+        return relayed(state, ollama, &prompt, &convert::anthropic(&request), encoder, conduct).await;
+    }
+    let answer = match scripted(state, &prompt, conduct)? {
+        Ok(answer) => answer,
+        Err(struck) => return Ok(struck),
+    };
+    conduct.wait(0).await;
+    let id = anthropic_encode::message_id(body);
+    let mut encoder = anthropic_encode::StreamEncoder::new(conduct.marked(), model, id, answer.usage);
+    events::encode(&answer, conduct.total_ms(&answer), &mut encoder);
+    let events = std::mem::take(events::Encoder::events(&mut encoder));
+    let mut builder = reply::builder(state, StatusCode::OK);
+    builder.insert_header(("x-amzn-bedrock-content-type", "application/json"));
+    Ok(reply::events(builder, events, conduct.pace, conduct.fault))
+}
+
+/// What a fault answers instead of an answer; faults in mid-stream come later.
+pub(crate) fn strike(state: &State, fault: Option<Fault>) -> Option<HttpResponse> {
+    let fault = fault?;
+    state.counters.fault();
+    if fault.kind == FaultKind::Disconnect {
+        return Some(reply::disconnected(state));
+    }
+    let (exception, message) = fault.kind.refusal()?;
+    Some(reply::refused(state, &Refusal::new(exception, message)))
+}
+
+async fn converse_whole(state: &State, model: &Model, body: &[u8], conduct: &mut Conduct) -> Result<HttpResponse, Refusal> {
+    let request: Request<'_> = body::parse(body)?;
+    let prompt = converse::prompt(model, &request, &state.cache)?;
+    let chat = || convert::converse(&request);
+    let answer = match answered(state, &prompt, chat, conduct).await? {
+        Ok(answer) => answer,
+        Err(struck) => return Ok(struck),
+    };
+    conduct.wait(answer.usage.output).await;
+    let body = encode::whole(&answer, conduct.elapsed_ms(), &Echo::new(model, &request));
+    Ok(reply::whole(reply::builder(state, StatusCode::OK), body, conduct.fault))
+}
+
+async fn converse_stream(state: &State, model: &Model, body: &[u8], conduct: &mut Conduct) -> Result<HttpResponse, Refusal> {
+    let request: Request<'_> = body::parse(body)?;
+    let prompt = converse::prompt(model, &request, &state.cache)?;
+    if let Some(ollama) = &state.ollama {
+        let encoder = StreamEncoder::new(false, Echo::new(model, &request));
+        return relayed(state, ollama, &prompt, &convert::converse(&request), encoder, conduct).await;
+    }
+    let answer = match scripted(state, &prompt, conduct)? {
+        Ok(answer) => answer,
+        Err(struck) => return Ok(struck),
+    };
+    conduct.wait(0).await;
+    let mut encoder = StreamEncoder::new(conduct.marked(), Echo::new(model, &request));
+    events::encode(&answer, conduct.total_ms(&answer), &mut encoder);
+    let events = std::mem::take(events::Encoder::events(&mut encoder));
+    Ok(reply::events(reply::builder(state, StatusCode::OK), events, conduct.pace, conduct.fault))
+}
+
+/// A whole answer: Ollama's if there is one, else the scripted.
+async fn answered(
+    state: &State,
+    prompt: &Prompt<'_>,
+    chat: impl FnOnce() -> convert::Chat,
+    conduct: &mut Conduct,
+) -> Result<Result<Answer, HttpResponse>, Refusal> {
+    let Some(ollama) = &state.ollama else { return scripted(state, prompt, conduct) };
+    let answer = ollama.chat(prompt, &chat()).await?;
+    state.counters.answered(answer.usage.input, answer.usage.output);
+    Ok(Ok(answer))
+}
+
+/// A stream of Ollama's, event by event. Faults in mid-stream and pacing are for scripted answers only.
+async fn relayed(
+    state: &State,
+    ollama: &Ollama,
+    prompt: &Prompt<'_>,
+    chat: &convert::Chat,
+    encoder: impl events::Encoder + 'static,
+    conduct: &Conduct,
+) -> Result<HttpResponse, Refusal> {
+    conduct.wait(0).await;
+    let response = ollama.open(prompt, chat).await?;
+    let counters = state.counters.clone();
+    let stream = ollama::stream(response, encoder, prompt.id_prefix, prompt.turns, conduct.started, counters);
+    Ok(reply::live(reply::builder(state, StatusCode::OK), stream))
+}
+
+/// The scripted answer, or the response of a fault the prompt asks for.
+pub(crate) fn scripted(
+    state: &State,
+    prompt: &Prompt<'_>,
+    conduct: &mut Conduct,
+) -> Result<Result<Answer, HttpResponse>, Refusal> {
+    let script = answer::script(prompt)?;
+    conduct.follow(&script);
+    if script.fault.is_some() {
+        if let Some(response) = strike(state, script.fault) {
+            return Ok(Err(response));
+        }
+    }
+    let answer = answer::answer(prompt, &script)?;
+    state.counters.answered(answer.usage.total() - answer.usage.output, answer.usage.output);
+    Ok(Ok(answer))
+}

@@ -1,0 +1,50 @@
+//! What the workers share.
+
+use crate::cache::PromptCache;
+use crate::config::EmulatorConfig;
+use crate::counters::Counters;
+use crate::faults::FaultState;
+use crate::hash;
+use crate::models::Catalog;
+use crate::ollama::Ollama;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Shared by all workers.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) catalog: Catalog,
+    pub(crate) cache: PromptCache,
+    pub(crate) counters: Counters,
+    pub(crate) faults: FaultState,
+    /// Who answers instead of the script.
+    pub(crate) ollama: Option<Ollama>,
+    pub(crate) region: String,
+    pub(crate) account_id: String,
+    ids: AtomicU64,
+}
+
+impl State {
+    pub(crate) fn new(catalog: Catalog, config: &EmulatorConfig) -> Result<Self, reqwest::Error> {
+        let model = config.ollama_model.clone();
+        Ok(Self {
+            catalog,
+            cache: PromptCache::default(),
+            counters: Counters::default(),
+            faults: FaultState::new(config.faults.clone()),
+            ollama: config.ollama.as_deref().map(|it| Ollama::new(it, model)).transpose()?,
+            region: config.region.clone(),
+            account_id: config.account_id.clone(),
+            // Ids differ from one run to the next, then count up: they need to be unique, not secret.
+            ids: AtomicU64::new(uuid::Uuid::new_v4().as_u64_pair().0),
+        })
+    }
+
+    /// A request id in the form AWS gives them.
+    pub(crate) fn request_id(&self) -> uuid::Uuid {
+        let id = self.ids.fetch_add(1, Ordering::Relaxed);
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&hash::mix(id).to_be_bytes());
+        bytes[8..].copy_from_slice(&hash::mix(!id).to_be_bytes());
+        uuid::Builder::from_random_bytes(bytes).into_uuid()
+    }
+}

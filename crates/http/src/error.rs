@@ -1,0 +1,92 @@
+//! The one error type of handlers.
+
+use std::fmt;
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, ResponseError};
+use outcrop_types::{Classify, ErrorCode};
+
+/// A refused or failed request: what the client is told, and what only the log is told.
+#[derive(Debug)]
+pub struct ApiError {
+    /// Which of the closed list of failures this is.
+    pub code: ErrorCode,
+    /// For the client.
+    pub message: String,
+    /// The field that is wrong, as the dialect spells it.
+    pub param: Option<String>,
+    /// When to come back.
+    pub retry_after: Option<Duration>,
+    /// Further headers for the answer.
+    pub headers: Vec<(&'static str, String)>,
+    /// For the log.
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl ApiError {
+    /// A failure told in words.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            param: None,
+            retry_after: None,
+            headers: Vec::new(),
+            source: None,
+        }
+    }
+
+    /// The failure of an operation; its own message goes to the client, its causes go to the log.
+    pub fn from_error<E: Classify + Send + Sync + 'static>(error: E) -> Self {
+        let mut this = Self::new(error.code(), error.to_string());
+        this.source = Some(Box::new(error));
+        this
+    }
+
+    /// Names the field that is wrong.
+    #[must_use]
+    pub fn with_param(mut self, param: impl Into<String>) -> Self {
+        self.param = Some(param.into());
+        self
+    }
+
+    /// Says when to come back.
+    #[must_use]
+    pub const fn with_retry_after(mut self, after: Duration) -> Self {
+        self.retry_after = Some(after);
+        self
+    }
+
+    /// Adds a header to the answer.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
+
+impl From<outcrop_chat::InvalidRequest> for ApiError {
+    fn from(error: outcrop_chat::InvalidRequest) -> Self {
+        let mut this = Self::new(error.code(), error.message);
+        this.param = error.param;
+        this
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// Only the status: the `scope` middleware, which knows the dialect, writes the body.
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::new(self.status_code())
+    }
+}

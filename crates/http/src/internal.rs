@@ -1,0 +1,72 @@
+//! The door of a service that runs apart: only requests that another of our services has signed come in.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::HttpMessage;
+use actix_web::dev::ServiceRequest;
+use outcrop_ports::Clock;
+use outcrop_token::{HEADER, InternalVerifier};
+use outcrop_types::{ErrorCode, Principal};
+
+use crate::{ApiError, Layer, RequestContext, is_health_path};
+
+/// How long the calling service still waits, milliseconds. Believed only from our own services.
+pub const DEADLINE_HEADER: &str = "x-outcrop-deadline-ms";
+
+/// Stands on a 401 that is about the calling service and not about whoever it asks for, with the value
+/// `identity`: a gateway with the wrong secret must not tell its callers that their keys are bad.
+pub const REFUSED_HEADER: &str = "x-outcrop-refused";
+
+/// Stands in the extensions of a request that one of our own services has signed.
+#[derive(Clone, Copy)]
+pub struct FromService;
+
+impl fmt::Debug for FromService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FromService")
+    }
+}
+
+/// A layer that lets in what carries a good internal identity, and puts the principal it names into the
+/// request. Anything else is a 401, but for the health paths.
+#[must_use]
+pub fn internal_identity(verifier: Arc<InternalVerifier>, clock: Arc<dyn Clock>) -> Layer {
+    Layer::new(move |request, next| {
+        if is_health_path(request.path()) {
+            return next.call(request);
+        }
+        match identify(&request, &verifier, clock.as_ref()) {
+            Ok(principal) => {
+                keep_deadline(&request);
+                let mut extensions = request.extensions_mut();
+                extensions.insert(principal);
+                extensions.insert(FromService);
+                drop(extensions);
+                next.call(request)
+            }
+            Err(error) => Layer::refuse(request, error.with_header(REFUSED_HEADER, "identity")),
+        }
+    })
+}
+
+fn identify(
+    request: &ServiceRequest,
+    verifier: &InternalVerifier,
+    clock: &dyn Clock,
+) -> Result<Principal, ApiError> {
+    let token = request.headers().get(HEADER).and_then(|value| value.to_str().ok()).ok_or_else(|| {
+        ApiError::new(ErrorCode::Unauthenticated, "this service is reached through the gateway only")
+    })?;
+    verifier.verify(token, clock.now()).map_err(ApiError::from_error)
+}
+
+/// Deadlines travel: whoever calls does not wait longer than it says.
+fn keep_deadline(request: &ServiceRequest) {
+    let given = request.headers().get(DEADLINE_HEADER).and_then(|value| value.to_str().ok());
+    let Some(millis) = given.and_then(|text| text.parse().ok()) else { return };
+    if let Some(context) = request.extensions_mut().get_mut::<RequestContext>() {
+        context.deadline = context.deadline.min(Duration::from_millis(millis));
+    }
+}

@@ -1,0 +1,36 @@
+//! What every Outcrop service shares about HTTP: serving, bounds, request ids, errors, permissions, health.
+//!
+//! Handlers return [`ApiError`]; the [`Scope`] middleware renders it in the caller's dialect and logs it,
+//! and nothing else does. Knows actix-web; knows no store and no model. Start at [`Server`], which puts the
+//! rest around a service's routes.
+
+mod allowed;
+mod body;
+mod bounds;
+mod context;
+mod error;
+mod failure;
+mod health;
+mod internal;
+mod layer;
+mod scope;
+mod serve;
+pub mod sse;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod tracked;
+
+pub use allowed::{Allowed, PermissionMarker, permission};
+pub use body::{JsonBytes, next_piece, read_body};
+pub use bounds::Bounds;
+pub use context::RequestContext;
+pub use error::ApiError;
+pub use health::{Dependency, Health, is_health_path};
+pub use internal::{DEADLINE_HEADER, FromService, REFUSED_HEADER, internal_identity};
+pub use layer::{Layer, LayerFuture};
+pub use scope::{Scope, ScopeService, body_too_large};
+pub use serve::{BindError, Server, ServerParts};
+pub use tracked::TrackedBody;
+
+/// The header that carries a request's id, in and out.
+pub const REQUEST_ID_HEADER: &str = "x-request-id";

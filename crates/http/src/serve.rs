@@ -1,0 +1,180 @@
+//! One HTTP server: bind, run, drain.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::{Server as ActixServer, ServerHandle};
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use outcrop_config::ServerConfig;
+use outcrop_lifecycle::InFlight;
+use outcrop_ports::IdGen;
+use outcrop_types::ErrorCode;
+use tokio_util::sync::CancellationToken;
+
+use crate::{ApiError, Bounds, Health, Layer, Scope};
+
+/// How long connections have to hand over their last bytes once no answer is open any more.
+const FLUSH: Duration = Duration::from_millis(1_200);
+
+/// What stands around a service's routes.
+#[derive(Clone)]
+pub struct ServerParts {
+    /// Counts open answers.
+    pub in_flight: InFlight,
+    /// Names requests.
+    pub ids: Arc<dyn IdGen>,
+    /// Says who may pass; [`Layer::none`] for no check.
+    pub layer: Layer,
+    /// Answers `/healthz` and `/readyz`.
+    pub health: Arc<Health>,
+}
+
+impl fmt::Debug for ServerParts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerParts").field("health", &self.health).finish_non_exhaustive()
+    }
+}
+
+/// An address that could not be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {host}:{port}: {}", reason(source))]
+pub struct BindError {
+    /// As configured.
+    pub host: String,
+    /// As configured.
+    pub port: u16,
+    /// What the system says.
+    #[source]
+    pub source: io::Error,
+}
+
+/// The reasons that people meet, in words; otherwise the system's own.
+fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "the address is in use".into(),
+        io::ErrorKind::PermissionDenied => "permission denied (ports below 1024 need privileges)".into(),
+        io::ErrorKind::AddrNotAvailable => "this machine has no such address".into(),
+        _ => error.to_string(),
+    }
+}
+
+/// Says that the server has been asked to stop; stands in the app's data.
+#[derive(Debug, Clone)]
+pub(crate) struct Draining(CancellationToken);
+
+impl Draining {
+    pub(crate) fn has_begun(&self) -> bool {
+        self.0.is_cancelled()
+    }
+}
+
+/// A server that holds its address and waits to be [`run`](Self::run).
+#[must_use = "a bound server answers nothing until it is run"]
+pub struct Server {
+    server: ActixServer,
+    handle: ServerHandle,
+    addr: SocketAddr,
+    in_flight: InFlight,
+    draining: CancellationToken,
+    drain: Duration,
+}
+
+impl Server {
+    /// Takes the configured address and puts [`Scope`], the layer and the health paths around `routes`,
+    /// which is called once in every worker.
+    pub fn bind(
+        config: &ServerConfig,
+        parts: ServerParts,
+        routes: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
+    ) -> Result<Self, BindError> {
+        let bounds = Bounds::from(config);
+        let draining = CancellationToken::new();
+        let in_flight = parts.in_flight.clone();
+        let seen = Draining(draining.clone());
+        let app = move || {
+            let layer = parts.layer.clone();
+            App::new()
+                .app_data(bounds)
+                .app_data(seen.clone())
+                .app_data(web::PayloadConfig::new(bounds.max_body_bytes))
+                .app_data(web::JsonConfig::default().limit(bounds.max_body_bytes))
+                .default_service(web::to(no_route))
+                .configure(|service| parts.health.routes(service))
+                .configure(routes.clone())
+                .wrap(from_fn(move |request, next| layer.call(request, next)))
+                .wrap(Scope::new(bounds, parts.in_flight.clone(), Arc::clone(&parts.ids)))
+        };
+        let drain = Duration::from_millis(config.drain_ms);
+        let fail = |source| BindError { host: config.host.clone(), port: config.port, source };
+        let mut server = HttpServer::new(app)
+            .disable_signals()
+            .tcp_nodelay(true)
+            // A client that has closed its half has gone: its call must not go on.
+            .h1_allow_half_closed(false)
+            .keep_alive(Duration::from_millis(config.keep_alive_ms))
+            .client_request_timeout(Duration::from_millis(config.head_timeout_ms))
+            .shutdown_timeout(drain.as_secs().saturating_add(1));
+        if config.workers > 0 {
+            server = server.workers(config.workers);
+        }
+        let server = server.bind((config.host.as_str(), config.port)).map_err(fail)?;
+        let addr =
+            server.addrs().first().copied().ok_or_else(|| fail(io::ErrorKind::AddrNotAvailable.into()))?;
+        let server = server.run();
+        Ok(Self { handle: server.handle(), server, addr, in_flight, draining, drain })
+    }
+
+    /// The address it holds; the real port where 0 was configured.
+    #[must_use]
+    pub const fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Answers until `stop`; then takes no new connection, finishes open answers within the drain time and
+    /// leaves as soon as the last of them is done, whatever connections are kept open.
+    pub async fn run(self, stop: CancellationToken) -> io::Result<()> {
+        let Self { mut server, handle, addr, in_flight, draining, drain } = self;
+        tokio::select! {
+            ended = &mut server => return ended,
+            () = stop.cancelled() => {}
+        }
+        draining.cancel();
+        tracing::debug!(server.address = %addr, open = in_flight.count(), "draining");
+        // The command is on its way as soon as this is called; awaiting it would be waiting for the server.
+        drop(handle.stop(true));
+        let idle = async {
+            in_flight.idle().await;
+            tokio::time::sleep(FLUSH).await;
+        };
+        tokio::select! {
+            ended = &mut server => return ended,
+            drained = tokio::time::timeout(drain, idle) => {
+                if drained.is_err() && in_flight.count() > 0 {
+                    tracing::warn!(server.address = %addr, open = in_flight.count(), "drain time is over; cutting open answers");
+                }
+            }
+        }
+        // Dropping the server closes what is left.
+        drop(server);
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("addr", &self.addr).finish_non_exhaustive()
+    }
+}
+
+/// What no route takes: a path nobody knows, or one that is known under another method.
+async fn no_route(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    if request.resource_map().has_resource(request.path()) {
+        let message = format!("`{}` is not a method of this path", request.method());
+        return Err(ApiError::new(ErrorCode::MethodNotAllowed, message));
+    }
+    Err(ApiError::new(ErrorCode::NotFound, "there is nothing at this path"))
+}

@@ -1,0 +1,83 @@
+//! What `/healthz` and `/readyz` say.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use outcrop_http::{Dependency, Layer};
+use outcrop_ports::{PortError, Probe};
+use serde_json::{Value, json};
+
+use crate::world::{World, client, config};
+
+struct Switched {
+    name: &'static str,
+    up: AtomicBool,
+    asked: AtomicUsize,
+}
+
+#[async_trait]
+impl Probe for Switched {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    async fn probe(&self) -> Result<(), PortError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        if self.up.load(Ordering::SeqCst) {
+            Ok(())
+        } else {
+            Err(PortError::unavailable("reach it", "refused by 10.0.0.7"))
+        }
+    }
+}
+
+fn switched(name: &'static str) -> Arc<Switched> {
+    Arc::new(Switched { name, up: AtomicBool::new(true), asked: AtomicUsize::new(0) })
+}
+
+async fn readiness(world: &World) -> (u16, Value) {
+    let answer = client().get(world.at("/readyz")).send().await.unwrap();
+    (answer.status().as_u16(), answer.json().await.unwrap())
+}
+
+/// Until the last answer has grown old.
+async fn wait() {
+    tokio::time::sleep(Duration::from_millis(1_050)).await;
+}
+
+#[actix_web::test]
+async fn readiness_names_each_dependency_and_recovers() {
+    let (postgres, redis) = (switched("postgres"), switched("redis"));
+    let dependencies = vec![
+        Dependency { probe: Arc::clone(&postgres) as _, required: true },
+        Dependency { probe: Arc::clone(&redis) as _, required: false },
+    ];
+    let world = World::with(&config(), Layer::none(), dependencies);
+    let both = json!({"status": "ready", "dependencies": {"postgres": {"ok": true}, "redis": {"ok": true}}});
+    assert_eq!(readiness(&world).await, (200, both.clone()));
+    redis.up.store(false, Ordering::SeqCst);
+    assert_eq!(readiness(&world).await, (200, both.clone()), "asked at most once a second");
+    assert_eq!(redis.asked.load(Ordering::SeqCst), 1);
+    wait().await;
+    let (status, body) = readiness(&world).await;
+    assert_eq!((status, &body["status"]), (200, &json!("degraded")));
+    assert_eq!(body["dependencies"]["redis"], json!({"ok": false, "error": "could not reach it"}));
+    postgres.up.store(false, Ordering::SeqCst);
+    wait().await;
+    let (status, body) = readiness(&world).await;
+    assert_eq!((status, &body["status"]), (503, &json!("unready")));
+    postgres.up.store(true, Ordering::SeqCst);
+    redis.up.store(true, Ordering::SeqCst);
+    wait().await;
+    assert_eq!(readiness(&world).await, (200, both));
+}
+
+#[actix_web::test]
+async fn a_process_without_dependencies_is_ready() {
+    let world = World::new();
+    assert_eq!(readiness(&world).await, (200, json!({"status": "ready", "dependencies": {}})));
+    let alive = client().get(world.at("/healthz")).send().await.unwrap();
+    assert_eq!(alive.text().await.unwrap(), r#"{"status":"ok"}"#);
+}

@@ -1,0 +1,152 @@
+//! A server with everything around it and a few routes that misbehave on demand.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use actix_web::rt::task::JoinHandle;
+use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::Bytes;
+use futures::{StreamExt, stream};
+use outcrop_config::ServerConfig;
+use outcrop_http::{
+    ApiError, Dependency, FromService, Health, JsonBytes, Layer, RequestContext, Server, ServerParts, sse,
+};
+use outcrop_lifecycle::InFlight;
+use outcrop_ports::{Clock, IdGen};
+use outcrop_types::{ErrorCode, Principal};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+#[derive(Default)]
+pub(crate) struct CountingIds(AtomicU64);
+
+impl IdGen for CountingIds {
+    fn uuid(&self) -> Uuid {
+        Uuid::from_u128(u128::from(self.0.fetch_add(1, Ordering::Relaxed)) + 1)
+    }
+
+    fn fill(&self, buffer: &mut [u8]) {
+        buffer.fill(7);
+    }
+}
+
+/// Half past something, for ever.
+pub(crate) struct StillClock;
+
+impl Clock for StillClock {
+    fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        chrono::DateTime::from_timestamp(1_800_000_000, 0).unwrap()
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::from_secs(1)
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) url: String,
+    pub(crate) in_flight: InFlight,
+    /// Lets the slow route go on, a piece a permit.
+    pub(crate) pieces: Arc<Semaphore>,
+    pub(crate) stop: CancellationToken,
+    pub(crate) running: JoinHandle<std::io::Result<()>>,
+}
+
+pub(crate) fn config() -> ServerConfig {
+    ServerConfig {
+        port: 0,
+        workers: 1,
+        max_body_bytes: 1024,
+        max_json_depth: 8,
+        drain_ms: 10_000,
+        ..ServerConfig::default()
+    }
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self::with(&config(), Layer::none(), Vec::new())
+    }
+
+    pub(crate) fn with(config: &ServerConfig, layer: Layer, dependencies: Vec<Dependency>) -> Self {
+        let in_flight = InFlight::default();
+        let pieces = Arc::new(Semaphore::new(0));
+        let parts = ServerParts {
+            in_flight: in_flight.clone(),
+            ids: Arc::new(CountingIds::default()),
+            layer,
+            health: Health::new(dependencies),
+        };
+        let shared = Arc::clone(&pieces);
+        let server = Server::bind(config, parts, move |app| {
+            app.app_data(web::Data::from(Arc::clone(&shared)))
+                .service(web::resource("/v1/chat/completions").post(length))
+                .service(web::resource("/v1/messages").post(length))
+                .service(web::resource("/model/{id:.+}/converse").post(length))
+                .service(web::resource("/generate").post(length))
+                .service(web::resource("/v1/jobs/fail").get(fail))
+                .service(web::resource("/v1/jobs/raw").post(async |body: Bytes| body.len().to_string()))
+                .service(web::resource("/v1/jobs/slow").get(slow))
+                .service(web::resource("/v1/jobs/late").get(late))
+                .service(web::resource("/whoami").get(whoami));
+        })
+        .unwrap();
+        let (url, stop) = (format!("http://{}", server.addr()), CancellationToken::new());
+        let running = actix_web::rt::spawn(server.run(stop.clone()));
+        Self { url, in_flight, pieces, stop, running }
+    }
+
+    pub(crate) fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+}
+
+pub(crate) fn client() -> reqwest::Client {
+    reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap()
+}
+
+async fn length(body: JsonBytes) -> HttpResponse {
+    HttpResponse::Ok().json(serde_json::json!({ "bytes": body.len() }))
+}
+
+async fn fail(query: web::Query<Vec<(String, u64)>>) -> Result<HttpResponse, ApiError> {
+    let asked = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| *value);
+    let code = match asked("status") {
+        Some(401) => ErrorCode::Unauthenticated,
+        Some(429) => ErrorCode::RateLimited,
+        Some(503) => ErrorCode::Unavailable,
+        _ => ErrorCode::Internal,
+    };
+    let mut error = ApiError::new(code, "as asked").with_header("x-outcrop-limit", "team");
+    error.retry_after = asked("after").map(Duration::from_millis);
+    Err(error)
+}
+
+async fn slow(pieces: web::Data<Semaphore>) -> HttpResponse {
+    let pieces = pieces.into_inner();
+    sse::respond(stream::iter(0..3).then(move |at| {
+        let pieces = Arc::clone(&pieces);
+        async move {
+            pieces.acquire().await.unwrap().forget();
+            Bytes::from(format!("data: {at}\n\n"))
+        }
+    }))
+}
+
+async fn late(pieces: web::Data<Semaphore>) -> HttpResponse {
+    pieces.acquire().await.unwrap().forget();
+    HttpResponse::Ok().finish()
+}
+
+async fn whoami(request: HttpRequest, context: RequestContext) -> HttpResponse {
+    use actix_web::HttpMessage;
+    let extensions = request.extensions();
+    HttpResponse::Ok().json(serde_json::json!({
+        "team": extensions.get::<Principal>().map(|it| it.team),
+        "from_service": extensions.get::<FromService>().is_some(),
+        "deadline_ms": u64::try_from(context.deadline.as_millis()).unwrap(),
+    }))
+}

@@ -1,0 +1,91 @@
+//! The model itself.
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::Stream;
+use outcrop_chat::{Event, Request, Response};
+use outcrop_types::{Classify, ErrorCode};
+
+use crate::ResolvedModel;
+
+/// One call of a model.
+#[derive(Debug, Clone)]
+pub struct ModelCall {
+    /// Which model, and where.
+    pub model: ResolvedModel,
+    /// The conversation.
+    pub request: Request,
+    /// How long the caller waits: for the whole answer, or for the first event of a stream.
+    pub deadline: Duration,
+}
+
+/// The pieces of an answer as they come. After an error nothing comes. Dropping it cancels the call.
+pub type EventStream = Pin<Box<dyn Stream<Item = Result<Event, ModelError>> + Send>>;
+
+/// How a model call failed (Bedrock's error shapes, Amazon Bedrock API reference, Converse).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ModelFailure {
+    /// Bedrock refused the request as wrong.
+    Invalid,
+    /// We may not call this model: our credentials or access, not the client's.
+    Denied,
+    /// No such model in that region.
+    NotFound,
+    /// Too many requests or tokens, or the model is not ready yet.
+    Throttled,
+    /// No answer in time.
+    TimedOut,
+    /// The model failed.
+    Model,
+    /// Bedrock is away or could not be reached.
+    Unavailable,
+    /// Bedrock failed.
+    Internal,
+}
+
+/// A failed model call.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct ModelError {
+    /// How it failed.
+    pub failure: ModelFailure,
+    /// Bedrock's message, fit for clients: no ARN, no account number.
+    pub message: String,
+    /// Bedrock's id for the call, for support cases.
+    pub bedrock_request_id: Option<String>,
+    /// When to come back, if Bedrock said so.
+    pub retry_after: Option<Duration>,
+    /// What lies behind it.
+    #[source]
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Classify for ModelError {
+    fn code(&self) -> ErrorCode {
+        match self.failure {
+            ModelFailure::Invalid => ErrorCode::InvalidRequest,
+            ModelFailure::Denied => ErrorCode::Forbidden,
+            ModelFailure::NotFound => ErrorCode::ModelNotFound,
+            ModelFailure::Throttled => ErrorCode::RateLimited,
+            ModelFailure::TimedOut => ErrorCode::Timeout,
+            ModelFailure::Model => ErrorCode::Upstream,
+            ModelFailure::Unavailable => ErrorCode::Unavailable,
+            ModelFailure::Internal => ErrorCode::Internal,
+        }
+    }
+}
+
+/// Continues conversations.
+#[async_trait]
+pub trait ChatModel: Send + Sync + 'static {
+    /// The region this speaks to, for usage records and headers.
+    fn region(&self) -> &str;
+
+    /// The whole answer.
+    async fn chat(&self, call: ModelCall) -> Result<Response, ModelError>;
+
+    /// The answer in pieces. Errors before the first piece come from the call itself.
+    async fn stream(&self, call: ModelCall) -> Result<EventStream, ModelError>;
+}

@@ -1,0 +1,41 @@
+//! The ports: what Outcrop needs from the world, as traits that promise behaviour and name no technology.
+//!
+//! A port's doc comment is the promise; `contract::<port>` (feature `contract`) is the promise as a test
+//! suite that every adapter runs against itself. Rules: a lookup returns `Option`, absence is no error; one
+//! method is one unit of work, so transactions stay inside the adapter; time and randomness are arguments.
+
+mod authenticator;
+mod blobs;
+mod chat_model;
+mod clock;
+mod error;
+mod id_gen;
+mod inference;
+mod job_store;
+mod key_store;
+mod ledger;
+mod limiter;
+mod model_catalog;
+mod probe;
+mod queue;
+pub mod sliding;
+mod user_store;
+
+#[cfg(feature = "contract")]
+pub mod contract;
+
+pub use authenticator::{Authenticated, Authenticator, Credential, Refused};
+pub use blobs::{Blobs, MAX_BLOB_BYTES, check_blob_key, check_blob_size};
+pub use chat_model::{ChatModel, EventStream, ModelCall, ModelError, ModelFailure};
+pub use clock::Clock;
+pub use error::{PortError, PortFailure};
+pub use id_gen::IdGen;
+pub use inference::{Inference, InferenceAnswer, InferenceCall};
+pub use job_store::{Finish, JobStore, Submitted};
+pub use key_store::KeyStore;
+pub use ledger::Ledger;
+pub use limiter::{Admission, Limiter, Window, WindowState};
+pub use model_catalog::{Modality, ModelCatalog, ModelInfo, ResolvedModel};
+pub use probe::Probe;
+pub use queue::{Delivery, Queue, Receipt};
+pub use user_store::{Bootstrap, UserStore};

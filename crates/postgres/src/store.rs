@@ -1,0 +1,201 @@
+//! The pool of connections: opening, migrating, and how statements are run.
+
+use std::future::Future;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use outcrop_ports::{PortError, Probe};
+use sqlx::migrate::Migrator;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow};
+use sqlx::query::{Query, QueryAs};
+use sqlx::{Connection, FromRow, PgConnection, Postgres};
+
+use crate::PostgresOptions;
+use crate::error::{migrate_error, port_error};
+
+/// How much longer than the server we wait for a statement, before we take the server to be gone.
+const GRACE: Duration = Duration::from_secs(1);
+/// Longest for all migrations, waiting for another process that runs them included.
+const MIGRATE_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// The stores in one Postgres database. Cheap to clone; clones share their connections.
+#[derive(Clone)]
+pub struct PostgresStore {
+    pool: PgPool,
+    connect: PgConnectOptions,
+    acquire_timeout: Duration,
+    statement_timeout: Duration,
+}
+
+impl PostgresStore {
+    /// Prepares to use the database, and talks to it only when something is asked: a service starts while
+    /// Postgres is away. Fails only if the options make no sense. To be called within a Tokio runtime.
+    pub fn connect(options: PostgresOptions) -> Result<Self, PortError> {
+        let PostgresOptions { max_connections, acquire_timeout, statement_timeout, .. } = options;
+        let connect = options.into_connect_options()?;
+        let limit = format!("{}ms", statement_timeout.as_millis());
+        let pool = PgPoolOptions::new()
+            .max_connections(max_connections)
+            .acquire_timeout(acquire_timeout)
+            // A statement and not a start-up parameter: connection poolers refuse those they do not know.
+            .after_connect(move |connection, _| {
+                let limit = limit.clone();
+                Box::pin(async move {
+                    let set = sqlx::query("SELECT set_config('statement_timeout', $1, false)");
+                    set.bind(limit).execute(connection).await.map(drop)
+                })
+            })
+            .connect_lazy_with(connect.clone());
+        Ok(Self { pool, connect, acquire_timeout, statement_timeout })
+    }
+
+    /// Brings the tables up to date. Of several processes one does and the others wait for it.
+    pub async fn migrate(&self) -> Result<(), PortError> {
+        const ATTEMPTED: &str = "migrate the database";
+        // Not from the pool: neither waiting for another process nor building an index is bound to the time
+        // that a statement may take.
+        let connecting = PgConnection::connect_with(&self.connect);
+        let mut connection =
+            within(self.acquire_timeout, connecting).await.map_err(|error| port_error(ATTEMPTED, error))?;
+        // Not `run`: its future cannot be sent between threads (rustc takes `Acquire` for too special).
+        let migrator = migrator();
+        let running = migrator.run_direct(None, &mut connection, false);
+        tokio::time::timeout(MIGRATE_TIMEOUT, running)
+            .await
+            .map_err(|elapsed| PortError::unavailable(ATTEMPTED, elapsed))?
+            .map_err(|error| migrate_error(ATTEMPTED, error))
+    }
+
+    /// The migrations that this program has and the database has not, by name; changes nothing.
+    pub async fn pending_migrations(&self) -> Result<Vec<String>, PortError> {
+        const ATTEMPTED: &str = "read which migrations there are";
+        let table = self
+            .fetch_optional::<(i32,)>(
+                ATTEMPTED,
+                sqlx::query_as("SELECT 1 WHERE to_regclass('_sqlx_migrations') IS NOT NULL"),
+            )
+            .await?;
+        let mut applied = Vec::new();
+        if table.is_some() {
+            applied = self
+                .fetch_all::<(i64,)>(
+                    ATTEMPTED,
+                    sqlx::query_as("SELECT version FROM _sqlx_migrations WHERE success"),
+                )
+                .await?;
+        }
+        let migrator = migrator();
+        let pending = migrator.iter().filter(|it| !applied.contains(&(it.version,)));
+        Ok(pending.map(|it| format!("{:04} {}", it.version, it.description)).collect())
+    }
+
+    /// Runs a statement that gives at most one row.
+    pub(crate) async fn fetch_optional<R>(
+        &self,
+        attempted: &'static str,
+        query: QueryAs<'_, Postgres, R, PgArguments>,
+    ) -> Result<Option<R>, PortError>
+    where
+        R: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+    {
+        self.run(attempted, async |connection| query.fetch_optional(connection).await).await
+    }
+
+    /// Runs a statement that gives rows.
+    pub(crate) async fn fetch_all<R>(
+        &self,
+        attempted: &'static str,
+        query: QueryAs<'_, Postgres, R, PgArguments>,
+    ) -> Result<Vec<R>, PortError>
+    where
+        R: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+    {
+        self.run(attempted, async |connection| query.fetch_all(connection).await).await
+    }
+
+    /// Runs a statement; says how many rows it changed.
+    pub(crate) async fn execute(
+        &self,
+        attempted: &'static str,
+        query: Query<'_, Postgres, PgArguments>,
+    ) -> Result<u64, PortError> {
+        self.run(attempted, async |connection| Ok(query.execute(connection).await?.rows_affected())).await
+    }
+
+    /// Lends a connection for a piece of work, for as long as a statement may take.
+    pub(crate) async fn run<T>(
+        &self,
+        attempted: &'static str,
+        work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, PortError> {
+        let connection = self.pool.acquire().await.map_err(|error| port_error(attempted, error))?;
+        let mut lent = Lent(Some(connection));
+        let Some(connection) = lent.0.as_deref_mut() else {
+            unreachable!("it was put there the line before")
+        };
+        let result = within(self.statement_timeout + GRACE, work(connection)).await;
+        if matches!(result, Ok(_) | Err(sqlx::Error::Database(_))) {
+            lent.give_back();
+        }
+        result.map_err(|error| port_error(attempted, error))
+    }
+}
+
+/// A connection that is closed, unless it is given back.
+///
+/// Work that was cut short, because its time was over or its caller went away, leaves a connection with an
+/// answer still to come. The pool would wait for that, and with a server that fell silent it would wait for
+/// minutes while the connection counts as taken.
+struct Lent(Option<PoolConnection<Postgres>>);
+
+impl Lent {
+    fn give_back(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
+            drop(connection.detach());
+        }
+    }
+}
+
+/// Bounds a piece of work, for the case that the server itself does not answer any more.
+async fn within<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    match tokio::time::timeout(limit, work).await {
+        Ok(result) => result,
+        Err(elapsed) => Err(sqlx::Error::Io(elapsed.into())),
+    }
+}
+
+impl std::fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // The driver's own options would print the password.
+        f.write_str("PostgresStore(…)")
+    }
+}
+
+#[async_trait]
+impl Probe for PostgresStore {
+    fn name(&self) -> &'static str {
+        "postgres"
+    }
+
+    async fn probe(&self) -> Result<(), PortError> {
+        let query = sqlx::query_as::<_, (i32,)>("SELECT 1");
+        self.fetch_optional("reach the database", query).await.map(drop)
+    }
+}
+
+fn migrator() -> Migrator {
+    let mut migrator = sqlx::migrate!();
+    // An older program must still start after a newer one has migrated: that is how one rolls back.
+    migrator.set_ignore_missing(true);
+    migrator
+}

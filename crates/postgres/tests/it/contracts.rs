@@ -1,0 +1,43 @@
+//! The suites of the ports.
+
+use std::sync::Arc;
+
+use outcrop_ports::{JobStore, KeyStore, Ledger, contract};
+
+use crate::database::with_databases;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs postgres: cargo xtask test"]
+async fn keeps_the_key_store_contract() {
+    with_databases(|databases| async move {
+        contract::key_store(|| async { Arc::new(databases.store().await) as Arc<dyn KeyStore> }).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs postgres: cargo xtask test"]
+async fn keeps_the_user_store_contract() {
+    with_databases(|databases| async move {
+        contract::user_store(|| async { Arc::new(databases.store().await) }).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs postgres: cargo xtask test"]
+async fn keeps_the_job_store_contract() {
+    with_databases(|databases| async move {
+        contract::job_store(|| async { Arc::new(databases.store().await) as Arc<dyn JobStore> }).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs postgres: cargo xtask test"]
+async fn keeps_the_ledger_contract() {
+    with_databases(|databases| async move {
+        contract::ledger(|| async { Arc::new(databases.store().await) as Arc<dyn Ledger> }).await;
+    })
+    .await;
+}

@@ -1,0 +1,8 @@
+//! The Postgres stores against the ports' promises, on databases of their own, and without Postgres.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod contracts;
+mod database;
+mod outage;
+mod proxy;
+mod schema;

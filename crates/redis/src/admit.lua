@@ -1,0 +1,32 @@
+-- Admits one in several sliding windows, or in none of them.
+-- The arithmetic is that of crates/ports/src/sliding.rs; all numbers stay below 2^53.
+--
+-- KEYS: for each window, the counter of its present period and that of the period before.
+-- ARGV: for each window, its limit, the weight of the period before (in parts of 2^20), and how long
+--       a counter is kept, in milliseconds.
+-- Returns 1 or 0, whether it was counted; then for each window both counts as they were before.
+local WHOLE = 1048576
+
+local counts = redis.call('MGET', unpack(KEYS))
+local reply = { 1 }
+for i = 1, #KEYS, 2 do
+  local current = tonumber(counts[i] or '0')
+  local previous = tonumber(counts[i + 1] or '0')
+  local argument = (i - 1) / 2 * 3
+  local limit = tonumber(ARGV[argument + 1])
+  local weight = tonumber(ARGV[argument + 2])
+  if current + math.ceil(previous * weight / WHOLE) >= limit then
+    reply[1] = 0
+  end
+  reply[i + 1] = current
+  reply[i + 2] = previous
+end
+
+if reply[1] == 1 then
+  for i = 1, #KEYS, 2 do
+    if redis.call('INCR', KEYS[i]) == 1 then
+      redis.call('PEXPIRE', KEYS[i], ARGV[(i - 1) / 2 * 3 + 3])
+    end
+  end
+end
+return reply

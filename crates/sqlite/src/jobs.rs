@@ -1,0 +1,248 @@
+//! The table `jobs`.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use outcrop_ports::{Finish, JobStore, PortError, Submitted};
+use outcrop_types::{
+    IdempotencyKey, Job, JobId, JobKind, JobState, LeaseToken, Limits, Page, Principal, TeamId,
+};
+use sqlx::{FromRow, QueryBuilder};
+
+use crate::SqliteStore;
+use crate::rows::{Row, micros, one_more};
+
+macro_rules! columns {
+    () => {
+        "id, kind, team_id, subject, role, key_id, requests_per_minute, path, input, output, idempotency_key, \
+         state, attempts, status, error, created_at, updated_at"
+    };
+}
+
+#[async_trait]
+impl JobStore for SqliteStore {
+    async fn submit_job(&self, job: &Job) -> Result<Submitted, PortError> {
+        const ATTEMPTED: &str = "submit a job";
+        // Whatever stands in the way, id or idempotency key: nothing is written, and we look which it was.
+        let query = sqlx::query(concat!(
+            "INSERT INTO jobs (",
+            columns!(),
+            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+             ON CONFLICT DO NOTHING"
+        ))
+        .bind(job.id.to_string())
+        .bind(job.kind.name())
+        .bind(job.principal.team.to_string())
+        .bind(job.principal.subject.to_string())
+        .bind(job.principal.role.name())
+        .bind(job.principal.key.as_ref().map(|key| key.as_str()))
+        .bind(job.principal.limits.requests_per_minute.map(i64::from))
+        .bind(&job.path)
+        .bind(&job.input)
+        .bind(&job.output)
+        .bind(job.idempotency_key.as_ref().map(IdempotencyKey::as_str))
+        .bind(job.state.name())
+        .bind(i64::from(job.attempts))
+        .bind(job.status.map(i64::from))
+        .bind(&job.error)
+        .bind(micros(job.created_at))
+        .bind(micros(job.updated_at));
+        if self.write(ATTEMPTED, query).await? == 1 {
+            return Ok(Submitted::New);
+        }
+        let Some(idempotency_key) = &job.idempotency_key else {
+            return Err(PortError::conflict(ATTEMPTED));
+        };
+        // Jobs are never removed, so what stood in the way is still there.
+        let query = sqlx::query_as(concat!(
+            "SELECT ",
+            columns!(),
+            " FROM jobs WHERE team_id = $1 AND idempotency_key = $2"
+        ))
+        .bind(job.principal.team.to_string())
+        .bind(idempotency_key.as_str());
+        match self.read_optional::<JobRow>(ATTEMPTED, query).await? {
+            Some(row) => Ok(Submitted::Existing(Box::new(row.read()?))),
+            None => Err(PortError::conflict(ATTEMPTED)),
+        }
+    }
+
+    async fn lookup_job(&self, id: JobId) -> Result<Option<Job>, PortError> {
+        let query = sqlx::query_as(concat!("SELECT ", columns!(), " FROM jobs WHERE id = $1"));
+        self.read_optional::<JobRow>("look up a job", query.bind(id.to_string()))
+            .await?
+            .map(JobRow::read)
+            .transpose()
+    }
+
+    async fn list_jobs(
+        &self,
+        team: TeamId,
+        after: Option<JobId>,
+        limit: usize,
+    ) -> Result<Page<Job>, PortError> {
+        let mut query = QueryBuilder::new(concat!("SELECT ", columns!(), " FROM jobs WHERE team_id = "));
+        query.push_bind(team.to_string());
+        if let Some(after) = after {
+            query.push(" AND id < ").push_bind(after.to_string());
+        }
+        query.push(" ORDER BY id DESC LIMIT ").push_bind(one_more(limit));
+        let rows: Vec<JobRow> = self.read_all("list jobs", query.build_query_as()).await?;
+        let jobs = rows.into_iter().map(JobRow::read).collect::<Result<_, _>>()?;
+        Ok(Page::from_one_too_many(jobs, limit))
+    }
+
+    async fn claim_job(
+        &self,
+        id: JobId,
+        now: DateTime<Utc>,
+        lease_until: DateTime<Utc>,
+    ) -> Result<Option<(Job, LeaseToken)>, PortError> {
+        let query = sqlx::query_as(concat!(
+            "UPDATE jobs
+             SET state = 'running', attempts = attempts + 1, lease = lease + 1, lease_until = $3, updated_at = $2
+             WHERE id = $1 AND (state = 'queued' OR (state = 'running' AND lease_until <= $2))
+             RETURNING lease, ",
+            columns!()
+        ))
+        .bind(id.to_string())
+        .bind(micros(now))
+        .bind(micros(lease_until));
+        self.write_optional::<ClaimedRow>("claim a job", query).await?.map(ClaimedRow::read).transpose()
+    }
+
+    async fn renew_job(
+        &self,
+        id: JobId,
+        lease: LeaseToken,
+        lease_until: DateTime<Utc>,
+    ) -> Result<bool, PortError> {
+        let query = sqlx::query(
+            "UPDATE jobs SET lease_until = $3 WHERE id = $1 AND state = 'running' AND lease = $2",
+        )
+        .bind(id.to_string())
+        .bind(lease.0)
+        .bind(micros(lease_until));
+        Ok(self.write("renew the lease of a job", query).await? == 1)
+    }
+
+    async fn finish_job(
+        &self,
+        id: JobId,
+        lease: LeaseToken,
+        finish: &Finish,
+        now: DateTime<Utc>,
+    ) -> Result<bool, PortError> {
+        let (state, status, output, error) = match finish {
+            Finish::Answered { status, output } if *status < 400 => {
+                (JobState::Succeeded, Some(*status), Some(output), None)
+            }
+            Finish::Answered { status, output } => (JobState::Failed, Some(*status), Some(output), None),
+            Finish::GaveUp { error } => (JobState::Failed, None, None, Some(error)),
+            Finish::Retry => (JobState::Queued, None, None, None),
+        };
+        let query = sqlx::query(
+            "UPDATE jobs
+             SET state = $3, status = $4, output = $5, error = $6, updated_at = $7, lease_until = NULL
+             WHERE id = $1 AND state = 'running' AND lease = $2",
+        )
+        .bind(id.to_string())
+        .bind(lease.0)
+        .bind(state.name())
+        .bind(status.map(i64::from))
+        .bind(output)
+        .bind(error)
+        .bind(micros(now));
+        Ok(self.write("finish a job", query).await? == 1)
+    }
+
+    async fn cancel_job(&self, id: JobId, now: DateTime<Utc>) -> Result<Option<Job>, PortError> {
+        let query = sqlx::query_as(concat!(
+            "UPDATE jobs SET state = 'cancelled', updated_at = $2, lease_until = NULL
+             WHERE id = $1 AND state IN ('queued', 'running') RETURNING ",
+            columns!()
+        ))
+        .bind(id.to_string())
+        .bind(micros(now));
+        match self.write_optional::<JobRow>("cancel a job", query).await? {
+            Some(row) => row.read().map(Some),
+            // Final, and so it stays; or there is none.
+            None => self.lookup_job(id).await,
+        }
+    }
+
+    async fn stale_jobs(&self, before: DateTime<Utc>, limit: usize) -> Result<Vec<JobId>, PortError> {
+        let query = sqlx::query_as(
+            "SELECT id FROM jobs
+             WHERE (state = 'queued' AND updated_at < $1) OR (state = 'running' AND lease_until < $1)
+             ORDER BY id LIMIT $2",
+        )
+        .bind(micros(before))
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        let rows: Vec<(String,)> = self.read_all("list stale jobs", query).await?;
+        rows.iter().map(|(id,)| Row { table: "jobs", id }.parse("id", id)).collect()
+    }
+}
+
+#[derive(FromRow)]
+struct JobRow {
+    id: String,
+    kind: String,
+    team_id: String,
+    subject: String,
+    role: String,
+    key_id: Option<String>,
+    requests_per_minute: Option<i64>,
+    path: String,
+    input: String,
+    output: Option<String>,
+    idempotency_key: Option<String>,
+    state: String,
+    attempts: i64,
+    status: Option<i64>,
+    error: Option<String>,
+    created_at: i64,
+    updated_at: i64,
+}
+
+impl JobRow {
+    fn read(self) -> Result<Job, PortError> {
+        let row = Row { table: "jobs", id: &self.id };
+        Ok(Job {
+            id: row.parse("id", &self.id)?,
+            kind: row.known("kind", JobKind::parse(&self.kind))?,
+            principal: Principal {
+                subject: row.subject("subject", &self.subject)?,
+                team: row.parse("team_id", &self.team_id)?,
+                role: row.parse("role", &self.role)?,
+                key: row.parse_optional("key_id", self.key_id.as_deref())?,
+                limits: Limits {
+                    requests_per_minute: row
+                        .number_optional("requests_per_minute", self.requests_per_minute)?,
+                },
+            },
+            idempotency_key: row.parse_optional("idempotency_key", self.idempotency_key.as_deref())?,
+            state: row.known("state", JobState::parse(&self.state))?,
+            attempts: row.number("attempts", self.attempts)?,
+            status: row.number_optional("status", self.status)?,
+            created_at: row.time("created_at", self.created_at)?,
+            updated_at: row.time("updated_at", self.updated_at)?,
+            path: self.path,
+            input: self.input,
+            output: self.output,
+            error: self.error,
+        })
+    }
+}
+
+#[derive(FromRow)]
+struct ClaimedRow {
+    lease: i64,
+    #[sqlx(flatten)]
+    job: JobRow,
+}
+
+impl ClaimedRow {
+    fn read(self) -> Result<(Job, LeaseToken), PortError> {
+        Ok((self.job.read()?, LeaseToken(self.lease)))
+    }
+}

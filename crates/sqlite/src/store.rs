@@ -1,0 +1,192 @@
+//! The database file: opening, migrating, and how statements are run.
+
+use std::path::Path;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use outcrop_ports::{PortError, Probe};
+use sqlx::migrate::Migrator;
+use sqlx::query::{Query, QueryAs};
+use sqlx::sqlite::{
+    SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
+    SqliteSynchronous,
+};
+use sqlx::{FromRow, Sqlite, Transaction};
+
+use crate::error::{migrate_error, port_error};
+
+/// How long a statement waits for a writer in another process, and a caller for one in this process.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// SQLite lets many read beside the one that writes.
+const READERS: u32 = 4;
+/// Readers that nobody needs give their memory back.
+const READER_IDLE: Duration = Duration::from_secs(60);
+
+/// The stores in one SQLite file. Cheap to clone; clones share their connections.
+///
+/// One connection writes and a few read, in write-ahead mode. With `synchronous = NORMAL` a commit is in the
+/// operating system's hands when it returns: `kill -9` and a crash of this process lose nothing, and only a
+/// crash of the machine itself may lose the last moments, without harming the file
+/// (<https://www.sqlite.org/pragma.html#pragma_synchronous>).
+#[derive(Clone)]
+pub struct SqliteStore {
+    writer: SqlitePool,
+    readers: SqlitePool,
+}
+
+impl SqliteStore {
+    /// Opens the file, and makes it if it is not there, readable by its owner only. Its folder must exist.
+    /// Call [`migrate`](Self::migrate) before anything else.
+    pub async fn connect(path: &Path) -> Result<Self, PortError> {
+        create_private(path).map_err(|error| {
+            PortError::unavailable(format!("open the database file {}", path.display()), error)
+        })?;
+        let options =
+            SqliteConnectOptions::new().filename(path).busy_timeout(BUSY_TIMEOUT).foreign_keys(true);
+        let writing =
+            options.clone().journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Normal);
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(BUSY_TIMEOUT)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            // There is no network between us and the file that could have gone away meanwhile.
+            .test_before_acquire(false)
+            .connect_with(writing)
+            .await
+            .map_err(|error| port_error("open the database file", error))?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .acquire_timeout(BUSY_TIMEOUT)
+            .idle_timeout(READER_IDLE)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+            .connect_lazy_with(options.read_only(true));
+        Ok(Self { writer, readers })
+    }
+
+    /// Brings the tables up to date: all steps or none, one process at a time.
+    pub async fn migrate(&self) -> Result<(), PortError> {
+        const ATTEMPTED: &str = "migrate the database";
+        let mut transaction = self.begin(ATTEMPTED).await?;
+        // Not `run`: its future cannot be sent between threads (rustc takes `Acquire` for too special).
+        let migrated = migrator().run_direct(None, &mut *transaction, false).await;
+        migrated.map_err(|error| migrate_error(ATTEMPTED, error))?;
+        transaction.commit().await.map_err(|error| port_error(ATTEMPTED, error))
+    }
+
+    /// The migrations that this program has and the database has not, by name; changes nothing.
+    pub async fn pending_migrations(&self) -> Result<Vec<String>, PortError> {
+        const ATTEMPTED: &str = "read which migrations there are";
+        let (table,): (i64,) =
+            sqlx::query_as("SELECT count(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'")
+                .fetch_one(&self.readers)
+                .await
+                .map_err(|error| port_error(ATTEMPTED, error))?;
+        let mut applied = Vec::new();
+        if table > 0 {
+            applied = self
+                .read_all::<(i64,)>(
+                    ATTEMPTED,
+                    sqlx::query_as("SELECT version FROM _sqlx_migrations WHERE success"),
+                )
+                .await?;
+        }
+        let migrator = migrator();
+        let pending = migrator.iter().filter(|it| !applied.contains(&(it.version,)));
+        Ok(pending.map(|it| format!("{:04} {}", it.version, it.description)).collect())
+    }
+
+    /// A transaction that may write from its first statement on: it waits its turn here and cannot be
+    /// refused later, as one that began by reading can.
+    pub(crate) async fn begin(
+        &self,
+        attempted: &'static str,
+    ) -> Result<Transaction<'static, Sqlite>, PortError> {
+        self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(|error| port_error(attempted, error))
+    }
+
+    /// Runs a statement that reads at most one row.
+    pub(crate) async fn read_optional<R>(
+        &self,
+        attempted: &'static str,
+        query: QueryAs<'_, Sqlite, R, SqliteArguments>,
+    ) -> Result<Option<R>, PortError>
+    where
+        R: for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
+    {
+        query.fetch_optional(&self.readers).await.map_err(|error| port_error(attempted, error))
+    }
+
+    /// Runs a statement that reads rows.
+    pub(crate) async fn read_all<R>(
+        &self,
+        attempted: &'static str,
+        query: QueryAs<'_, Sqlite, R, SqliteArguments>,
+    ) -> Result<Vec<R>, PortError>
+    where
+        R: for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
+    {
+        query.fetch_all(&self.readers).await.map_err(|error| port_error(attempted, error))
+    }
+
+    /// Runs a statement that writes at most one row and returns it.
+    pub(crate) async fn write_optional<R>(
+        &self,
+        attempted: &'static str,
+        query: QueryAs<'_, Sqlite, R, SqliteArguments>,
+    ) -> Result<Option<R>, PortError>
+    where
+        R: for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
+    {
+        // Not `fetch_optional`: that answers on the first row, which is before the statement is committed.
+        let mut rows = query.fetch_all(&self.writer).await.map_err(|error| port_error(attempted, error))?;
+        Ok(rows.pop())
+    }
+
+    /// Runs a statement that writes; says how many rows it changed.
+    pub(crate) async fn write(
+        &self,
+        attempted: &'static str,
+        query: Query<'_, Sqlite, SqliteArguments>,
+    ) -> Result<u64, PortError> {
+        let done = query.execute(&self.writer).await.map_err(|error| port_error(attempted, error))?;
+        Ok(done.rows_affected())
+    }
+}
+
+impl std::fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SqliteStore(…)")
+    }
+}
+
+#[async_trait]
+impl Probe for SqliteStore {
+    fn name(&self) -> &'static str {
+        "sqlite"
+    }
+
+    async fn probe(&self) -> Result<(), PortError> {
+        // Reads the file, where `SELECT 1` would not.
+        let query = sqlx::query_as::<_, (i64,)>("SELECT count(*) FROM sqlite_schema");
+        self.read_optional("read the database", query).await.map(drop)
+    }
+}
+
+fn migrator() -> Migrator {
+    let mut migrator = sqlx::migrate!();
+    // An older program must still start after a newer one has migrated: that is how one rolls back.
+    migrator.set_ignore_missing(true);
+    migrator
+}
+
+/// Makes the file, if it is not there, for its owner's eyes only. SQLite gives the files beside it the same
+/// permissions. One that is there keeps its own.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}

@@ -1,0 +1,48 @@
+//! The suites of the ports.
+
+use std::sync::Arc;
+
+use outcrop_ports::{JobStore, KeyStore, Ledger, Queue, contract};
+
+use crate::support::{Folder, RealTime};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keeps_the_key_store_contract() {
+    let folder = Folder::new();
+    contract::key_store(|| async { Arc::new(folder.store().await) as Arc<dyn KeyStore> }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keeps_the_user_store_contract() {
+    let folder = Folder::new();
+    contract::user_store(|| async { Arc::new(folder.store().await) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keeps_the_job_store_contract() {
+    let folder = Folder::new();
+    contract::job_store(|| async { Arc::new(folder.store().await) as Arc<dyn JobStore> }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keeps_the_ledger_contract() {
+    let folder = Folder::new();
+    contract::ledger(|| async { Arc::new(folder.store().await) as Arc<dyn Ledger> }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keeps_the_queue_contract() {
+    let folder = Folder::new();
+    let clock = Arc::new(RealTime);
+    contract::queue(|| async { Arc::new(folder.queue(clock.clone(), 5).await) as Arc<dyn Queue> }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keeps_the_dead_letter_contract() {
+    let folder = Folder::new();
+    let clock = Arc::new(RealTime);
+    contract::queue_dead_letters(|| async {
+        Arc::new(folder.queue(clock.clone(), 2).await) as Arc<dyn Queue>
+    })
+    .await;
+}

@@ -1,0 +1,39 @@
+//! How tests learn where the servers are.
+
+/// Holds a Postgres URL with a role that may create databases.
+pub const POSTGRES_URL: &str = "OUTCROP_TEST_POSTGRES_URL";
+/// Holds a Redis URL.
+pub const REDIS_URL: &str = "OUTCROP_TEST_REDIS_URL";
+/// Holds the endpoint of a local AWS with SQS, S3 and Secrets Manager.
+pub const AWS_ENDPOINT: &str = "OUTCROP_TEST_AWS_ENDPOINT";
+/// Holds the path of a Python that has the official SDKs.
+pub const PYTHON: &str = "OUTCROP_TEST_PYTHON";
+
+/// The Postgres to test against. Panics where there is none: such a test is marked as ignored.
+#[must_use]
+pub fn postgres_url() -> String {
+    required(POSTGRES_URL)
+}
+
+/// The Redis to test against. Panics where there is none.
+#[must_use]
+pub fn redis_url() -> String {
+    required(REDIS_URL)
+}
+
+/// The local AWS to test against. Panics where there is none.
+#[must_use]
+pub fn aws_endpoint() -> String {
+    required(AWS_ENDPOINT)
+}
+
+/// The Python with the official SDKs. Panics where there is none.
+#[must_use]
+pub fn python() -> String {
+    required(PYTHON)
+}
+
+#[expect(clippy::panic, reason = "only tests call this, and a test without its server must fail loudly")]
+fn required(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; run the tests with `cargo xtask test`"))
+}

@@ -1,0 +1,17 @@
+//! Real servers for tests: finds or installs Postgres, Redis and moto, starts them on free ports in a temporary
+//! folder, and ends them when dropped.
+//!
+//! Tests do not start servers themselves: `cargo xtask test` does, once, and tells them by environment
+//! variables ([`postgres_url`] and its siblings). Knows nothing of Outcrop.
+
+mod environment;
+mod process;
+mod servers;
+mod tools;
+
+pub use environment::{
+    AWS_ENDPOINT, POSTGRES_URL, PYTHON, REDIS_URL, aws_endpoint, postgres_url, python, redis_url,
+};
+pub use process::{Process, free_port, wait_for_port};
+pub use servers::{Moto, Postgres, Redis};
+pub use tools::Tools;

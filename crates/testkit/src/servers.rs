@@ -1,0 +1,134 @@
+//! Postgres, Redis and moto, each on a free port with its data below a folder that its owner removes.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use crate::process::{Process, free_port};
+use crate::tools::{Tools, is_root, run};
+
+const START: Duration = Duration::from_secs(60);
+
+/// A Postgres server of our own.
+#[derive(Debug)]
+pub struct Postgres {
+    process: Process,
+    port: u16,
+}
+
+impl Postgres {
+    /// Makes a cluster in `folder` and starts it.
+    pub fn start(tools: &Tools, folder: &Path) -> anyhow::Result<Self> {
+        let data = folder.join("postgres");
+        std::fs::create_dir_all(&data)?;
+        let user = unprivileged(&data)?;
+        let program = |name: &str| tools.postgres_bin.join(name);
+        let mut initdb = user.command(&program("initdb"));
+        initdb.args(["-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync", "-D"]).arg(&data);
+        run(&mut initdb).context("cannot make a Postgres cluster")?;
+        let port = free_port()?;
+        let mut postgres = user.command(&program("postgres"));
+        // Durability off: nothing here outlives the run.
+        postgres.arg("-D").arg(&data).args(["-p", &port.to_string(), "-h", "127.0.0.1", "-k", ""]);
+        for setting in ["fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=300"]
+        {
+            postgres.args(["-c", setting]);
+        }
+        let mut process = Process::start("postgres", &mut postgres, &folder.join("postgres.log"))?;
+        process.wait_for_port(port, START)?;
+        Ok(Self { process, port })
+    }
+
+    /// A URL with a role that may do everything.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// The operating system's id of the server.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+}
+
+/// A Redis server of our own.
+#[derive(Debug)]
+pub struct Redis {
+    _process: Process,
+    port: u16,
+}
+
+impl Redis {
+    /// Starts it, keeping nothing on disk.
+    pub fn start(tools: &Tools, folder: &Path) -> anyhow::Result<Self> {
+        let port = free_port()?;
+        let mut redis = Command::new(&tools.redis_server);
+        redis.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
+        redis.current_dir(folder);
+        let mut process = Process::start("redis", &mut redis, &folder.join("redis.log"))?;
+        process.wait_for_port(port, START)?;
+        Ok(Self { _process: process, port })
+    }
+
+    /// Its URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+}
+
+/// A local AWS: SQS, S3 and Secrets Manager by moto.
+#[derive(Debug)]
+pub struct Moto {
+    _process: Process,
+    port: u16,
+}
+
+impl Moto {
+    /// Starts it.
+    pub fn start(tools: &Tools, folder: &Path) -> anyhow::Result<Self> {
+        let port = free_port()?;
+        let mut moto = Command::new(&tools.python);
+        moto.args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()]);
+        let mut process = Process::start("moto", &mut moto, &folder.join("moto.log"))?;
+        process.wait_for_port(port, START)?;
+        Ok(Self { _process: process, port })
+    }
+
+    /// Its endpoint.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+}
+
+/// Who to run as: Postgres refuses to run as root, so there it runs as `nobody`, who then owns its folder.
+struct RunAs {
+    switch: bool,
+}
+
+impl RunAs {
+    fn command(&self, program: &PathBuf) -> Command {
+        if !self.switch {
+            return Command::new(program);
+        }
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]).arg(program);
+        command.current_dir("/");
+        command
+    }
+}
+
+fn unprivileged(data: &Path) -> anyhow::Result<RunAs> {
+    let switch = is_root();
+    if switch {
+        run(Command::new("chown").args(["65534:65534"]).arg(data))?;
+        if let Some(parent) = data.parent() {
+            run(Command::new("chmod").arg("a+rx").arg(parent))?;
+        }
+    }
+    Ok(RunAs { switch })
+}

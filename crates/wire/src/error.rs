@@ -1,0 +1,283 @@
+//! How a failure reads in each dialect.
+//!
+//! One [`ErrorBody`] in, the dialect's own JSON out. The HTTP status is [`ErrorCode::status`] in every
+//! dialect. Shapes: OpenAI and Anthropic API references (errors), RFC 9457 for our own, Smithy's REST-JSON
+//! protocol (`x-amzn-errortype`) for Bedrock, JSON-RPC 2.0 for MCP.
+
+use outcrop_chat::InvalidRequest;
+use outcrop_types::ErrorCode;
+use serde::Serialize;
+
+use crate::Dialect;
+
+/// A failure as it is told to a client.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ErrorBody {
+    /// Which of the closed list of failures it is.
+    pub code: ErrorCode,
+    /// A sentence for people; it holds no secret and nothing of our insides.
+    pub message: String,
+    /// The field at fault, in the client's spelling: `messages[2].content`.
+    pub param: Option<String>,
+    /// The request's id, to be quoted in a support case.
+    pub request_id: Option<String>,
+}
+
+impl From<InvalidRequest> for ErrorBody {
+    fn from(error: InvalidRequest) -> Self {
+        Self { code: ErrorCode::InvalidRequest, message: error.message, param: error.param, request_id: None }
+    }
+}
+
+/// An error's body and what goes with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// The `content-type` header.
+    pub content_type: &'static str,
+    /// JSON.
+    pub body: Vec<u8>,
+    /// Further headers of the dialect; names are lower case.
+    pub headers: Vec<(&'static str, String)>,
+}
+
+/// Writes a failure in a dialect's words.
+#[must_use]
+pub fn render(dialect: Dialect, error: &ErrorBody) -> Rendered {
+    match dialect {
+        Dialect::OpenAi => json(&openai(error), Vec::new()),
+        Dialect::Outcrop => Rendered {
+            content_type: "application/problem+json",
+            body: to_vec(&Problem::from(error)),
+            headers: Vec::new(),
+        },
+        Dialect::Anthropic => json(&anthropic(error), id_header("request-id", error)),
+        Dialect::Bedrock => {
+            let mut headers = id_header("x-amzn-requestid", error);
+            headers.push(("x-amzn-errortype", bedrock_type(error.code).to_owned()));
+            json(&BedrockError { message: &with_param(error) }, headers)
+        }
+        Dialect::Mcp => json(&mcp(error), Vec::new()),
+    }
+}
+
+fn json(body: &impl Serialize, headers: Vec<(&'static str, String)>) -> Rendered {
+    Rendered { content_type: "application/json", body: to_vec(body), headers }
+}
+
+/// The structs below have only string keys and no fallible field, so that this cannot fail.
+pub(crate) fn to_vec(body: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(body).unwrap_or_default()
+}
+
+fn id_header(name: &'static str, error: &ErrorBody) -> Vec<(&'static str, String)> {
+    error.request_id.iter().map(|id| (name, id.clone())).collect()
+}
+
+/// The message for dialects that have no place of their own for the field's name.
+fn with_param(error: &ErrorBody) -> String {
+    match &error.param {
+        Some(param) if !error.message.contains(param.as_str()) => format!("{param}: {}", error.message),
+        _ => error.message.clone(),
+    }
+}
+
+// === OpenAI ===
+
+#[derive(Serialize)]
+struct OpenAiError<'a> {
+    error: OpenAiDetail<'a>,
+}
+
+#[derive(Serialize)]
+struct OpenAiDetail<'a> {
+    message: &'a str,
+    r#type: &'static str,
+    param: Option<&'a str>,
+    code: Option<&'static str>,
+}
+
+fn openai(error: &ErrorBody) -> OpenAiError<'_> {
+    let (r#type, code) = openai_words(error.code);
+    OpenAiError {
+        error: OpenAiDetail { message: &error.message, r#type, param: error.param.as_deref(), code },
+    }
+}
+
+/// OpenAI's `type` and `code`.
+const fn openai_words(code: ErrorCode) -> (&'static str, Option<&'static str>) {
+    match code {
+        ErrorCode::InvalidRequest | ErrorCode::NotFound => ("invalid_request_error", None),
+        ErrorCode::Unauthenticated => ("invalid_request_error", Some("invalid_api_key")),
+        ErrorCode::Forbidden => ("permission_error", Some("permission_denied")),
+        ErrorCode::ModelNotFound => ("invalid_request_error", Some("model_not_found")),
+        ErrorCode::MethodNotAllowed => ("invalid_request_error", Some("method_not_supported")),
+        ErrorCode::Conflict => ("invalid_request_error", Some("conflict")),
+        ErrorCode::PayloadTooLarge => ("invalid_request_error", Some("request_too_large")),
+        ErrorCode::UnsupportedMediaType => ("invalid_request_error", Some("unsupported_media_type")),
+        ErrorCode::RateLimited => ("rate_limit_error", Some("rate_limit_exceeded")),
+        ErrorCode::Internal => ("server_error", None),
+        ErrorCode::Upstream => ("server_error", Some("upstream_error")),
+        ErrorCode::Unavailable => ("server_error", Some("service_unavailable")),
+        ErrorCode::Timeout => ("server_error", Some("timeout")),
+    }
+}
+
+// === Outcrop ===
+
+/// RFC 9457 problem details; also the data of `/generate`'s `error` event.
+#[derive(Serialize)]
+pub(crate) struct Problem<'a> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    param: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+}
+
+impl<'a> From<&'a ErrorBody> for Problem<'a> {
+    fn from(error: &'a ErrorBody) -> Self {
+        Self {
+            r#type: format!("urn:outcrop:error:{}", error.code.name()),
+            title: title(error.code),
+            status: error.code.status(),
+            detail: &error.message,
+            code: error.code.name(),
+            param: error.param.as_deref(),
+            request_id: error.request_id.as_deref(),
+        }
+    }
+}
+
+/// The same for every occurrence of a code, as RFC 9457 asks.
+const fn title(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::InvalidRequest => "The request is not valid",
+        ErrorCode::Unauthenticated => "The credential is missing or not valid",
+        ErrorCode::Forbidden => "Not allowed",
+        ErrorCode::NotFound => "Not found",
+        ErrorCode::ModelNotFound => "No such model",
+        ErrorCode::MethodNotAllowed => "Method not allowed",
+        ErrorCode::Conflict => "Conflict",
+        ErrorCode::PayloadTooLarge => "The body is too large",
+        ErrorCode::UnsupportedMediaType => "Unsupported media type",
+        ErrorCode::RateLimited => "A limit is reached",
+        ErrorCode::Internal => "Internal error",
+        ErrorCode::Upstream => "The model failed",
+        ErrorCode::Unavailable => "Not available now",
+        ErrorCode::Timeout => "The model did not answer in time",
+    }
+}
+
+// === Anthropic ===
+
+#[derive(Serialize)]
+struct AnthropicError<'a> {
+    r#type: &'static str,
+    error: AnthropicDetail,
+    request_id: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct AnthropicDetail {
+    r#type: &'static str,
+    message: String,
+}
+
+fn anthropic(error: &ErrorBody) -> AnthropicError<'_> {
+    let r#type = match error.code {
+        ErrorCode::InvalidRequest | ErrorCode::MethodNotAllowed | ErrorCode::UnsupportedMediaType => {
+            "invalid_request_error"
+        }
+        ErrorCode::Unauthenticated => "authentication_error",
+        ErrorCode::Forbidden => "permission_error",
+        ErrorCode::NotFound | ErrorCode::ModelNotFound => "not_found_error",
+        ErrorCode::Conflict => "conflict_error",
+        ErrorCode::PayloadTooLarge => "request_too_large",
+        ErrorCode::RateLimited => "rate_limit_error",
+        ErrorCode::Internal | ErrorCode::Upstream => "api_error",
+        ErrorCode::Unavailable => "overloaded_error",
+        ErrorCode::Timeout => "timeout_error",
+    };
+    let detail = AnthropicDetail { r#type, message: with_param(error) };
+    AnthropicError { r#type: "error", error: detail, request_id: error.request_id.as_deref() }
+}
+
+// === Bedrock ===
+
+#[derive(Serialize)]
+struct BedrockError<'a> {
+    message: &'a str,
+}
+
+/// The exception that the AWS SDKs decode. A refused credential is `UnrecognizedClientException`, as on AWS.
+const fn bedrock_type(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::InvalidRequest | ErrorCode::PayloadTooLarge | ErrorCode::UnsupportedMediaType => {
+            "ValidationException"
+        }
+        ErrorCode::Unauthenticated => "UnrecognizedClientException",
+        ErrorCode::Forbidden => "AccessDeniedException",
+        ErrorCode::NotFound | ErrorCode::ModelNotFound => "ResourceNotFoundException",
+        ErrorCode::MethodNotAllowed => "UnknownOperationException",
+        ErrorCode::Conflict => "ConflictException",
+        ErrorCode::RateLimited => "ThrottlingException",
+        ErrorCode::Internal => "InternalServerException",
+        ErrorCode::Upstream => "ModelErrorException",
+        ErrorCode::Unavailable => "ServiceUnavailableException",
+        ErrorCode::Timeout => "ModelTimeoutException",
+    }
+}
+
+// === MCP ===
+
+#[derive(Serialize)]
+struct McpError<'a> {
+    jsonrpc: &'static str,
+    /// Null: the failure came before the request's own id was read (JSON-RPC 2.0, section 5).
+    id: (),
+    error: McpDetail<'a>,
+}
+
+#[derive(Serialize)]
+struct McpDetail<'a> {
+    code: i32,
+    message: &'a str,
+    data: McpData<'a>,
+}
+
+#[derive(Serialize)]
+struct McpData<'a> {
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    param: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+}
+
+fn mcp(error: &ErrorBody) -> McpError<'_> {
+    let code = match error.code {
+        ErrorCode::InvalidRequest if error.param.is_some() => -32602,
+        ErrorCode::InvalidRequest => -32600,
+        ErrorCode::MethodNotAllowed => -32601,
+        ErrorCode::Internal => -32603,
+        // The range JSON-RPC leaves to servers; `data.code` tells them apart.
+        _ => -32000,
+    };
+    McpError {
+        jsonrpc: "2.0",
+        id: (),
+        error: McpDetail {
+            code,
+            message: &error.message,
+            data: McpData {
+                code: error.code.name(),
+                param: error.param.as_deref(),
+                request_id: error.request_id.as_deref(),
+            },
+        },
+    }
+}

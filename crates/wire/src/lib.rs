@@ -1,0 +1,20 @@
+//! The JSON of each dialect, and its conversion to and from the neutral conversation of `chat`.
+//!
+//! Pure functions: bytes in, bytes out. No I/O, no clock, no HTTP type, no AWS SDK. A request goes
+//! `openai::chat::parse` -> `into_chat` -> [`outcrop_chat::Request`]; an answer comes back through
+//! `openai::chat::response` or, event by event, through [`openai::stream::ChatStream`].
+//! Start at [`openai::chat`]; [`outcrop::generate`] is the same for our own dialect, and [`error`] says
+//! how every failure reads in every dialect.
+
+mod data_url;
+mod dialect;
+pub mod error;
+mod escape;
+pub mod json;
+pub mod openai;
+pub mod outcrop;
+pub mod sse;
+mod tool_names;
+
+pub use dialect::Dialect;
+pub use tool_names::ToolNames;

@@ -1,0 +1,28 @@
+//! `POST /generate`: one prompt, one answer.
+//!
+//! Request: `{"prompt", "system"?, "model"?, "max_tokens"?, "temperature"?, "top_p"?, "stop"?, "stream"?}`.
+//! `prompt` is a text that is not blank; `temperature` and `top_p` are from 0 to 1; `stop` is a string or an
+//! array of strings; without `model` the default model answers.
+//!
+//! Answer: `{"id", "object": "generation", "created", "model", "text", "reasoning"?, "stop_reason", "usage"}`.
+//! `stop_reason` is Bedrock's word (`end_turn`, `max_tokens`, …). `usage` is `{"input_tokens",
+//! "output_tokens", "total_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens"}`:
+//! `input_tokens` counts everything read, the two cache figures say which part of it a cache served or kept,
+//! and reasoning is a part of `output_tokens`.
+//!
+//! Stream (`"stream": true`), as server-sent events:
+//! ```text
+//! event: start    data: {"id", "object": "generation", "created", "model"}
+//! event: delta    data: {"text"} or {"reasoning"}; any number of them
+//! event: done     data: {"stop_reason", "usage"}; `usage` is null if Bedrock did not tell
+//! event: error    data: a problem object (RFC 9457), instead of `done`
+//! ```
+//! An answer is whole if and only if `done` came.
+
+mod request;
+mod response;
+mod stream;
+
+pub use request::{GenerateRequest, parse};
+pub use response::{Generation, response};
+pub use stream::GenerateStream;

@@ -1,0 +1,63 @@
+//! The request.
+
+use outcrop_chat::{Block, Inference, InvalidRequest, Message, Request, Role, normalise};
+use serde::Deserialize;
+
+use crate::json;
+use crate::openai::chat::{Stop, zero_to_one};
+
+/// A request as it came in.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object")]
+pub struct GenerateRequest {
+    prompt: String,
+    system: Option<String>,
+    /// The model asked for; `None` asks for the default one.
+    pub model: Option<String>,
+    max_tokens: Option<u32>,
+    temperature: Option<f64>,
+    top_p: Option<f64>,
+    #[serde(default)]
+    stop: Stop,
+    stream: Option<bool>,
+}
+
+/// Reads a request's body.
+///
+/// # Errors
+/// [`InvalidRequest`] when it is not JSON, a field has the wrong type, or a field is unknown.
+pub fn parse(body: &[u8]) -> Result<GenerateRequest, InvalidRequest> {
+    json::parse(body)
+}
+
+impl GenerateRequest {
+    /// Whether the answer is to be streamed.
+    #[must_use]
+    pub fn stream(&self) -> bool {
+        self.stream.unwrap_or(false)
+    }
+
+    /// Turns the request into a conversation of one turn.
+    ///
+    /// # Errors
+    /// [`InvalidRequest`] when the prompt is blank or a number is out of range.
+    pub fn into_chat(self) -> Result<Request, InvalidRequest> {
+        if self.prompt.trim().is_empty() {
+            return Err(InvalidRequest::new("prompt", "`prompt` must not be blank."));
+        }
+        if self.max_tokens == Some(0) {
+            return Err(InvalidRequest::new("max_tokens", "`max_tokens` must be at least 1."));
+        }
+        Ok(normalise(Request {
+            system: self.system.into_iter().collect(),
+            messages: vec![Message { role: Role::User, content: vec![Block::Text(self.prompt)] }],
+            inference: Inference {
+                max_tokens: self.max_tokens,
+                temperature: zero_to_one("temperature", self.temperature)?,
+                top_p: zero_to_one("top_p", self.top_p)?,
+                stop: self.stop.into_list(),
+            },
+            ..Request::default()
+        }))
+    }
+}

@@ -1,0 +1,62 @@
+//! Every failure in every dialect.
+
+use std::fmt::Write as _;
+
+use outcrop_types::ErrorCode;
+use outcrop_wire::Dialect;
+use outcrop_wire::error::{ErrorBody, render};
+
+use crate::show;
+
+const DIALECTS: [Dialect; 5] =
+    [Dialect::OpenAi, Dialect::Outcrop, Dialect::Anthropic, Dialect::Bedrock, Dialect::Mcp];
+
+const CODES: [ErrorCode; 14] = [
+    ErrorCode::InvalidRequest,
+    ErrorCode::Unauthenticated,
+    ErrorCode::Forbidden,
+    ErrorCode::NotFound,
+    ErrorCode::ModelNotFound,
+    ErrorCode::MethodNotAllowed,
+    ErrorCode::Conflict,
+    ErrorCode::PayloadTooLarge,
+    ErrorCode::UnsupportedMediaType,
+    ErrorCode::RateLimited,
+    ErrorCode::Internal,
+    ErrorCode::Upstream,
+    ErrorCode::Unavailable,
+    ErrorCode::Timeout,
+];
+
+#[test]
+fn each_dialect_has_its_words() {
+    for dialect in DIALECTS {
+        let mut shown = String::new();
+        for code in CODES {
+            let error =
+                ErrorBody { code, message: "What \"happened\".".into(), param: None, request_id: None };
+            let rendered = render(dialect, &error);
+            let body = String::from_utf8(rendered.body).unwrap();
+            writeln!(shown, "{} {} {body} {:?}", code.status(), rendered.content_type, rendered.headers)
+                .unwrap();
+        }
+        show::check(&format!("errors__{}", dialect.name()), &shown);
+    }
+}
+
+#[test]
+fn fields_and_ids_have_their_place() {
+    let mut shown = String::new();
+    for dialect in DIALECTS {
+        let error = ErrorBody {
+            code: ErrorCode::InvalidRequest,
+            message: "It must be text.".into(),
+            param: Some("messages[0].content".into()),
+            request_id: Some("req-1".into()),
+        };
+        let rendered = render(dialect, &error);
+        let body = String::from_utf8(rendered.body).unwrap();
+        writeln!(shown, "{}: {body} {:?}", dialect.name(), rendered.headers).unwrap();
+    }
+    show::check("errors_with_param_and_id", &shown);
+}

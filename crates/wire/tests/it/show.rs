@@ -1,0 +1,92 @@
+//! A conversation as JSON that is good to read in a diff. Only for snapshots.
+
+use std::path::{Path, PathBuf};
+
+use outcrop_chat::{Block, Image, Message, Reasoning, Request, Role, ToolChoice, ToolResultBlock, Tools};
+use serde_json::{Map, Value, json};
+
+/// The fixtures of a folder, by name.
+pub(crate) fn fixtures(folder: &str) -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(folder);
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|it| it.unwrap().path()).collect();
+    paths.sort();
+    assert!(!paths.is_empty());
+    let read = |path: PathBuf| {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        (name, std::fs::read(path).unwrap())
+    };
+    paths.into_iter().map(read).collect()
+}
+
+/// Compares with `tests/snapshots/<name>.snap`.
+pub(crate) fn check(name: &str, text: &str) {
+    insta::with_settings!({ snapshot_path => "../snapshots", prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!(name, text);
+    });
+}
+
+pub(crate) fn pretty(value: &Value) -> String {
+    serde_json::to_string_pretty(value).unwrap()
+}
+
+pub(crate) fn request(request: &Request) -> Value {
+    let mut shown = Map::new();
+    let mut put = |key: &str, value: Value| {
+        if !matches!(&value, Value::Null) && value != json!([]) && value != json!({}) {
+            shown.insert(key.into(), value);
+        }
+    };
+    put("system", json!(request.system));
+    put("messages", request.messages.iter().map(message).collect());
+    put("max_tokens", json!(request.inference.max_tokens));
+    put("temperature", json!(request.inference.temperature));
+    put("top_p", json!(request.inference.top_p));
+    put("stop", json!(request.inference.stop));
+    put("tools", request.tools.as_ref().map(tools).unwrap_or_default());
+    put("metadata", json!(request.metadata));
+    Value::Object(shown)
+}
+
+fn message(message: &Message) -> Value {
+    let role = match message.role {
+        Role::User => "user",
+        Role::Assistant => "assistant",
+    };
+    json!({ role: message.content.iter().map(block).collect::<Value>() })
+}
+
+fn block(block: &Block) -> Value {
+    match block {
+        Block::Text(text) => json!(text),
+        Block::Image(it) => image(it),
+        Block::ToolUse(call) => json!({ "call": [call.id, call.name, call.input] }),
+        Block::ToolResult(result) => {
+            let content: Value = result
+                .content
+                .iter()
+                .map(|it| match it {
+                    ToolResultBlock::Text(text) => json!(text),
+                    ToolResultBlock::Image(it) => image(it),
+                })
+                .collect();
+            json!({ "result": [result.id, content], "error": result.is_error })
+        }
+        Block::Reasoning(Reasoning::Text { text, signature }) => json!({ "thought": [text, signature] }),
+        Block::Reasoning(Reasoning::Redacted(bytes)) => json!({ "thought": bytes.len() }),
+    }
+}
+
+fn image(image: &Image) -> Value {
+    json!({ "image": format!("{:?}, {} bytes", image.format, image.bytes.len()) })
+}
+
+fn tools(tools: &Tools) -> Value {
+    let specs: Value =
+        tools.specs.iter().map(|it| json!([it.name, it.description, it.input_schema])).collect();
+    let choice = match &tools.choice {
+        ToolChoice::Auto => "auto".to_owned(),
+        ToolChoice::Any => "any".to_owned(),
+        ToolChoice::Named(name) => format!("named {name}"),
+    };
+    json!({ "specs": specs, "choice": choice, "parallel": tools.parallel })
+}

@@ -1,0 +1,43 @@
+//! From settings to ports: the only place that chooses an adapter, by the scheme of a URL.
+//!
+//! One function per port or group of ports; mains call those their service needs. Nothing here serves
+//! requests, and nothing below knows which adapter it got. Errors are one clear line each.
+//! Start reading at [`stores`] or [`models`].
+
+mod data_dir;
+mod error;
+mod models;
+mod secrets;
+mod shared;
+mod stores;
+
+use std::sync::Arc;
+
+use outcrop_embedded::{MemoryLimiter, SystemClock, SystemIdGen};
+use outcrop_ports::{Clock, IdGen, Limiter};
+
+pub use data_dir::make_data_dir;
+pub use error::WiringError;
+pub use models::{Models, models};
+pub use outcrop_aws::install_crypto;
+pub use secrets::{internal_secret, key_hasher, resolve, signer, verifier};
+pub use shared::{Probed, blobs, limiter, queue};
+pub use stores::{Stores, is_sqlite, sqlite_file, stores};
+
+/// The time of this machine.
+#[must_use]
+pub fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock::default())
+}
+
+/// Ids and secrets from this machine's randomness.
+#[must_use]
+pub fn ids() -> Arc<dyn IdGen> {
+    Arc::new(SystemIdGen)
+}
+
+/// Counts in this process alone: what a service falls back on.
+#[must_use]
+pub fn local_limiter() -> Arc<dyn Limiter> {
+    Arc::new(MemoryLimiter::default())
+}

@@ -1,0 +1,97 @@
+//! The models: Bedrock, or the emulator in this process; both through the same AWS SDK.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use outcrop_aws::AwsOptions;
+use outcrop_bedrock::{BedrockModel, BedrockOptions, Catalog, CatalogOptions, geography};
+use outcrop_config::Config;
+use outcrop_emulator::{Emulator, EmulatorConfig};
+use outcrop_ports::{ChatModel, ModelCatalog, Probe};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::WiringError;
+
+/// The region that the emulator plays.
+const EMULATED_REGION: &str = "us-east-1";
+
+/// The models and what runs beside them.
+pub struct Models {
+    /// Answers.
+    pub model: Arc<dyn ChatModel>,
+    /// Knows what there is.
+    pub catalog: Arc<dyn ModelCatalog>,
+    /// Whether the model's endpoint can be reached.
+    pub probe: Arc<dyn Probe>,
+    /// The emulator, if it runs in this process; it ends some time after the token given to [`models`].
+    pub emulator: Option<JoinHandle<()>>,
+}
+
+/// Connects to what `models.url` names. Bedrock itself is not called: it may be away when we start.
+///
+/// The emulator runs until `stop`, which must come after the last model call has ended.
+pub async fn models(config: &Config, stop: CancellationToken) -> Result<Models, WiringError> {
+    let (sdk, emulator) = match config.models.url.split_once("://") {
+        Some(("emulator", _)) => {
+            let (url, handle) = emulator(config, stop).await?;
+            (outcrop_aws::local_config(&url, EMULATED_REGION), Some(handle))
+        }
+        Some(("bedrock", region)) => (outcrop_aws::sdk_config(&bedrock_options(config, region)).await, None),
+        _ => return Err(WiringError::setting("`models.url` must begin with emulator://, bedrock://")),
+    };
+    let options = BedrockOptions { idle_timeout: Duration::from_millis(config.models.idle_timeout_ms) };
+    let model = BedrockModel::new(&sdk, options).map_err(|error| match error {
+        outcrop_bedrock::BuildError::NoRegion => WiringError::setting(
+            "`models.url` is `bedrock://` without a region, and the AWS environment names none; set AWS_REGION, or a region such as bedrock://us-east-1",
+        ),
+        other => WiringError::failed("find Bedrock's address", &other),
+    })?;
+    let catalog = catalog(config, model.region())?;
+    let model = Arc::new(model);
+    Ok(Models { probe: Arc::clone(&model) as Arc<dyn Probe>, model, catalog: Arc::new(catalog), emulator })
+}
+
+fn bedrock_options(config: &Config, region: &str) -> AwsOptions {
+    let region = region.trim_matches('/');
+    AwsOptions {
+        region: (!region.is_empty()).then(|| region.to_owned()),
+        read_timeout: Duration::from_millis(config.server.request_timeout_ms),
+        // Retries are routing's business, which knows the deadline.
+        max_attempts: 1,
+        ..AwsOptions::default()
+    }
+}
+
+/// Starts the emulator on a free port of the loopback address.
+async fn emulator(config: &Config, stop: CancellationToken) -> Result<(String, JoinHandle<()>), WiringError> {
+    let options = EmulatorConfig {
+        region: EMULATED_REGION.to_owned(),
+        ollama: config.models.ollama.clone(),
+        ..EmulatorConfig::default()
+    };
+    let emulator = Emulator::bind(options).await.map_err(|error| WiringError::failed("start the emulator", &error))?;
+    let url = emulator.url();
+    let handle = tokio::spawn(async move {
+        if let Err(error) = emulator.run(stop).await {
+            tracing::error!(error = crate::error::chain(&error), "the emulator ended");
+        }
+    });
+    Ok((url, handle))
+}
+
+fn catalog(config: &Config, region: &str) -> Result<Catalog, WiringError> {
+    let overrides = match &config.models.catalog {
+        None => None,
+        Some(file) => Some(std::fs::read_to_string(file).map_err(|error| {
+            WiringError::setting(format!("`models.catalog`: could not read {}: {error}", file.display()))
+        })?),
+    };
+    let options = CatalogOptions {
+        overrides: overrides.as_deref(),
+        default_model: &config.models.default,
+        region,
+        cross_region: config.models.cross_region.then(|| geography(region)),
+    };
+    Catalog::load(&options).map_err(|error| WiringError::setting(format!("models: {}", crate::error::chain(&error))))
+}

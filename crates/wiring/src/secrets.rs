@@ -1,0 +1,108 @@
+//! Secrets: fetched where a setting only refers to one, and turned into what uses them.
+
+use std::time::Duration;
+
+use outcrop_aws::secrets::SCHEME;
+use outcrop_config::Config;
+use outcrop_embedded::SystemIdGen;
+use outcrop_token::{InternalSigner, InternalVerifier};
+use outcrop_types::KeyHasher;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::{WiringError, data_dir, stores};
+
+/// Replaces every `secretsmanager://` reference by the secret it stands for. Without one, AWS is not asked.
+pub async fn resolve(mut config: Config) -> Result<Config, WiringError> {
+    let fields = [
+        ("store.password", &mut config.store.password),
+        ("cache.password", &mut config.cache.password),
+        ("auth.key_secret", &mut config.auth.key_secret),
+        ("internal.secret", &mut config.internal.secret),
+    ];
+    let references: Vec<_> = fields.into_iter().filter(|(_, secret)| is_reference(secret.as_ref())).collect();
+    if references.is_empty() {
+        return Ok(config);
+    }
+    let sdk = outcrop_aws::sdk_config(&outcrop_aws::AwsOptions::default()).await;
+    for (key, secret) in references {
+        let Some(reference) = secret.as_ref() else { continue };
+        let fetched = outcrop_aws::secrets::fetch(&sdk, reference.expose_secret())
+            .await
+            .map_err(|error| WiringError::failed(format!("resolve `{key}`"), &error))?;
+        *secret = Some(fetched);
+    }
+    match config.check().first() {
+        None => Ok(config),
+        Some(problem) => Err(WiringError::setting(problem.to_string())),
+    }
+}
+
+fn is_reference(secret: Option<&SecretString>) -> bool {
+    secret.is_some_and(|it| it.expose_secret().starts_with(SCHEME))
+}
+
+/// What hashes API keys. Beside a SQLite store the secret may be absent from the settings: it is then made and
+/// kept in the data folder. Replicas on one Postgres must share it, so there it must be set.
+pub fn key_hasher(config: &Config) -> Result<KeyHasher, WiringError> {
+    let secret = match &config.auth.key_secret {
+        Some(secret) => secret.clone(),
+        None if stores::is_sqlite(config) => data_dir::key_secret(config, &SystemIdGen)?,
+        None => {
+            return Err(WiringError::setting(
+                "`auth.key_secret` must be set when `store.url` is Postgres, so that all replicas hash keys alike",
+            ));
+        }
+    };
+    KeyHasher::new(secret.expose_secret().as_bytes())
+        .map_err(|error| WiringError::setting(format!("`auth.key_secret`: {error}")))
+}
+
+/// What signs the identity header of this service's calls to others.
+pub fn signer(config: &Config, service: &str) -> Result<InternalSigner, WiringError> {
+    let ttl = Duration::from_secs(config.internal.ttl_s);
+    InternalSigner::new(service, internal_secret(config)?, ttl)
+        .map_err(|error| WiringError::setting(format!("`internal.secret`: {error}")))
+}
+
+/// What checks the identity header of other services' calls to this one.
+pub fn verifier(config: &Config) -> Result<InternalVerifier, WiringError> {
+    InternalVerifier::new(internal_secret(config)?)
+        .map_err(|error| WiringError::setting(format!("`internal.secret`: {error}")))
+}
+
+/// The secret that services which run apart share.
+pub fn internal_secret(config: &Config) -> Result<&SecretString, WiringError> {
+    config.internal.secret.as_ref().ok_or_else(|| {
+        WiringError::setting("`internal.secret` must be set, to the same value for all services that run apart")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn without_references_nothing_is_asked() {
+        let mut config = Config::default();
+        config.store.password = Some("hunter2".into());
+        let resolved = resolve(config).await.unwrap();
+        assert_eq!(resolved.store.password.unwrap().expose_secret(), "hunter2");
+    }
+
+    #[test]
+    fn replicas_on_postgres_must_be_given_their_secret() {
+        let mut config = Config::default();
+        config.store.url = Some("postgres://o@db/o".into());
+        let error = key_hasher(&config).unwrap_err();
+        assert!(error.is_setting() && error.to_string().contains("`auth.key_secret`"), "{error}");
+    }
+
+    #[test]
+    fn services_apart_must_be_given_their_secret() {
+        let error = signer(&Config::default(), "gateway").unwrap_err();
+        assert!(error.is_setting() && error.to_string().contains("`internal.secret`"), "{error}");
+        let mut config = Config::default();
+        config.internal.secret = Some("s".repeat(32).into());
+        assert!(signer(&config, "gateway").is_ok() && verifier(&config).is_ok());
+    }
+}

@@ -1,0 +1,136 @@
+//! What services share besides rows: counters, work that waits, files.
+
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use outcrop_aws::AwsOptions;
+use outcrop_config::Config;
+use outcrop_embedded::{FileBlobs, MemoryLimiter};
+use outcrop_ports::{Blobs, Limiter, Probe, Queue};
+use outcrop_redis::{RedisLimiter, RedisOptions};
+use outcrop_s3::S3Blobs;
+use outcrop_sqs::SqsQueue;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::{Stores, WiringError, data_dir};
+
+/// The folder of files in the data folder.
+const FILES_FOLDER: &str = "files";
+
+/// A port and, where it is something of its own that can be away, its probe.
+pub struct Probed<P: ?Sized> {
+    /// The port.
+    pub port: Arc<P>,
+    /// Its probe.
+    pub probe: Option<Arc<dyn Probe>>,
+}
+
+impl<P: ?Sized> Probed<P> {
+    fn local(port: Arc<P>) -> Self {
+        Self { port, probe: None }
+    }
+}
+
+/// Connects to the counters that `cache.url` names. Redis may be away: it is asked again with every request.
+pub async fn limiter(config: &Config) -> Result<Probed<dyn Limiter>, WiringError> {
+    if config.cache.url.starts_with("memory://") {
+        return Ok(Probed::local(Arc::new(MemoryLimiter::default())));
+    }
+    let url = with_password(&config.cache.url, config.cache.password.as_ref());
+    let options = RedisOptions { timeout: Duration::from_millis(config.cache.timeout_ms), ..RedisOptions::default() };
+    let limiter = RedisLimiter::connect(&url, options)
+        .map_err(|error| WiringError::setting(format!("`cache.url`: {}", error.chain())))?;
+    let limiter = Arc::new(limiter);
+    Ok(Probed { probe: Some(limiter.clone()), port: limiter })
+}
+
+/// The URL with a password in it, as the Redis client wants it; one that the URL had gives way.
+fn with_password(url: &str, password: Option<&SecretString>) -> String {
+    let (Some(password), Some((scheme, rest))) = (password, url.split_once("://")) else {
+        return url.to_owned();
+    };
+    let (userinfo, host) = rest.rsplit_once('@').unwrap_or(("", rest));
+    let user = userinfo.split(':').next().unwrap_or("");
+    let mut encoded = String::new();
+    for byte in password.expose_secret().bytes() {
+        if byte.is_ascii_alphanumeric() {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    format!("{scheme}://{user}:{encoded}@{host}")
+}
+
+/// Connects to the queue that `queue.url` names.
+pub async fn queue(config: &Config, stores: &Stores) -> Result<Probed<dyn Queue>, WiringError> {
+    if config.queue.url.starts_with("embedded://") {
+        let max_deliveries = NonZeroU32::new(config.queue.max_deliveries).unwrap_or(NonZeroU32::MIN);
+        let queue = stores.embedded_queue(max_deliveries).ok_or_else(|| {
+            WiringError::setting(
+                "`queue.url` is `embedded://`, which lives in SQLite, but `store.url` is Postgres; set `queue.url` to `sqs://queue-name`",
+            )
+        })?;
+        return Ok(Probed::local(queue));
+    }
+    let sdk = aws("queue.url", &config.queue.url).await?;
+    let name = config.queue.url.strip_prefix("sqs://").unwrap_or(&config.queue.url);
+    let queue = SqsQueue::connect(&sdk, name)
+        .map_err(|error| WiringError::setting(format!("`queue.url`: {}", error.chain())))?;
+    let queue = Arc::new(queue);
+    Ok(Probed { probe: Some(queue.clone()), port: queue })
+}
+
+/// Connects to the files that `blobs.url` names.
+pub async fn blobs(config: &Config) -> Result<Probed<dyn Blobs>, WiringError> {
+    let Some(url) = config.blobs.url.as_deref() else {
+        data_dir::make_data_dir(config)?;
+        return Ok(Probed::local(Arc::new(files(&config.data_dir.0.join(FILES_FOLDER))?)));
+    };
+    if let Some(folder) = url.strip_prefix("file://") {
+        return Ok(Probed::local(Arc::new(files(Path::new(folder))?)));
+    }
+    let sdk = aws("blobs.url", url).await?;
+    let rest = url.strip_prefix("s3://").unwrap_or(url);
+    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    // Stand-ins for S3 have no host name per bucket.
+    let path_style = config.blobs.path_style.unwrap_or_else(|| outcrop_aws::has_endpoint_override(&sdk, "S3"));
+    let blobs = S3Blobs::connect(&sdk, bucket, prefix, path_style)
+        .map_err(|error| WiringError::setting(format!("`blobs.url`: {}", error.chain())))?;
+    let blobs = Arc::new(blobs);
+    Ok(Probed { probe: Some(blobs.clone()), port: blobs })
+}
+
+/// The AWS environment's settings, which must name a region.
+async fn aws(key: &str, url: &str) -> Result<aws_types::SdkConfig, WiringError> {
+    let sdk = outcrop_aws::sdk_config(&AwsOptions::default()).await;
+    if sdk.region().is_none() {
+        return Err(WiringError::setting(format!(
+            "`{key}` is `{url}`, but the AWS environment names no region; set AWS_REGION"
+        )));
+    }
+    Ok(sdk)
+}
+
+fn files(folder: &Path) -> Result<FileBlobs, WiringError> {
+    FileBlobs::open(folder).map_err(|error| WiringError::port(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_reach_the_redis_url_encoded() {
+        let check = |url: &str, expected: &str| {
+            let password = SecretString::from("p@ss/w:rd");
+            assert_eq!(with_password(url, Some(&password)), expected);
+        };
+        check("redis://cache:6379", "redis://:p%40ss%2Fw%3Ard@cache:6379");
+        check("rediss://me@cache:6379/2", "rediss://me:p%40ss%2Fw%3Ard@cache:6379/2");
+        check("redis://me:old@cache", "redis://me:p%40ss%2Fw%3Ard@cache");
+        assert_eq!(with_password("redis://cache", None), "redis://cache");
+    }
+}

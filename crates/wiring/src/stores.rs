@@ -1,0 +1,128 @@
+//! Where rows live, and the queue that lives among them.
+
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use outcrop_config::Config;
+use outcrop_embedded::SystemClock;
+use outcrop_ports::{JobStore, KeyStore, Ledger, Probe, Queue, UserStore};
+use outcrop_postgres::{PostgresOptions, PostgresStore};
+use outcrop_sqlite::{SqliteQueue, SqliteStore};
+
+use crate::{WiringError, data_dir};
+
+/// The database's name in the data folder.
+const DATABASE_FILE: &str = "outcrop.db";
+
+/// What 0 stands for in `store.max_connections`.
+const DEFAULT_CONNECTIONS: u32 = 8;
+
+/// Every store, all in one database.
+#[derive(Clone)]
+pub struct Stores {
+    /// API keys.
+    pub keys: Arc<dyn KeyStore>,
+    /// Teams and people.
+    pub users: Arc<dyn UserStore>,
+    /// Jobs.
+    pub jobs: Arc<dyn JobStore>,
+    /// Usage.
+    pub ledger: Arc<dyn Ledger>,
+    /// Whether the database is there.
+    pub probe: Arc<dyn Probe>,
+    database: Database,
+}
+
+#[derive(Clone)]
+enum Database {
+    Sqlite(SqliteStore),
+    Postgres(PostgresStore),
+}
+
+/// Connects to the database that `store.url` names. Its tables may be missing or old: see
+/// [`Stores::migrate`]. A SQLite file in the data folder is made, and the folder too.
+pub async fn stores(config: &Config) -> Result<Stores, WiringError> {
+    if is_sqlite(config) {
+        if config.store.url.is_none() {
+            data_dir::make_data_dir(config)?;
+        }
+        let store = SqliteStore::connect(&sqlite_file(config)).await.map_err(|error| WiringError::port(&error))?;
+        return Ok(of(store.clone(), Database::Sqlite(store)));
+    }
+    let store = postgres(config)?;
+    Ok(of(store.clone(), Database::Postgres(store)))
+}
+
+fn of<S>(store: S, database: Database) -> Stores
+where
+    S: KeyStore + UserStore + JobStore + Ledger + Probe,
+{
+    let store = Arc::new(store);
+    Stores {
+        keys: store.clone(),
+        users: store.clone(),
+        jobs: store.clone(),
+        ledger: store.clone(),
+        probe: store,
+        database,
+    }
+}
+
+impl Stores {
+    /// Brings the tables up to date; several processes may try at once.
+    pub async fn migrate(&self) -> Result<(), WiringError> {
+        let done = match &self.database {
+            Database::Sqlite(store) => store.migrate().await,
+            Database::Postgres(store) => store.migrate().await,
+        };
+        done.map_err(|error| WiringError::port(&error))
+    }
+
+    /// The migrations that are missing, by name.
+    pub async fn pending_migrations(&self) -> Result<Vec<String>, WiringError> {
+        let pending = match &self.database {
+            Database::Sqlite(store) => store.pending_migrations().await,
+            Database::Postgres(store) => store.pending_migrations().await,
+        };
+        pending.map_err(|error| WiringError::port(&error))
+    }
+
+    /// The queue in this database, which only SQLite has.
+    pub(crate) fn embedded_queue(&self, max_deliveries: NonZeroU32) -> Option<Arc<dyn Queue>> {
+        match &self.database {
+            Database::Sqlite(store) => {
+                let clock = Arc::new(SystemClock::default());
+                Some(Arc::new(SqliteQueue::new(store.clone(), clock, max_deliveries)))
+            }
+            Database::Postgres(_) => None,
+        }
+    }
+}
+
+/// Connects when first used, so Postgres may be away now.
+fn postgres(config: &Config) -> Result<PostgresStore, WiringError> {
+    let mut options = PostgresOptions::new(config.store.url.clone().unwrap_or_default());
+    options.password.clone_from(&config.store.password);
+    options.max_connections = match config.store.max_connections {
+        0 => DEFAULT_CONNECTIONS,
+        number => number,
+    };
+    PostgresStore::connect(options)
+        .map_err(|error| WiringError::setting(format!("`store.url`: {}", error.chain())))
+}
+
+/// Whether rows live in a SQLite file.
+#[must_use]
+pub fn is_sqlite(config: &Config) -> bool {
+    config.store.url.as_deref().is_none_or(|url| url.starts_with("sqlite://"))
+}
+
+/// The SQLite file of these settings.
+#[must_use]
+pub fn sqlite_file(config: &Config) -> PathBuf {
+    match config.store.url.as_deref().and_then(|url| url.strip_prefix("sqlite://")) {
+        Some(path) => Path::new(path).to_owned(),
+        None => config.data_dir.0.join(DATABASE_FILE),
+    }
+}

@@ -1,0 +1,2 @@
+//! outcrop-auth.
+fn main() {}

@@ -1,0 +1,39 @@
+//! Who shows a key?
+
+use serde_json::json;
+
+use crate::world::{World, answer, client};
+
+#[actix_web::test]
+async fn a_good_key_is_its_principal_and_a_changed_one_nobody() {
+    let world = World::new().await;
+    let server = world.serve_internal();
+    let ask = |key: &str| {
+        let body = json!({"credential": {"api_key": key}});
+        answer(client().post(format!("{}/internal/introspect", server.url)).json(&body))
+    };
+    let good = world.first.key.expose();
+    let (status, body) = ask(good).await;
+    assert_eq!(status, 200);
+    assert_eq!(body["principal"]["role"], "platform_admin");
+    assert_eq!(body["principal"]["team"], world.first.team.id.to_string());
+
+    assert_eq!(ask("ock_nonsense").await.0, 401);
+    let changed = format!("{}x", &good[..good.len() - 1]);
+    assert_eq!(ask(&changed).await.0, 401);
+}
+
+#[actix_web::test]
+async fn a_key_of_another_servers_secret_is_refused() {
+    let (ours, theirs) = (World::new().await, World::new().await);
+    let server = ours.serve_internal();
+    let body = json!({"credential": {"api_key": theirs.first.key.expose()}});
+    let (status, _) = answer(client().post(format!("{}/internal/introspect", server.url)).json(&body)).await;
+    assert_eq!(status, 401);
+}
+
+#[actix_web::test]
+async fn the_first_admin_is_made_once() {
+    let world = World::new().await;
+    assert!(world.auth.bootstrap_if_empty().await.unwrap().is_none());
+}

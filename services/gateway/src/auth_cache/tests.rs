@@ -1,0 +1,246 @@
+//! The cache under a clock that stands still and an authenticator that says what it is told to.
+
+use std::sync::atomic::AtomicUsize;
+
+use async_trait::async_trait;
+use outcrop_token::service_principal;
+use outcrop_types::PresentedKey;
+use tokio::sync::Semaphore;
+
+use super::*;
+
+const TTL: Duration = Duration::from_millis(1000);
+const GRACE: Duration = Duration::from_secs(600);
+
+#[derive(Default)]
+struct StillClock(Mutex<Duration>);
+
+impl StillClock {
+    fn advance(&self, by: Duration) {
+        *self.0.lock().unwrap() += by;
+    }
+}
+
+impl Clock for StillClock {
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000, 0).unwrap() + *self.0.lock().unwrap()
+    }
+
+    fn monotonic(&self) -> Duration {
+        *self.0.lock().unwrap()
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Says {
+    Good,
+    GoodUntil(i64),
+    Invalid,
+    Away,
+}
+
+struct Scripted {
+    says: Mutex<Says>,
+    asked: AtomicUsize,
+    /// A permit is taken for every answer.
+    answers: Semaphore,
+}
+
+#[async_trait]
+impl Authenticator for Scripted {
+    async fn authenticate(&self, _: &Credential) -> Result<Authenticated, Refused> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.answers.acquire().await.unwrap().forget();
+        let good = |expires_at| Ok(Authenticated { principal: service_principal("caller"), expires_at });
+        match *self.says.lock().unwrap() {
+            Says::Good => good(None),
+            Says::GoodUntil(seconds) => good(DateTime::from_timestamp(1_800_000_000 + seconds, 0)),
+            Says::Invalid => Err(Refused::Invalid),
+            Says::Away => Err(Refused::Unknown { source: PortError::unavailable("look it up", "away") }),
+        }
+    }
+}
+
+struct Bench {
+    clock: Arc<StillClock>,
+    scripted: Arc<Scripted>,
+    cache: AuthCache,
+}
+
+impl Bench {
+    fn new(says: Says) -> Self {
+        Self::with_entries(says, 1000)
+    }
+
+    fn with_entries(says: Says, cache_entries: usize) -> Self {
+        let clock = Arc::new(StillClock::default());
+        let scripted = Arc::new(Scripted {
+            says: Mutex::new(says),
+            asked: AtomicUsize::new(0),
+            answers: Semaphore::new(Semaphore::MAX_PERMITS),
+        });
+        let options = GatewayOptions { cache_ttl: TTL, grace: GRACE, cache_entries };
+        let cache = AuthCache::new(options, Arc::clone(&scripted) as _, Arc::clone(&clock) as _);
+        Self { clock, scripted, cache }
+    }
+
+    fn now_says(&self, says: Says) {
+        *self.scripted.says.lock().unwrap() = says;
+    }
+
+    fn asked(&self) -> usize {
+        self.scripted.asked.load(Ordering::SeqCst)
+    }
+
+    async fn try_key(&self, seed: u8) -> &'static str {
+        match self.cache.authenticate(&key(seed)).await {
+            Ok(_) => "good",
+            Err(Refusal::Invalid) => "invalid",
+            Err(Refusal::Unknown { .. }) => "unknown",
+        }
+    }
+
+    /// Lets what runs beside the requests come to its end.
+    async fn settle(&self) {
+        for _ in 0..8 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+fn key(seed: u8) -> Credential {
+    let mut secret = [seed; 86];
+    secret[0] = seed.wrapping_mul(7);
+    Credential::ApiKey(PresentedKey::generate([seed; 16], secret))
+}
+
+#[tokio::test]
+async fn a_good_answer_is_believed_for_the_ttl() {
+    let bench = Bench::new(Says::Good);
+    for _ in 0..3 {
+        assert_eq!(bench.try_key(1).await, "good");
+    }
+    assert_eq!(bench.asked(), 1);
+    bench.clock.advance(TTL);
+    assert_eq!(bench.try_key(1).await, "good");
+    assert_eq!(bench.asked(), 2);
+}
+
+#[tokio::test]
+async fn a_revoked_key_is_refused_within_the_ttl() {
+    let bench = Bench::new(Says::Good);
+    assert_eq!(bench.try_key(1).await, "good");
+    bench.now_says(Says::Invalid);
+    bench.clock.advance(TTL - Duration::from_millis(1));
+    assert_eq!(bench.try_key(1).await, "good", "this one also starts the renewal");
+    bench.settle().await;
+    assert_eq!(bench.try_key(1).await, "invalid");
+}
+
+#[tokio::test]
+async fn a_key_in_use_is_renewed_beside_the_requests() {
+    let bench = Bench::new(Says::Good);
+    assert_eq!(bench.try_key(1).await, "good");
+    for _ in 0..10 {
+        bench.clock.advance(TTL * 4 / 5);
+        assert!(bench.cache.recall(&key(1)).is_some(), "no request waits");
+        assert!(bench.cache.recall(&key(1)).is_some(), "nor starts a second renewal");
+        bench.settle().await;
+    }
+    assert_eq!(bench.asked(), 11);
+}
+
+#[tokio::test]
+async fn many_who_need_the_same_answer_ask_once() {
+    let bench = Bench::new(Says::Good);
+    let all = futures::future::join_all((0..50).map(|_| bench.try_key(1))).await;
+    assert!(all.iter().all(|it| *it == "good"));
+    assert_eq!(bench.asked(), 1);
+}
+
+#[tokio::test]
+async fn a_check_goes_on_when_its_caller_leaves() {
+    let bench = Bench::new(Says::Good);
+    bench.scripted.answers.forget_permits(Semaphore::MAX_PERMITS);
+    let waiting = tokio::time::timeout(Duration::from_millis(1), bench.try_key(1)).await;
+    assert!(waiting.is_err());
+    bench.scripted.answers.add_permits(1);
+    bench.settle().await;
+    assert!(bench.cache.recall(&key(1)).is_some());
+    assert_eq!(bench.asked(), 1);
+    assert!(bench.cache.0.flights.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn bad_keys_are_remembered_apart_and_for_the_ttl() {
+    let bench = Bench::with_entries(Says::Good, 32);
+    for seed in 0..16 {
+        assert_eq!(bench.try_key(seed).await, "good");
+    }
+    let known = bench.cache.0.good.len();
+    bench.now_says(Says::Invalid);
+    for seed in 16..=255 {
+        assert_eq!(bench.try_key(seed).await, "invalid");
+    }
+    assert_eq!(bench.cache.0.good.len(), known, "no good key went");
+    assert!(bench.cache.0.bad.len() <= 32, "{}", bench.cache.0.bad.len());
+    let asked = bench.asked();
+    assert_eq!(bench.try_key(255).await, "invalid");
+    assert_eq!(bench.asked(), asked, "remembered");
+    bench.clock.advance(TTL);
+    bench.now_says(Says::Good);
+    assert_eq!(bench.try_key(255).await, "good", "and forgotten");
+}
+
+#[tokio::test]
+async fn the_good_ones_are_bounded_too() {
+    let bench = Bench::with_entries(Says::Good, 32);
+    for seed in 0..=255 {
+        assert_eq!(bench.try_key(seed).await, "good");
+    }
+    assert!(bench.cache.0.good.len() <= 32, "{}", bench.cache.0.good.len());
+}
+
+#[tokio::test]
+async fn while_the_store_is_away_known_keys_work_for_the_grace_time() {
+    let bench = Bench::new(Says::Good);
+    assert_eq!(bench.try_key(1).await, "good");
+    bench.now_says(Says::Away);
+    bench.clock.advance(TTL * 2);
+    assert_eq!(bench.try_key(1).await, "good");
+    assert_eq!(bench.try_key(2).await, "unknown", "never a 401");
+    let asked = bench.asked();
+    assert!(bench.cache.recall(&key(1)).is_some(), "nobody waits for a store that is away");
+    bench.settle().await;
+    assert_eq!(bench.asked(), asked, "nor is it asked at every request");
+    bench.clock.advance(GRACE - TTL * 3);
+    assert_eq!(bench.try_key(1).await, "good");
+    bench.settle().await;
+    bench.clock.advance(TTL);
+    assert_eq!(bench.try_key(1).await, "unknown", "the grace time is over");
+}
+
+#[tokio::test]
+async fn when_the_store_is_back_it_is_believed_again() {
+    let bench = Bench::new(Says::Good);
+    assert_eq!(bench.try_key(1).await, "good");
+    bench.now_says(Says::Away);
+    bench.clock.advance(TTL * 2);
+    assert_eq!(bench.try_key(1).await, "good");
+    bench.now_says(Says::Invalid);
+    bench.clock.advance(TTL);
+    assert_eq!(bench.try_key(1).await, "good", "this one starts the check");
+    bench.settle().await;
+    assert_eq!(bench.try_key(1).await, "invalid");
+}
+
+#[tokio::test]
+async fn a_key_ends_when_it_says_whatever_the_cache_holds() {
+    let bench = Bench::new(Says::GoodUntil(1));
+    assert_eq!(bench.try_key(1).await, "good");
+    bench.clock.advance(Duration::from_millis(999));
+    assert_eq!(bench.try_key(1).await, "good");
+    bench.settle().await;
+    bench.clock.advance(Duration::from_millis(1));
+    assert_eq!(bench.try_key(1).await, "invalid");
+}

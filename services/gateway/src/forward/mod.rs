@@ -1,0 +1,222 @@
+//! Streams a request through to the service that owns its path, and its answer back, reading neither.
+//!
+//! Back-pressure goes both ways: no more of a body is read than the other side takes. When the client goes
+//! away, the call of the service goes with it.
+
+mod headers;
+mod request_body;
+mod response_body;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::body::BoxBody;
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
+use outcrop_config::{ServerConfig, ServicesConfig};
+use outcrop_http::{ApiError, Bounds, RequestContext};
+use outcrop_ports::Clock;
+use outcrop_token::{InternalSigner, service_principal};
+use outcrop_types::{ErrorCode, Principal};
+use reqwest::Url;
+
+use self::request_body::Sending;
+use self::response_body::UpstreamBody;
+use crate::route::{Owner, Route};
+
+/// How long an idle connection to a service is kept: less than the services keep theirs, so that none is used
+/// in the moment it is closed.
+const POOL_IDLE: Duration = Duration::from_secs(50);
+
+/// Why there is no forwarder.
+#[derive(Debug, thiserror::Error)]
+pub enum ForwarderError {
+    /// A service's address does not read.
+    #[error("`services.{service}` is not the http(s) URL of a service: {url}")]
+    Url {
+        /// Which one.
+        service: &'static str,
+        /// As configured.
+        url: String,
+    },
+    /// The HTTP client could not be made.
+    #[error("could not set up the HTTP client")]
+    Client {
+        /// As reported.
+        #[source]
+        source: reqwest::Error,
+    },
+}
+
+/// What forwards: the routes of a gateway that runs apart from the services.
+#[derive(Clone)]
+pub struct Forwarder(Arc<Shared>);
+
+struct Shared {
+    bases: [Url; Owner::ALL.len()],
+    signer: InternalSigner,
+    clock: Arc<dyn Clock>,
+    connect_timeout: Duration,
+    bounds: Bounds,
+    /// For a worker that cannot make its own.
+    client: reqwest::Client,
+}
+
+impl Forwarder {
+    /// Forwards to the configured services, with identities signed by `signer`.
+    pub fn new(
+        services: &ServicesConfig,
+        server: &ServerConfig,
+        signer: InternalSigner,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, ForwarderError> {
+        let base = |owner: Owner| {
+            let url = match owner {
+                Owner::Auth => &services.auth,
+                Owner::Inference => &services.inference,
+                Owner::Jobs => &services.jobs,
+            };
+            let service = owner.name();
+            parse_base(url).ok_or_else(|| ForwarderError::Url { service, url: url.clone() })
+        };
+        let bases = [base(Owner::Auth)?, base(Owner::Inference)?, base(Owner::Jobs)?];
+        let connect_timeout = Duration::from_millis(services.connect_timeout_ms);
+        let bounds = Bounds::from(server);
+        let client = client(connect_timeout, &bounds).map_err(|source| ForwarderError::Client { source })?;
+        Ok(Self(Arc::new(Shared { bases, signer, clock, connect_timeout, bounds, client })))
+    }
+
+    /// The routes: everything. To be called once in every worker, so that each has its own connections and no
+    /// byte of an answer changes threads.
+    pub fn routes(&self, service: &mut web::ServiceConfig) {
+        let shared = Arc::clone(&self.0);
+        let client = client(shared.connect_timeout, &shared.bounds).unwrap_or_else(|_| shared.client.clone());
+        service.app_data(web::Data::new(Worker { shared, client })).default_service(web::to(forward));
+    }
+}
+
+impl fmt::Debug for Forwarder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bases = self.0.bases.iter().map(Url::as_str);
+        f.debug_tuple("Forwarder").field(&bases.collect::<Vec<_>>()).finish()
+    }
+}
+
+/// An absolute http(s) URL with nothing behind its authority.
+fn parse_base(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    let fits = matches!(url.scheme(), "http" | "https")
+        && url.has_host()
+        && url.path() == "/"
+        && url.query().is_none();
+    fits.then_some(url)
+}
+
+fn client(connect_timeout: Duration, bounds: &Bounds) -> reqwest::Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .tcp_nodelay(true)
+        .connect_timeout(connect_timeout)
+        // Between two pieces of an answer; the whole of a stream has no bound.
+        .read_timeout(bounds.request_timeout)
+        .pool_idle_timeout(POOL_IDLE)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .http1_only()
+        .build()
+}
+
+/// What one worker forwards with.
+struct Worker {
+    shared: Arc<Shared>,
+    client: reqwest::Client,
+}
+
+async fn forward(
+    request: HttpRequest,
+    payload: web::Payload,
+    context: RequestContext,
+    worker: web::Data<Worker>,
+) -> Result<HttpResponse, ApiError> {
+    let Some(route) = request.extensions().get::<Route>().copied() else {
+        // Only the edge's layer decides what is public; without it nothing is.
+        return Err(ApiError::new(ErrorCode::NotFound, "there is nothing at this path"));
+    };
+    let owner = route.owner;
+    let (sending, body) = Sending::begin(&request, payload, worker.shared.bounds).await?;
+    let mut outgoing = worker.shared.outgoing(&request, owner, &context)?;
+    *outgoing.body_mut() = body;
+    let answer =
+        tokio::time::timeout(context.remaining(), sending.alongside(worker.client.execute(outgoing)))
+            .await
+            .map_err(|_| timed_out(owner))??
+            .map_err(|error| failed(owner, error))?;
+    Ok(back(answer))
+}
+
+impl Shared {
+    /// The request as the service gets it, still without its body.
+    fn outgoing(
+        &self,
+        request: &HttpRequest,
+        owner: Owner,
+        context: &RequestContext,
+    ) -> Result<reqwest::Request, ApiError> {
+        let mut url = self.bases[owner as usize].clone();
+        url.set_path(request.path());
+        url.set_query(Some(request.query_string()).filter(|query| !query.is_empty()));
+        let method = reqwest::Method::from_bytes(request.method().as_str().as_bytes())
+            .map_err(|_| ApiError::new(ErrorCode::InvalidRequest, "there is no such method"))?;
+        let mut outgoing = reqwest::Request::new(method, url);
+        // A public path is asked for on nobody's behalf but the gateway's own.
+        let extensions = request.extensions();
+        let principal =
+            extensions.get::<Principal>().cloned().unwrap_or_else(|| service_principal("gateway"));
+        let identity = self.signer.sign(&principal, self.clock.now()).map_err(ApiError::from_error)?;
+        headers::outgoing(outgoing.headers_mut(), request, owner, context, &identity);
+        Ok(outgoing)
+    }
+}
+
+/// The answer as the client gets it.
+fn back(answer: reqwest::Response) -> HttpResponse {
+    let status = actix_web::http::StatusCode::from_u16(answer.status().as_u16())
+        .unwrap_or(actix_web::http::StatusCode::BAD_GATEWAY);
+    let mut response = HttpResponse::new(status);
+    headers::incoming(response.headers_mut(), answer.headers());
+    response.set_body(BoxBody::new(UpstreamBody::new(answer)))
+}
+
+fn timed_out(owner: Owner) -> ApiError {
+    ApiError::new(ErrorCode::Timeout, format!("the {} service did not answer in time", owner.name()))
+}
+
+fn failed(owner: Owner, error: reqwest::Error) -> ApiError {
+    let name = owner.name();
+    // The address behind is nobody's business but the log's, and the log has the service's name.
+    let error = error.without_url();
+    let mut failure = if error.is_connect() {
+        ApiError::new(ErrorCode::Unavailable, format!("the {name} service cannot be reached"))
+            .with_retry_after(Duration::from_secs(1))
+    } else if error.is_timeout() {
+        timed_out(owner)
+    } else {
+        ApiError::new(ErrorCode::Upstream, format!("the {name} service broke off before it answered"))
+    };
+    failure.source = Some(Box::new(error));
+    failure
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_is_a_bare_http_url() {
+        for good in ["http://127.0.0.1:8081", "http://auth:8080/", "https://auth.internal"] {
+            assert!(parse_base(good).is_some(), "{good}");
+        }
+        for bad in ["", "auth:8080", "ftp://auth", "http://auth/path", "http://auth/?a=b"] {
+            assert!(parse_base(bad).is_none(), "{bad}");
+        }
+    }
+}

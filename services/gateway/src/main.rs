@@ -1,0 +1,2 @@
+//! outcrop-gateway.
+fn main() {}

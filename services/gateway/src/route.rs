@@ -1,0 +1,173 @@
+//! The table of public paths: which service owns each, and what a caller needs to pass.
+//!
+//! What is not listed does not exist for the public; in particular nothing below `/internal`.
+
+use actix_web::http::Method;
+use outcrop_types::Permission;
+
+/// The service that answers a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Owner {
+    /// Users, teams, keys, tokens.
+    Auth,
+    /// Models.
+    Inference,
+    /// Asynchronous work.
+    Jobs,
+}
+
+impl Owner {
+    /// Every owner.
+    pub const ALL: [Self; 3] = [Self::Auth, Self::Inference, Self::Jobs];
+
+    /// The name in settings, logs and error messages.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+            Self::Inference => "inference",
+            Self::Jobs => "jobs",
+        }
+    }
+}
+
+/// What a caller needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing: this is where credentials come from.
+    Public,
+    /// A credential; the service itself says what else.
+    Known,
+    /// A credential with this permission.
+    Needs(Permission),
+}
+
+/// Where a request goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// Who answers.
+    pub owner: Owner,
+    /// Who may ask.
+    pub access: Access,
+}
+
+/// The route of a request; `None` if there is nothing at this path.
+#[must_use]
+pub fn find(method: &Method, path: &str) -> Option<Route> {
+    if !is_plain(path) {
+        return None;
+    }
+    let inference = |permission| Some(Route { owner: Owner::Inference, access: Access::Needs(permission) });
+    let reads = matches!(*method, Method::GET | Method::HEAD);
+    let below_v1 = path.strip_prefix("/v1/").or_else(|| path.strip_prefix("/api/v1/"));
+    if let Some(rest) = below_v1 {
+        return match first(rest) {
+            "chat" | "completions" | "embeddings" | "responses" | "rerank" | "images" | "messages"
+            | "generate" => inference(Permission::InvokeModel),
+            "models" => inference(Permission::ReadModels),
+            "usage" => inference(Permission::ReadUsage),
+            "jobs" | "files" | "batches" => {
+                let permission = if reads { Permission::ReadJobs } else { Permission::WriteJobs };
+                Some(Route { owner: Owner::Jobs, access: Access::Needs(permission) })
+            }
+            _ => None,
+        };
+    }
+    let rest = path.strip_prefix('/')?;
+    match (first(rest), rest) {
+        (_, "generate") | ("model", _) => inference(Permission::InvokeModel),
+        ("mcp", _) => inference(Permission::UseMcp),
+        ("auth", "auth/token") | (".well-known", _) => {
+            Some(Route { owner: Owner::Auth, access: Access::Public })
+        }
+        ("admin", _) if is_below(rest, "admin/v1/keys") => {
+            Some(Route { owner: Owner::Auth, access: Access::Needs(Permission::ManageKeys) })
+        }
+        ("auth", _) => Some(Route { owner: Owner::Auth, access: Access::Known }),
+        ("admin", _) if is_below(rest, "admin/v1") => {
+            Some(Route { owner: Owner::Auth, access: Access::Known })
+        }
+        _ => None,
+    }
+}
+
+fn first(rest: &str) -> &str {
+    rest.split('/').next().unwrap_or_default()
+}
+
+fn is_below(path: &str, root: &str) -> bool {
+    path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Whether a path means the same to whoever reads it. One with `..` in it, however written, could pass as one
+/// path here and be another to the service behind.
+fn is_plain(path: &str) -> bool {
+    !path.contains('\\')
+        && path.split('/').all(|segment| {
+            let dots = segment.replace("%2e", ".").replace("%2E", ".");
+            dots != "." && dots != ".."
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(method: Method, path: &str) -> Option<(Owner, Access)> {
+        find(&method, path).map(|route| (route.owner, route.access))
+    }
+
+    #[test]
+    fn every_public_path_has_its_owner() {
+        use Access::{Known, Needs, Public};
+        use Owner::{Auth, Inference, Jobs};
+        let invoke = Some((Inference, Needs(Permission::InvokeModel)));
+        let cases = [
+            (Method::POST, "/v1/chat/completions", invoke),
+            (Method::POST, "/api/v1/chat/completions", invoke),
+            (Method::POST, "/v1/embeddings", invoke),
+            (Method::POST, "/v1/messages/count_tokens", invoke),
+            (Method::POST, "/generate", invoke),
+            (Method::POST, "/v1/generate", invoke),
+            (Method::POST, "/model/arn:aws:bedrock:us-east-1:1:inference-profile/x/converse", invoke),
+            (Method::GET, "/v1/models/a/b:0", Some((Inference, Needs(Permission::ReadModels)))),
+            (Method::GET, "/v1/models", Some((Inference, Needs(Permission::ReadModels)))),
+            (Method::GET, "/v1/usage", Some((Inference, Needs(Permission::ReadUsage)))),
+            (Method::POST, "/mcp", Some((Inference, Needs(Permission::UseMcp)))),
+            (Method::GET, "/v1/jobs/job_1", Some((Jobs, Needs(Permission::ReadJobs)))),
+            (Method::POST, "/v1/jobs", Some((Jobs, Needs(Permission::WriteJobs)))),
+            (Method::DELETE, "/v1/jobs/job_1", Some((Jobs, Needs(Permission::WriteJobs)))),
+            (Method::POST, "/admin/v1/keys", Some((Auth, Needs(Permission::ManageKeys)))),
+            (Method::DELETE, "/admin/v1/keys/x", Some((Auth, Needs(Permission::ManageKeys)))),
+            (Method::GET, "/admin/v1/teams", Some((Auth, Known))),
+            (Method::POST, "/auth/token", Some((Auth, Public))),
+            (Method::GET, "/auth/me", Some((Auth, Known))),
+            (Method::GET, "/.well-known/jwks.json", Some((Auth, Public))),
+        ];
+        for (method, path, expected) in cases {
+            assert_eq!(of(method.clone(), path), expected, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_public_is_not_there() {
+        for path in [
+            "/",
+            "",
+            "/internal/introspect",
+            "/v1/internal/introspect",
+            "/generate/more",
+            "/v2/chat/completions",
+            "/administrator",
+            "/admin/v2/keys",
+            "/auth/../internal/introspect",
+            "/auth/%2e%2E/internal/introspect",
+            "/auth/.%2e/internal/introspect",
+            "/auth/./token",
+            "/auth\\..\\internal\\introspect",
+            "//internal/introspect",
+        ] {
+            assert_eq!(of(Method::POST, path), None, "{path}");
+        }
+    }
+}

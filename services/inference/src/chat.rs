@@ -1,0 +1,191 @@
+//! One model call: resolve, admit, call, meter.
+
+use std::time::{Duration, Instant};
+
+use outcrop_chat::{Request, Response};
+use outcrop_http::RequestContext;
+use outcrop_ports::{
+    EventStream, ModelCall, ModelError, ModelFailure, PortError, ResolvedModel, WindowState,
+};
+use outcrop_types::{Classify, ErrorCode, Principal};
+
+use crate::InferenceService;
+use crate::admission::NotAdmitted;
+use crate::metering::OpenCall;
+
+/// Why a model gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ChatError {
+    /// No such model.
+    #[error("The model `{model}` does not exist or you do not have access to it.")]
+    UnknownModel {
+        /// As the client named it.
+        model: String,
+    },
+    /// A limit is reached.
+    #[error("Rate limit reached: {} requests per minute for this {}.", full.limit, level(full))]
+    RateLimited {
+        /// The limit.
+        full: WindowState,
+        /// When it admits one again.
+        retry_after: Duration,
+    },
+    /// Whether a limit is reached cannot be told, and settings say to refuse then.
+    #[error("Limits cannot be checked now.")]
+    Limits {
+        /// What stood in the way.
+        #[source]
+        source: PortError,
+    },
+    /// What the call uses could not be written down.
+    #[error("Usage cannot be recorded now, so no model is called.")]
+    SpoolFull,
+    /// We may not call this model; why is not the client's business.
+    #[error("This platform has no access to the model on Amazon Bedrock.")]
+    Denied {
+        /// What Bedrock says.
+        #[source]
+        source: ModelError,
+    },
+    /// The model failed.
+    #[error("{source}")]
+    Model {
+        /// How.
+        #[source]
+        source: ModelError,
+    },
+    /// The model wrote something that cannot be read.
+    #[error("The model wrote something that is not an answer.")]
+    Malformed,
+}
+
+impl Classify for ChatError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::UnknownModel { .. } => ErrorCode::ModelNotFound,
+            Self::RateLimited { .. } => ErrorCode::RateLimited,
+            Self::Limits { .. } | Self::SpoolFull => ErrorCode::Unavailable,
+            Self::Denied { source } | Self::Model { source } => source.code(),
+            Self::Malformed => ErrorCode::Upstream,
+        }
+    }
+}
+
+impl From<NotAdmitted> for ChatError {
+    fn from(reason: NotAdmitted) -> Self {
+        match reason {
+            NotAdmitted::Full { full, retry_after } => Self::RateLimited { full, retry_after },
+            NotAdmitted::Unknown(source) => Self::Limits { source },
+        }
+    }
+}
+
+impl From<ModelError> for ChatError {
+    fn from(source: ModelError) -> Self {
+        if source.failure == ModelFailure::Denied { Self::Denied { source } } else { Self::Model { source } }
+    }
+}
+
+fn level(full: &WindowState) -> &str {
+    match full.name.split(':').next() {
+        Some("team") => "team",
+        Some("subject") => "caller",
+        _ => "key",
+    }
+}
+
+/// On whose behalf, and within which request, a model is called.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Caller<'a> {
+    pub(crate) principal: &'a Principal,
+    pub(crate) context: &'a RequestContext,
+}
+
+/// A model that was found, and how the client named it.
+#[derive(Debug)]
+pub(crate) struct AskedModel {
+    pub(crate) asked: String,
+    pub(crate) model: ResolvedModel,
+}
+
+/// What an answer says of the call besides the answer itself.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    /// The Bedrock id that answered.
+    pub(crate) model: String,
+    /// Where the tightest limit stands.
+    pub(crate) rate: Option<WindowState>,
+    /// From the call of the model to its answer, or to the beginning of its stream.
+    pub(crate) upstream: Duration,
+}
+
+impl InferenceService {
+    /// The model a client asks for.
+    pub(crate) fn resolve(&self, asked: Option<String>) -> Result<AskedModel, ChatError> {
+        // A client that must send some name, and has none, sends an empty one.
+        let asked = asked.filter(|name| !name.is_empty());
+        match self.inner().catalog.resolve(asked.as_deref()) {
+            Some(model) => Ok(AskedModel { asked: asked.unwrap_or_else(|| model.info.id.clone()), model }),
+            None => {
+                Err(ChatError::UnknownModel { model: asked.unwrap_or_default().chars().take(200).collect() })
+            }
+        }
+    }
+
+    /// The whole answer. Its usage is safe when this returns.
+    pub(crate) async fn chat(
+        &self,
+        caller: Caller<'_>,
+        model: &AskedModel,
+        request: Request,
+    ) -> Result<(Response, Facts), ChatError> {
+        let (mut open, mut facts) = self.admit(caller, model, &request).await?;
+        let begun = Instant::now();
+        let answer = self.inner().model.chat(self.call(caller, model, request)).await;
+        facts.upstream = begun.elapsed();
+        let response = answer.inspect_err(|error| open.refused(error))?;
+        open.saw_answer(&response);
+        if response.stop_reason.is_malformed() {
+            open.failed(ErrorCode::Upstream);
+            return Err(ChatError::Malformed);
+        }
+        open.completed();
+        Ok((response, facts))
+    }
+
+    /// The answer in pieces; whoever takes it closes the record.
+    pub(crate) async fn stream(
+        &self,
+        caller: Caller<'_>,
+        model: &AskedModel,
+        request: Request,
+    ) -> Result<(EventStream, OpenCall, Facts), ChatError> {
+        let (mut open, mut facts) = self.admit(caller, model, &request).await?;
+        open.set_streamed();
+        let begun = Instant::now();
+        let answer = self.inner().model.stream(self.call(caller, model, request)).await;
+        facts.upstream = begun.elapsed();
+        let events = answer.inspect_err(|error| open.refused(error))?;
+        Ok((events, open, facts))
+    }
+
+    async fn admit(
+        &self,
+        caller: Caller<'_>,
+        AskedModel { asked, model }: &AskedModel,
+        request: &Request,
+    ) -> Result<(OpenCall, Facts), ChatError> {
+        let inner = self.inner();
+        if !inner.metering.spool.has_room() {
+            return Err(ChatError::SpoolFull);
+        }
+        let rate = inner.admission.admit(caller.principal).await?;
+        let region = inner.model.region();
+        let open = inner.metering.open(caller.principal, caller.context, asked, model, region, request);
+        Ok((open, Facts { model: model.bedrock_id.clone(), rate, upstream: Duration::ZERO }))
+    }
+
+    fn call(&self, caller: Caller<'_>, model: &AskedModel, request: Request) -> ModelCall {
+        ModelCall { model: model.model.clone(), request, deadline: caller.context.remaining() }
+    }
+}

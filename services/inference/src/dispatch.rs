@@ -1,0 +1,73 @@
+//! The same operations for other services in this process.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use outcrop_http::{ApiError, RequestContext};
+use outcrop_policy::{Decision, Resource, decide};
+use outcrop_ports::{Inference, InferenceAnswer, InferenceCall, PortError};
+use outcrop_types::{ErrorCode, Permission};
+use outcrop_wire::Dialect;
+use outcrop_wire::error::{ErrorBody, render};
+use outcrop_wire::json::check_depth;
+
+use crate::answer::{Body, Manner};
+use crate::chat::Caller;
+use crate::{InferenceService, routes};
+
+/// The [`Inference`] port by a call in this process, with no HTTP in between.
+#[derive(Debug, Clone)]
+pub struct LocalInference(InferenceService);
+
+impl LocalInference {
+    /// Calls this service.
+    #[must_use]
+    pub const fn new(service: InferenceService) -> Self {
+        Self(service)
+    }
+
+    async fn answer(&self, call: &InferenceCall, context: &RequestContext) -> Result<Bytes, ApiError> {
+        if decide(&call.principal, Permission::InvokeModel, Resource::OwnTeam) != Decision::Allow {
+            let message = format!("this needs the permission `{}`", Permission::InvokeModel);
+            return Err(ApiError::new(ErrorCode::Forbidden, message));
+        }
+        check_depth(&call.body, self.0.inner().max_json_depth)?;
+        let caller = Caller { principal: &call.principal, context };
+        let answer = match call.path.strip_prefix("/api").unwrap_or(&call.path) {
+            "/v1/chat/completions" => routes::chat::answer(&self.0, caller, Manner::JOB, &call.body).await?,
+            "/generate" | "/v1/generate" => {
+                routes::generate::answer(&self.0, caller, Manner::JOB, &call.body).await?
+            }
+            _ => return Err(ApiError::new(ErrorCode::NotFound, "there is no model behind this path")),
+        };
+        match answer.body {
+            Body::Whole(body) => Ok(body),
+            // Refused before the call, by the manner above.
+            Body::Stream(_) => Err(ApiError::new(ErrorCode::Internal, "a job was answered as a stream")),
+        }
+    }
+}
+
+#[async_trait]
+impl Inference for LocalInference {
+    async fn call(&self, call: InferenceCall) -> Result<InferenceAnswer, PortError> {
+        let context = RequestContext {
+            request_id: call.request_id.clone(),
+            dialect: Dialect::of_path(&call.path),
+            arrived: std::time::Instant::now(),
+            deadline: call.deadline,
+        };
+        Ok(match self.answer(&call, &context).await {
+            Ok(body) => InferenceAnswer { status: 200, body },
+            Err(error) => {
+                let body = ErrorBody {
+                    code: error.code,
+                    message: error.message,
+                    param: error.param,
+                    request_id: Some(context.request_id.into()),
+                };
+                let rendered = render(context.dialect, &body);
+                InferenceAnswer { status: error.code.status(), body: rendered.body.into() }
+            }
+        })
+    }
+}

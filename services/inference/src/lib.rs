@@ -1,0 +1,25 @@
+//! The inference service: a request in some dialect becomes a model call that is admitted, made and metered.
+//!
+//! Dialects are `wire`'s business and Bedrock is `bedrock`'s; what lies between them is here: [`ChatError`] and
+//! the call itself (`chat.rs`), limits (`admission.rs`), answers in pieces (`stream.rs`), usage (`metering.rs`)
+//! and the spool that keeps usage safe (`spool/`). Knows ports only. Start at [`InferenceService`]; [`routes`]
+//! is its HTTP face, [`LocalInference`] the same for other services in this process.
+
+mod admission;
+mod answer;
+mod chat;
+mod dispatch;
+mod fit;
+#[cfg(test)]
+mod fixtures;
+mod metering;
+mod routes;
+mod service;
+mod spool;
+mod stream;
+
+pub use chat::ChatError;
+pub use dispatch::LocalInference;
+pub use routes::routes;
+pub use service::{InferenceOptions, InferencePorts, InferenceService};
+pub use spool::SpoolError;

@@ -1,0 +1,2 @@
+//! outcrop-inference.
+fn main() {}

@@ -1,0 +1,55 @@
+//! `POST /generate`.
+
+use actix_web::{HttpResponse, web};
+use outcrop_http::permission::InvokeModel;
+use outcrop_http::{Allowed, ApiError, JsonBytes, RequestContext};
+use outcrop_wire::outcrop::generate::{self, GenerateStream, Generation};
+
+use super::headers::respond;
+use crate::InferenceService;
+use crate::answer::{Answer, Body, Manner};
+use crate::chat::Caller;
+use crate::fit::fit;
+use crate::stream::FrameStream;
+
+/// Answers one prompt, whole or as a stream.
+pub(crate) async fn create(
+    allowed: Allowed<InvokeModel>,
+    context: RequestContext,
+    service: web::Data<InferenceService>,
+    manner: Manner,
+    JsonBytes(body): JsonBytes,
+) -> Result<HttpResponse, ApiError> {
+    let caller = Caller { principal: &allowed.principal, context: &context };
+    let answer = answer(&service, caller, manner, &body).await?;
+    Ok(respond(&service, context.arrived, answer))
+}
+
+/// From the request's body to the answer's.
+pub(crate) async fn answer(
+    service: &InferenceService,
+    caller: Caller<'_>,
+    manner: Manner,
+    body: &[u8],
+) -> Result<Answer, ApiError> {
+    let mut asked = generate::parse(body)?;
+    let stream = asked.stream();
+    let model = asked.model.take();
+    let mut request = asked.into_chat()?;
+    let model = service.resolve(model)?;
+    let mut dropped = Vec::new();
+    fit(&mut request, &model.model.info, &mut dropped);
+    manner.check(stream, &dropped)?;
+    let id = format!("gen-{}", service.inner().ids.uuid().simple());
+    let head = Generation { id: &id, created: service.inner().clock.now().timestamp(), model: &model.asked };
+    let (body, facts) = if stream {
+        let (events, open, facts) = service.stream(caller, &model, request).await?;
+        let frames = GenerateStream::new(&head);
+        let frames = FrameStream::new(events, frames, open, caller.context.request_id.clone());
+        (Body::Stream(Box::pin(frames)), facts)
+    } else {
+        let (response, facts) = service.chat(caller, &model, request).await?;
+        (Body::Whole(generate::response(&head, &response).into()), facts)
+    };
+    Ok(Answer { body, facts, dropped })
+}

@@ -1,0 +1,152 @@
+//! The service: its ports, its settings, its background work.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::header::HeaderValue;
+use outcrop_config::{Config, LimitsConfig};
+use outcrop_lifecycle::InFlight;
+use outcrop_ports::{ChatModel, Clock, IdGen, Ledger, Limiter, ModelCatalog};
+use tokio_util::sync::CancellationToken;
+
+use crate::SpoolError;
+use crate::admission::AdmissionControl;
+use crate::metering::Metering;
+use crate::spool::Spool;
+use crate::spool::ship::Shipper;
+
+/// Longest wait for the ledger when everything else has ended; what does not arrive waits on the disk.
+const LAST_FLUSH: Duration = Duration::from_secs(5);
+
+/// What the service needs from the world.
+#[derive(Clone)]
+pub struct InferencePorts {
+    /// The models themselves.
+    pub model: Arc<dyn ChatModel>,
+    /// Which there are.
+    pub catalog: Arc<dyn ModelCatalog>,
+    /// Counts calls over all replicas.
+    pub limiter: Arc<dyn Limiter>,
+    /// Counts calls in this process, where settings say so while the other cannot be reached.
+    pub local_limiter: Arc<dyn Limiter>,
+    /// Where usage ends up.
+    pub ledger: Arc<dyn Ledger>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// New ids.
+    pub ids: Arc<dyn IdGen>,
+}
+
+impl fmt::Debug for InferencePorts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InferencePorts").field("region", &self.model.region()).finish_non_exhaustive()
+    }
+}
+
+/// How the service behaves.
+#[derive(Debug, Clone)]
+pub struct InferenceOptions {
+    /// How much may be used.
+    pub limits: LimitsConfig,
+    /// Folder of the usage spool; several processes may share it.
+    pub spool_dir: PathBuf,
+    /// Most bytes of the spool of this process.
+    pub max_spool_bytes: u64,
+    /// How often the spool is shipped to the ledger.
+    pub flush: Duration,
+    /// Deepest nesting of a JSON body that comes in through [`crate::LocalInference`].
+    pub max_json_depth: usize,
+    /// How long open calls may go on once the service is told to stop.
+    pub drain: Duration,
+}
+
+impl From<&Config> for InferenceOptions {
+    fn from(config: &Config) -> Self {
+        let spool_dir = config.usage.spool_dir.clone().unwrap_or_else(|| config.data_dir.0.join("spool"));
+        Self {
+            limits: config.limits,
+            spool_dir,
+            max_spool_bytes: config.usage.max_spool_bytes,
+            flush: Duration::from_millis(config.usage.flush_ms),
+            max_json_depth: config.server.max_json_depth,
+            drain: Duration::from_millis(config.server.drain_ms),
+        }
+    }
+}
+
+/// Calls models on behalf of principals. Cheap to clone; all clones are one service.
+#[derive(Clone)]
+pub struct InferenceService(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) model: Arc<dyn ChatModel>,
+    pub(crate) catalog: Arc<dyn ModelCatalog>,
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdGen>,
+    pub(crate) admission: AdmissionControl,
+    pub(crate) metering: Metering,
+    /// The model's region as it stands in every answer.
+    pub(crate) region: Option<HeaderValue>,
+    pub(crate) max_json_depth: usize,
+    open_calls: InFlight,
+    flush: Duration,
+    drain: Duration,
+}
+
+impl InferenceService {
+    /// Puts the service together and opens its spool. Blocks for a moment: meant for the start of a process.
+    ///
+    /// # Errors
+    /// [`SpoolError`] when the spool's folder cannot be used.
+    pub fn new(ports: InferencePorts, options: InferenceOptions) -> Result<Self, SpoolError> {
+        let InferencePorts { model, catalog, limiter, local_limiter, ledger, clock, ids } = ports;
+        let instance = ids.uuid().simple().to_string();
+        let spool = Arc::new(Spool::open(&options.spool_dir, &instance, options.max_spool_bytes)?);
+        let open_calls = InFlight::default();
+        Ok(Self(Arc::new(Inner {
+            region: HeaderValue::from_str(model.region()).ok(),
+            admission: AdmissionControl::new(limiter, local_limiter, options.limits, Arc::clone(&clock)),
+            metering: Metering::new(spool, Arc::clone(&clock), Arc::clone(&ids), open_calls.clone()),
+            model,
+            catalog,
+            ledger,
+            clock,
+            ids,
+            max_json_depth: options.max_json_depth,
+            open_calls,
+            flush: options.flush,
+            drain: options.drain,
+        })))
+    }
+
+    /// Ships usage to the ledger until told to stop, then until the calls still open have ended, and once more.
+    /// What the ledger does not take by then is shipped after the next start. Run it once.
+    pub async fn run(&self, stop: CancellationToken) {
+        let mut shipper =
+            Shipper::new(Arc::clone(&self.0.metering.spool), Arc::clone(&self.0.ledger), self.0.flush);
+        let over = CancellationToken::new();
+        let drained = async {
+            stop.cancelled().await;
+            // Calls that outlast the drain time are cut off, and metered, by the server.
+            let _ = tokio::time::timeout(self.0.drain, self.0.open_calls.idle()).await;
+            over.cancel();
+        };
+        tokio::join!(drained, shipper.run(&over));
+        if tokio::time::timeout(LAST_FLUSH, shipper.round()).await.is_err() {
+            tracing::warn!("usage records are left in the spool for the next start");
+        }
+    }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl fmt::Debug for InferenceService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InferenceService").field("region", &self.0.model.region()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,198 @@
+//! Moves records from the spool to the ledger.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use outcrop_ports::{Ledger, PortError, PortFailure};
+use outcrop_types::UsageRecord;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::segment::Scan;
+use super::{Part, Spool};
+
+/// Most records of one call of the ledger.
+const BATCH: usize = 500;
+/// Longest wait for the ledger to take one batch.
+const LEDGER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest pause between tries while the ledger is away.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// A segment that is shipped and this large, or this long without company, is closed and deleted.
+const TIDY_BYTES: u64 = 512 * 1024;
+const TIDY_AFTER: Duration = Duration::from_secs(60);
+
+/// The reading side of the spool; there is one.
+pub(crate) struct Shipper {
+    spool: Arc<Spool>,
+    ledger: Arc<dyn Ledger>,
+    flush: Duration,
+    /// What has been read of segments that are still there.
+    progress: HashMap<u64, Progress>,
+    /// Whether the last round failed; only so that each outage is logged once.
+    away: bool,
+    idle: Duration,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Progress {
+    /// Everything before this has arrived.
+    shipped: u64,
+    /// Something in the segment could not be read or was refused for good.
+    spoilt: bool,
+}
+
+/// Why a round did not move everything.
+#[derive(Debug, thiserror::Error)]
+enum ShipError {
+    #[error("could not read the usage spool")]
+    Spool(#[source] io::Error),
+    #[error("could not ship usage records")]
+    Ledger(#[source] PortError),
+}
+
+impl ShipError {
+    fn detail(&self) -> String {
+        match self {
+            Self::Spool(source) => format!("{self}: {source}"),
+            Self::Ledger(source) => format!("{self}: {}", source.chain()),
+        }
+    }
+}
+
+impl Shipper {
+    pub(crate) fn new(spool: Arc<Spool>, ledger: Arc<dyn Ledger>, flush: Duration) -> Self {
+        let flush = flush.max(Duration::from_millis(10));
+        Self { spool, ledger, flush, progress: HashMap::new(), away: false, idle: Duration::ZERO }
+    }
+
+    /// Ships every `flush` until told to stop. What is left then is left to [`Shipper::round`] or the next start.
+    pub(crate) async fn run(&mut self, stop: &CancellationToken) {
+        let mut pause = self.flush;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = sleep(pause) => {}
+            }
+            self.idle += pause;
+            let worked = tokio::select! {
+                // A batch that is given up half-way is sent again, and is then there once.
+                () = stop.cancelled() => return,
+                worked = self.round() => worked,
+            };
+            pause = if worked { self.flush } else { (pause * 2).min(LONGEST_PAUSE.max(self.flush)) };
+        }
+    }
+
+    /// Ships everything that is there now; says whether that worked. Logs an outage when it begins and ends.
+    pub(crate) async fn round(&mut self) -> bool {
+        match self.ship_all().await {
+            Ok(()) => {
+                if std::mem::take(&mut self.away) {
+                    tracing::info!("usage records are shipped again");
+                }
+                true
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.away, true) {
+                    tracing::error!(error = error.detail(), "usage records wait in the spool");
+                }
+                let spool = Arc::clone(&self.spool);
+                if let Err(error) = blocking(move || spool.sync()).await {
+                    tracing::error!(%error, "could not force the usage spool to the disk");
+                }
+                false
+            }
+        }
+    }
+
+    async fn ship_all(&mut self) -> Result<(), ShipError> {
+        let stranded = self.spool.retry_stranded();
+        if stranded > 0 {
+            tracing::debug!(stranded, "usage records still wait in memory");
+        }
+        for part in self.spool.parts() {
+            self.ship(part).await?;
+            if part.closed {
+                self.remove(part).map_err(ShipError::Spool)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn ship(&mut self, part: Part) -> Result<(), ShipError> {
+        let mut progress = self.progress.get(&part.sequence).copied().unwrap_or_default();
+        if progress.shipped < part.upto {
+            self.idle = Duration::ZERO;
+            let spool = Arc::clone(&self.spool);
+            let from = progress.shipped;
+            let Scan { records, spoilt, torn } =
+                blocking(move || spool.read(part, from)).await.map_err(ShipError::Spool)?;
+            progress.spoilt |= spoilt;
+            if torn > 0 {
+                tracing::warn!(bytes = torn, "the last usage record of an earlier run was not written whole");
+            }
+            for batch in records.chunks(BATCH) {
+                progress.spoilt |= !self.send(batch).await?;
+            }
+            progress.shipped = part.upto;
+            self.progress.insert(part.sequence, progress);
+        }
+        let tidy = part.upto >= TIDY_BYTES || self.idle >= TIDY_AFTER || progress.spoilt;
+        if !part.closed && tidy {
+            // Closed now, it is removed in the next round.
+            self.spool.close(part.sequence);
+            self.idle = Duration::ZERO;
+        }
+        Ok(())
+    }
+
+    /// Sends one batch; `false` if the ledger took only some of it and will never take the rest.
+    async fn send(&self, batch: &[UsageRecord]) -> Result<bool, ShipError> {
+        let Err(error) = self.record(batch).await else { return Ok(true) };
+        if error.failure == PortFailure::Unavailable || batch.len() == 1 {
+            return Err(ShipError::Ledger(error));
+        }
+        // One bad record must not hold up the others. If all are refused, the ledger itself is broken.
+        let mut refused = Vec::new();
+        for record in batch {
+            match self.record(std::slice::from_ref(record)).await {
+                Ok(()) => {}
+                Err(error) if error.failure == PortFailure::Unavailable => {
+                    return Err(ShipError::Ledger(error));
+                }
+                Err(_) => refused.push(record),
+            }
+        }
+        if refused.len() == batch.len() {
+            return Err(ShipError::Ledger(error));
+        }
+        for record in &refused {
+            tracing::error!(usage.id = %record.id, error = error.chain(), "the ledger refuses a usage record");
+        }
+        Ok(refused.is_empty())
+    }
+
+    async fn record(&self, records: &[UsageRecord]) -> Result<(), PortError> {
+        match timeout(LEDGER_TIMEOUT, self.ledger.record(records)).await {
+            Ok(result) => result,
+            Err(elapsed) => Err(PortError::unavailable("record usage in time", elapsed)),
+        }
+    }
+
+    fn remove(&mut self, part: Part) -> io::Result<()> {
+        if self.progress.get(&part.sequence).is_some_and(|it| it.spoilt) {
+            let path = self.spool.set_aside(part.sequence)?;
+            tracing::error!(path = %path.display(), "a usage segment holds records that cannot be shipped; it is kept");
+        } else {
+            self.spool.discard(part.sequence)?;
+        }
+        self.progress.remove(&part.sequence);
+        Ok(())
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(io::Error::other(error)))
+}

@@ -1,0 +1,186 @@
+//! An answer in pieces: the model's events become the dialect's frames, as they come.
+//!
+//! This is the hot path of streaming. Everything that is ready at once leaves in one piece; the record of the call
+//! is safe before the frame that ends a whole answer is handed out; dropped before its end, the call upstream is
+//! dropped with it and metered as cancelled.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use futures::Stream;
+use outcrop_chat::Event;
+use outcrop_ports::{EventStream, ModelError};
+use outcrop_types::{Classify, ErrorCode, RequestId};
+use outcrop_wire::error::ErrorBody;
+use outcrop_wire::openai::stream::ChatStream;
+use outcrop_wire::outcrop::generate::GenerateStream;
+use outcrop_wire::sse;
+use tokio::time::{Instant, Sleep};
+
+use crate::ChatError;
+use crate::metering::OpenCall;
+
+/// A piece is sent at this size even if more is ready.
+const PIECE_BYTES: usize = 16 * 1024;
+/// What a new buffer holds; most pieces are a frame or two.
+const BUFFER_BYTES: usize = 4 * 1024;
+/// Longest silence towards the client.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// Writes a dialect's frames.
+pub(crate) trait Frames: Unpin + Send {
+    fn push(&mut self, event: &Event, out: &mut BytesMut);
+    fn finish(&mut self, out: &mut BytesMut);
+    fn fail(&mut self, error: &ErrorBody, out: &mut BytesMut);
+}
+
+macro_rules! frames {
+    ($($writer:ty),*) => {$(
+        impl Frames for $writer {
+            fn push(&mut self, event: &Event, out: &mut BytesMut) {
+                self.push(event, out);
+            }
+
+            fn finish(&mut self, out: &mut BytesMut) {
+                self.finish(out);
+            }
+
+            fn fail(&mut self, error: &ErrorBody, out: &mut BytesMut) {
+                self.fail(error, out);
+            }
+        }
+    )*};
+}
+frames!(ChatStream, GenerateStream);
+
+/// The pieces of one streamed answer.
+pub(crate) struct FrameStream<F> {
+    /// Taken when it has ended.
+    events: Option<EventStream>,
+    frames: F,
+    open: OpenCall,
+    request_id: RequestId,
+    buffer: BytesMut,
+    /// Whether the model said that it was done, in a way that makes an answer.
+    stopped: bool,
+    /// When a piece was last handed out.
+    last_sent: Instant,
+    /// Made at the first pause.
+    heartbeat: Option<Pin<Box<Sleep>>>,
+}
+
+impl<F: Frames> FrameStream<F> {
+    pub(crate) fn new(events: EventStream, frames: F, open: OpenCall, request_id: RequestId) -> Self {
+        Self {
+            events: Some(events),
+            frames,
+            open,
+            request_id,
+            buffer: BytesMut::with_capacity(BUFFER_BYTES),
+            stopped: false,
+            last_sent: Instant::now(),
+            heartbeat: None,
+        }
+    }
+
+    fn push(&mut self, event: &Event) {
+        if let Event::Stop(reason) = event {
+            self.stopped = !reason.is_malformed();
+        }
+        self.open.saw(event);
+        self.frames.push(event, &mut self.buffer);
+    }
+
+    /// The model has nothing more to say: closes the record, then the stream.
+    fn finish(&mut self) {
+        self.events = None;
+        if self.stopped {
+            self.open.completed();
+        } else {
+            self.open.failed(ErrorCode::Upstream);
+            tracing::warn!(request.id = %self.request_id, "a model's answer broke off");
+        }
+        // Without a stop this writes the dialect's error, or nothing after one.
+        self.frames.finish(&mut self.buffer);
+    }
+
+    fn fail(&mut self, error: ModelError) {
+        self.events = None;
+        let code = error.code();
+        self.open.failed(code);
+        tracing::warn!(
+            request.id = %self.request_id,
+            error.code = code.name(),
+            error = chain(&error),
+            bedrock.request_id = error.bedrock_request_id,
+            "a model failed in the middle of its answer"
+        );
+        let message = ChatError::from(error).to_string();
+        let request_id = Some(self.request_id.as_str().to_owned());
+        self.frames.fail(&ErrorBody { code, message, param: None, request_id }, &mut self.buffer);
+    }
+
+    fn take(&mut self) -> Bytes {
+        self.last_sent = Instant::now();
+        self.buffer.split().freeze()
+    }
+
+    /// Whether the client has heard nothing for too long; wakes the task when that will be.
+    fn is_silent(&mut self, cx: &mut Context<'_>) -> bool {
+        let due = self.last_sent + HEARTBEAT;
+        let timer = self.heartbeat.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
+        while timer.as_mut().poll(cx).is_ready() {
+            if Instant::now() >= due {
+                timer.as_mut().reset(Instant::now() + HEARTBEAT);
+                // Polled once more to be woken by it.
+                let _ = timer.as_mut().poll(cx);
+                return true;
+            }
+            // Pieces were sent since the timer was set: that costs them nothing, so it is late by one round.
+            timer.as_mut().reset(due);
+        }
+        false
+    }
+}
+
+impl<F: Frames> Stream for FrameStream<F> {
+    type Item = Bytes;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let this = &mut *self;
+        while this.buffer.len() < PIECE_BYTES {
+            let Some(events) = &mut this.events else { break };
+            match events.as_mut().poll_next(cx) {
+                Poll::Ready(Some(Ok(event))) => this.push(&event),
+                Poll::Ready(Some(Err(error))) => this.fail(error),
+                Poll::Ready(None) => this.finish(),
+                Poll::Pending if !this.buffer.is_empty() => break,
+                Poll::Pending => {
+                    if !this.is_silent(cx) {
+                        return Poll::Pending;
+                    }
+                    sse::heartbeat(&mut this.buffer);
+                    break;
+                }
+            }
+        }
+        if this.buffer.is_empty() { Poll::Ready(None) } else { Poll::Ready(Some(this.take())) }
+    }
+}
+
+/// The error's causes in one line.
+fn chain(error: &ModelError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

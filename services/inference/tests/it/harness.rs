@@ -1,0 +1,219 @@
+//! A running service, and a client of it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use actix_web::HttpMessage;
+use async_trait::async_trait;
+use outcrop_bedrock::{BedrockModel, BedrockOptions, Catalog, CatalogOptions};
+use outcrop_config::{LimitsConfig, ServerConfig};
+use outcrop_embedded::{MemoryLimiter, SystemClock, SystemIdGen};
+use outcrop_emulator::{Emulator, EmulatorConfig};
+use outcrop_http::{Health, Layer, Server, ServerParts};
+use outcrop_inference::{InferenceOptions, InferencePorts, InferenceService, routes};
+use outcrop_lifecycle::InFlight;
+use outcrop_ports::{Ledger, PortError};
+use outcrop_types::{Limits, Page, Principal, Role, Subject, TeamId, UsageId, UsageRecord, UserId};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use uuid::Uuid;
+
+pub(crate) const MODEL: &str = "claude-haiku-4-5";
+
+/// A service on a free port, with an emulator of its own.
+pub(crate) struct TestApp {
+    pub(crate) service: InferenceService,
+    pub(crate) ledger: Arc<MemoryLedger>,
+    base: String,
+    client: reqwest::Client,
+    _root: TempDir,
+    _stop: DropGuard,
+}
+
+/// How a service differs from the usual one.
+pub(crate) struct Setup {
+    pub(crate) role: Role,
+    pub(crate) limits: LimitsConfig,
+    pub(crate) max_spool_bytes: u64,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self { role: Role::Developer, limits: LimitsConfig::default(), max_spool_bytes: 1 << 20 }
+    }
+}
+
+impl TestApp {
+    pub(crate) async fn start() -> Self {
+        Self::with(Setup::default()).await
+    }
+
+    pub(crate) async fn with(setup: Setup) -> Self {
+        let stop = CancellationToken::new();
+        let emulator = Emulator::bind(EmulatorConfig::default()).await.unwrap();
+        let sdk = outcrop_aws::local_config(&emulator.url(), "us-east-1");
+        tokio::spawn(emulator.run(stop.clone()));
+        let root = TempDir::new().unwrap();
+        let ledger = Arc::new(MemoryLedger::default());
+        let service = service(&setup, &sdk, Arc::clone(&ledger), &root);
+        let background = service.clone();
+        let background_stop = stop.clone();
+        tokio::spawn(async move { background.run(background_stop).await });
+
+        let config = ServerConfig { port: 0, workers: 1, ..ServerConfig::default() };
+        let caller = principal(setup.role);
+        let layer = Layer::new(move |request, next| {
+            request.extensions_mut().insert(caller.clone());
+            next.call(request)
+        });
+        let parts = ServerParts {
+            in_flight: InFlight::default(),
+            ids: Arc::new(SystemIdGen),
+            layer,
+            health: Health::new(Vec::new()),
+        };
+        let server = Server::bind(&config, parts, routes(service.clone())).unwrap();
+        let base = format!("http://{}", server.addr());
+        tokio::spawn(server.run(stop.clone()));
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
+        Self { service, ledger, base, client, _root: root, _stop: stop.drop_guard() }
+    }
+
+    pub(crate) fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.base))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.request(reqwest::Method::GET, path).send().await.unwrap()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        Answer::of(self.send(path, body).await).await
+    }
+
+    /// Posts without reading the answer.
+    pub(crate) async fn send(&self, path: &str, body: &Value) -> reqwest::Response {
+        let request = self.request(reqwest::Method::POST, path).header("content-type", "application/json");
+        request.body(body.to_string()).send().await.unwrap()
+    }
+
+    /// Waits until the ledger holds so many records.
+    pub(crate) async fn records(&self, count: usize) -> Vec<UsageRecord> {
+        for _ in 0..1000 {
+            let records = self.ledger.records.lock().unwrap().clone();
+            if records.len() >= count {
+                return records;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("fewer than {count} usage records: {:?}", self.ledger.records.lock().unwrap());
+    }
+}
+
+fn service(
+    setup: &Setup,
+    sdk: &aws_types::SdkConfig,
+    ledger: Arc<MemoryLedger>,
+    root: &TempDir,
+) -> InferenceService {
+    let catalog =
+        CatalogOptions { overrides: None, default_model: MODEL, region: "us-east-1", cross_region: None };
+    let options = BedrockOptions { idle_timeout: Duration::from_secs(5), ..BedrockOptions::default() };
+    let ports = InferencePorts {
+        model: Arc::new(BedrockModel::new(sdk, options).unwrap()),
+        catalog: Arc::new(Catalog::load(&catalog).unwrap()),
+        limiter: Arc::new(MemoryLimiter::with_capacity(100)),
+        local_limiter: Arc::new(MemoryLimiter::with_capacity(100)),
+        ledger,
+        clock: Arc::new(SystemClock::default()),
+        ids: Arc::new(SystemIdGen),
+    };
+    let options = InferenceOptions {
+        limits: setup.limits,
+        spool_dir: root.path().join("spool"),
+        max_spool_bytes: setup.max_spool_bytes,
+        flush: Duration::from_millis(10),
+        max_json_depth: 64,
+        drain: Duration::from_secs(5),
+    };
+    InferenceService::new(ports, options).unwrap()
+}
+
+pub(crate) fn principal(role: Role) -> Principal {
+    Principal {
+        subject: Subject::User(UserId::new(Uuid::from_u128(1))),
+        team: TeamId::new(Uuid::from_u128(2)),
+        role,
+        key: Some("aaaaaaaaaaaaaaaa".parse().unwrap()),
+        limits: Limits::default(),
+    }
+}
+
+/// An answer, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) text: String,
+    headers: reqwest::header::HeaderMap,
+}
+
+impl Answer {
+    pub(crate) async fn of(response: reqwest::Response) -> Self {
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Self { status, headers, text: response.text().await.unwrap() }
+    }
+
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// The data of the events that are JSON.
+    pub(crate) fn events(&self) -> Vec<Value> {
+        let data = self.text.lines().filter_map(|line| line.strip_prefix("data: "));
+        data.filter(|it| *it != "[DONE]").map(|it| serde_json::from_str(it).unwrap()).collect()
+    }
+}
+
+/// A ledger in memory that can be away.
+#[derive(Debug, Default)]
+pub(crate) struct MemoryLedger {
+    pub(crate) records: Mutex<Vec<UsageRecord>>,
+    pub(crate) away: AtomicBool,
+}
+
+#[async_trait]
+impl Ledger for MemoryLedger {
+    async fn record(&self, records: &[UsageRecord]) -> Result<(), PortError> {
+        if self.away.load(Ordering::SeqCst) {
+            return Err(PortError::unavailable("record usage", "the database is away"));
+        }
+        let mut held = self.records.lock().unwrap();
+        for record in records {
+            if held.iter().all(|it| it.id != record.id) {
+                held.push(record.clone());
+            }
+        }
+        Ok(())
+    }
+
+    async fn list_usage(
+        &self,
+        team: Option<TeamId>,
+        after: Option<UsageId>,
+        limit: usize,
+    ) -> Result<Page<UsageRecord>, PortError> {
+        let mut records = self.records.lock().unwrap().clone();
+        records
+            .retain(|it| team.is_none_or(|team| it.team == team) && after.is_none_or(|after| it.id < after));
+        records.sort_by(|a, b| b.id.cmp(&a.id));
+        records.truncate(limit + 1);
+        Ok(Page::from_one_too_many(records, limit))
+    }
+}

@@ -1,0 +1,47 @@
+//! The same operations without HTTP.
+
+use std::time::Duration;
+
+use outcrop_inference::LocalInference;
+use outcrop_ports::{Inference, InferenceAnswer, InferenceCall};
+use outcrop_types::{RequestId, Role};
+use serde_json::{Value, json};
+
+use crate::harness::{TestApp, principal};
+
+async fn call(app: &TestApp, role: Role, path: &str, body: &Value) -> (u16, Value) {
+    let call = InferenceCall {
+        principal: principal(role),
+        path: path.into(),
+        body: body.to_string().into(),
+        request_id: RequestId::parse("job-1").unwrap(),
+        deadline: Duration::from_secs(10),
+    };
+    let InferenceAnswer { status, body } = LocalInference::new(app.service.clone()).call(call).await.unwrap();
+    (status, serde_json::from_slice(&body).unwrap())
+}
+
+#[tokio::test]
+async fn answers_are_those_of_the_paths() {
+    let app = TestApp::start().await;
+    let chat = json!({"messages": [{"role": "user", "content": "[[say: hi]]"}]});
+    let (status, body) = call(&app, Role::Service, "/v1/chat/completions", &chat).await;
+    assert_eq!((status, &body["choices"][0]["message"]["content"]), (200, &json!("hi")));
+    let (status, body) = call(&app, Role::Service, "/generate", &json!({"prompt": "[[say: hi]]"})).await;
+    assert_eq!((status, &body["text"]), (200, &json!("hi")));
+    let records = app.records(2).await;
+    assert!(records.iter().all(|it| it.request_id.as_str() == "job-1"));
+}
+
+#[tokio::test]
+async fn failures_are_answers_in_the_paths_dialect() {
+    let app = TestApp::start().await;
+    let chat = json!({"messages": [{"role": "user", "content": "hi"}], "stream": true});
+    let (status, body) = call(&app, Role::Developer, "/v1/chat/completions", &chat).await;
+    assert_eq!((status, &body["error"]["param"]), (400, &json!("stream")));
+    let (status, body) = call(&app, Role::Viewer, "/generate", &json!({"prompt": "hi"})).await;
+    assert_eq!((status, &body["code"]), (403, &json!("forbidden")));
+    let (status, _) = call(&app, Role::Developer, "/v1/files", &json!({})).await;
+    assert_eq!(status, 404);
+    assert!(app.ledger.records.lock().unwrap().is_empty(), "no model was called");
+}

@@ -1,0 +1,16 @@
+//! The job worker: model calls that somebody else waits for.
+//!
+//! A job's row in the store is the truth; a queue message is only a nudge to look at it, and may come late,
+//! twice or never ([`sweep`](JobWorker::run) makes up for the last). [`JobWorker`] submits and runs jobs over
+//! ports; it calls models through the inference service, as the job's owner. Start at `run_job.rs`.
+
+mod routes;
+mod run_job;
+mod service;
+mod submit;
+mod sweep;
+mod worker;
+
+pub use routes::routes;
+pub use service::{JobPorts, JobWorker};
+pub use submit::{Submission, SubmitError};

@@ -1,0 +1,2 @@
+//! outcrop-job-worker.
+fn main() {}

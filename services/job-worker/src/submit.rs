@@ -1,0 +1,134 @@
+//! Taking a job in, showing it and cancelling it.
+
+use bytes::Bytes;
+use outcrop_ports::{PortError, Submitted};
+use outcrop_types::{
+    Classify, ErrorCode, IdempotencyKey, Job, JobId, JobKind, JobState, Page, Principal, TeamId,
+};
+
+use crate::JobWorker;
+
+/// The paths of the inference service that a job may call.
+const PATHS: [&str; 3] = ["/v1/chat/completions", "/v1/generate", "/generate"];
+
+/// What a client wants done.
+#[derive(Debug)]
+pub struct Submission {
+    /// On whose behalf.
+    pub principal: Principal,
+    /// The inference path to call.
+    pub path: String,
+    /// The JSON body to send there.
+    pub body: Bytes,
+    /// The client's own key, so that repeating does no harm.
+    pub idempotency_key: Option<IdempotencyKey>,
+}
+
+/// Why a job was not taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+    /// Not a path that can be called later.
+    #[error("`path` must be one of {}", PATHS.join(", "))]
+    Path,
+    /// The store, the blobs or the queue failed.
+    #[error("could not accept the job")]
+    Port {
+        /// How.
+        #[source]
+        source: PortError,
+    },
+}
+
+impl Classify for SubmitError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Path => ErrorCode::InvalidRequest,
+            Self::Port { source } => source.code(),
+        }
+    }
+}
+
+impl JobWorker {
+    /// Takes a job in: body to the blobs, row to the store, nudge to the queue, in this order, so that whatever
+    /// fails in between leaves nothing that a worker could trip over.
+    pub async fn submit(&self, submission: Submission) -> Result<Job, SubmitError> {
+        let Submission { principal, path, body, idempotency_key } = submission;
+        if !PATHS.contains(&path.as_str()) {
+            return Err(SubmitError::Path);
+        }
+        let id = JobId::new(self.ports.ids.uuid());
+        let input = format!("jobs/{id}/input.json");
+        let now = self.ports.clock.now();
+        let job = Job {
+            id,
+            kind: JobKind::Inference,
+            principal,
+            path,
+            input: input.clone(),
+            idempotency_key,
+            state: JobState::Queued,
+            attempts: 0,
+            status: None,
+            output: None,
+            error: None,
+            created_at: now,
+            updated_at: now,
+        };
+        let failed = |source| SubmitError::Port { source };
+        self.ports.blobs.put(&input, body).await.map_err(failed)?;
+        match self.ports.jobs.submit_job(&job).await.map_err(failed)? {
+            Submitted::Existing(existing) => {
+                self.discard(&input).await;
+                Ok(*existing)
+            }
+            Submitted::New => {
+                self.nudge(id).await;
+                Ok(job)
+            }
+        }
+    }
+
+    /// A job of this team; another team's does not exist.
+    pub async fn lookup(&self, team: TeamId, id: JobId) -> Result<Option<Job>, PortError> {
+        Ok(self.ports.jobs.lookup_job(id).await?.filter(|job| job.principal.team == team))
+    }
+
+    /// A team's jobs, newest first.
+    pub async fn list(
+        &self,
+        team: TeamId,
+        after: Option<JobId>,
+        limit: usize,
+    ) -> Result<Page<Job>, PortError> {
+        self.ports.jobs.list_jobs(team, after, limit).await
+    }
+
+    /// Cancels a job of this team; one that has ended stays as it ended.
+    pub async fn cancel(&self, team: TeamId, id: JobId) -> Result<Option<Job>, PortError> {
+        if self.lookup(team, id).await?.is_none() {
+            return Ok(None);
+        }
+        self.ports.jobs.cancel_job(id, self.ports.clock.now()).await
+    }
+
+    /// The body a finished job was answered with.
+    pub async fn output(&self, job: &Job) -> Result<Option<Bytes>, PortError> {
+        match &job.output {
+            Some(key) => self.ports.blobs.get(key).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Tells a worker to look at the job. The row is there: should this fail, the sweep nudges again.
+    pub(crate) async fn nudge(&self, id: JobId) {
+        if let Err(error) = self.ports.queue.send(id.to_string()).await {
+            tracing::warn!(job.id = %id, error = error.chain(), "could not queue a job; the sweep will");
+        }
+    }
+
+    async fn discard(&self, blob: &str) {
+        if let Err(error) = self.ports.blobs.delete(blob).await {
+            tracing::warn!(blob, error = error.chain(), "could not remove an unused blob");
+        }
+    }
+}

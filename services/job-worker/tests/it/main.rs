@@ -1,0 +1,5 @@
+//! Jobs over HTTP and through the worker, on SQLite and files.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod jobs;
+mod world;

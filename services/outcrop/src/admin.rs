@@ -1,0 +1,46 @@
+//! What the administrative commands work on: the stores of the same settings as the server's.
+
+use outcrop_auth::AuthService;
+use outcrop_config::Config;
+use outcrop_wiring::Stores;
+
+use crate::failure::Failure;
+
+/// Settings with their secrets resolved, and the stores they name.
+pub(crate) struct Admin {
+    config: Config,
+    pub(crate) stores: Stores,
+}
+
+impl Admin {
+    /// Connects. A SQLite file is brought up to date on the way, as the server would do; a shared Postgres is
+    /// not touched behind its operator's back.
+    pub(crate) async fn connect(config: &Config) -> Result<Self, Failure> {
+        let this = Self::connect_as_it_is(config).await?;
+        if outcrop_wiring::is_sqlite(&this.config) {
+            this.stores.migrate().await?;
+        } else if !this.stores.pending_migrations().await?.is_empty() {
+            return Err(Failure::failed("the database is not up to date; run `outcrop migrate` first"));
+        }
+        Ok(this)
+    }
+
+    /// Connects, whatever state the tables are in.
+    pub(crate) async fn connect_as_it_is(config: &Config) -> Result<Self, Failure> {
+        let config = outcrop_wiring::resolve(config.clone()).await?;
+        let stores = outcrop_wiring::stores(&config).await?;
+        Ok(Self { config, stores })
+    }
+
+    /// The auth service's operations, without a server around them.
+    pub(crate) fn auth(&self) -> Result<AuthService, Failure> {
+        let hasher = outcrop_wiring::key_hasher(&self.config)?;
+        Ok(AuthService::new(
+            self.stores.keys.clone(),
+            self.stores.users.clone(),
+            hasher,
+            outcrop_wiring::clock(),
+            outcrop_wiring::ids(),
+        ))
+    }
+}

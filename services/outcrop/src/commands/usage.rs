@@ -1,0 +1,44 @@
+//! `outcrop usage`: the latest usage records.
+
+use chrono::SecondsFormat;
+use outcrop_config::Config;
+use outcrop_types::UsageRecord;
+
+use crate::admin::Admin;
+use crate::cli::UsageArgs;
+use crate::failure::Failure;
+use crate::output;
+use crate::table::Table;
+
+pub(crate) async fn run(args: &UsageArgs, config: &Config) -> Result<(), Failure> {
+    let admin = Admin::connect(config).await?;
+    let listed = admin.stores.ledger.list_usage(None, None, args.limit as usize).await;
+    let records = listed.map_err(|error| Failure::from_error(&error))?.items;
+    if args.json {
+        return records.iter().try_for_each(|record| {
+            let text = serde_json::to_string(record).map_err(|error| Failure::from_error(&error))?;
+            output::line(&text)
+        });
+    }
+    let mut table = Table::new(["AT", "KEY", "MODEL", "INPUT", "OUTPUT", "MS", "OUTCOME"]);
+    for record in &records {
+        table.row(row(record));
+    }
+    output::write(&table.render())
+}
+
+fn row(record: &UsageRecord) -> [String; 7] {
+    let key = record.key.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
+    // Serialised, so that the command line and the API spell it alike.
+    let outcome = serde_json::to_value(record.outcome).ok();
+    let outcome = outcome.as_ref().and_then(|it| it.as_str()).unwrap_or("-");
+    [
+        record.at.to_rfc3339_opts(SecondsFormat::Secs, true),
+        key,
+        record.model_served.clone(),
+        record.tokens.total_input().to_string(),
+        format!("{}{}", record.tokens.output, if record.estimated { "~" } else { "" }),
+        record.latency_ms.to_string(),
+        record.error.as_ref().map_or_else(|| outcome.to_owned(), |error| format!("{outcome} ({error})")),
+    ]
+}

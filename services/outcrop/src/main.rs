@@ -1,0 +1,77 @@
+//! The `outcrop` program: the whole platform in one process, and the commands that administer it.
+//!
+//! `serve` puts the services together; every other command works on the same settings and stores and leaves.
+//! Start reading at [`commands::serve`] or at the command of interest.
+
+mod admin;
+mod cli;
+mod commands;
+mod failure;
+mod local_url;
+mod output;
+mod platform;
+mod sse;
+mod table;
+mod welcome;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use failure::Failure;
+use outcrop_config::{Config, LogFormat, TelemetryConfig};
+use outcrop_telemetry::Format;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    outcrop_wiring::install_crypto();
+    let done = actix_web::rt::System::new().block_on(run(&cli));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+async fn run(cli: &Cli) -> Result<(), Failure> {
+    let options = cli.load_options()?;
+    if let Some(Command::Config(command)) = &cli.command {
+        return commands::config::run(command, &options);
+    }
+    let config = Config::load(&options)?;
+    match &cli.command {
+        None | Some(Command::Serve(_)) => {
+            log(&config.telemetry, None)?;
+            commands::serve::run(config, cli.common.data_dir.as_deref()).await
+        }
+        Some(command) => {
+            // A command's own words are enough; the log speaks up only when something is wrong.
+            log(&config.telemetry, Some("warn"))?;
+            administer(command, &config).await
+        }
+    }
+}
+
+async fn administer(command: &Command, config: &Config) -> Result<(), Failure> {
+    match command {
+        Command::Keys(command) => commands::keys::run(command, config).await,
+        Command::Chat(args) => commands::chat::run(args, config).await,
+        Command::Usage(args) => commands::usage::run(args, config).await,
+        Command::Migrate(args) => commands::migrate::run(args, config).await,
+        Command::Healthcheck(args) => commands::healthcheck::run(args, config).await,
+        // Handled before settings are loaded, or with the server.
+        Command::Config(_) | Command::Serve(_) => Ok(()),
+    }
+}
+
+fn log(config: &TelemetryConfig, filter: Option<&str>) -> Result<(), Failure> {
+    let format = match config.format {
+        LogFormat::Auto => Format::Auto,
+        LogFormat::Json => Format::Json,
+        LogFormat::Text => Format::Text,
+    };
+    outcrop_telemetry::init("outcrop", format, filter.unwrap_or(&config.filter))
+        .map_err(|error| Failure::Settings(vec![format!("`telemetry.filter`: {error}")]))
+}

@@ -1,0 +1,151 @@
+//! All services in one process: built from settings, stopped in the right order.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use outcrop_auth::AuthService;
+use outcrop_config::{Config, OnUnavailable};
+use outcrop_gateway::{Gateway, GatewayOptions};
+use outcrop_http::{Dependency, Health, Server, ServerParts};
+use outcrop_inference::{InferenceOptions, InferencePorts, InferenceService, LocalInference};
+use outcrop_job_worker::{JobPorts, JobWorker};
+use outcrop_lifecycle::InFlight;
+use outcrop_ports::Probe;
+use outcrop_wiring::{Models, Stores};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::failure::Failure;
+
+/// The platform, holding its address and ready to run.
+pub(crate) struct Platform {
+    pub(crate) auth: AuthService,
+    server: Server,
+    inference: InferenceService,
+    worker: JobWorker,
+    emulator: Option<JoinHandle<()>>,
+    /// Ends what must outlive every model call.
+    last: CancellationToken,
+}
+
+impl Platform {
+    /// Connects everything and takes the address. The settings' secrets must be resolved.
+    pub(crate) async fn build(config: &Config) -> Result<Self, Failure> {
+        let last = CancellationToken::new();
+        let (stores, models, limiter, blobs) = tokio::try_join!(
+            migrated_stores(config),
+            outcrop_wiring::models(config, last.clone()),
+            outcrop_wiring::limiter(config),
+            outcrop_wiring::blobs(config),
+        )?;
+        let queue = outcrop_wiring::queue(config, &stores).await?;
+        let (clock, ids) = (outcrop_wiring::clock(), outcrop_wiring::ids());
+        let hasher = outcrop_wiring::key_hasher(config)?;
+        let auth =
+            AuthService::new(stores.keys.clone(), stores.users.clone(), hasher, clock.clone(), ids.clone());
+        let gateway = Gateway::new(GatewayOptions::from(config), Arc::new(auth.clone()), clock.clone());
+        let ports = InferencePorts {
+            model: models.model.clone(),
+            catalog: models.catalog.clone(),
+            limiter: limiter.port,
+            local_limiter: outcrop_wiring::local_limiter(),
+            ledger: stores.ledger.clone(),
+            clock: clock.clone(),
+            ids: ids.clone(),
+        };
+        let inference = InferenceService::new(ports, InferenceOptions::from(config))
+            .map_err(|error| Failure::from_error(&error))?;
+        let ports = JobPorts {
+            jobs: stores.jobs.clone(),
+            queue: queue.port,
+            blobs: blobs.port,
+            inference: Arc::new(LocalInference::new(inference.clone())),
+            clock,
+            ids: ids.clone(),
+        };
+        let worker = JobWorker::new(ports, config.jobs.clone());
+        let limiter_required = config.limits.on_unavailable == OnUnavailable::Closed;
+        let optional = [(limiter.probe, limiter_required), (queue.probe, false), (blobs.probe, false)];
+        let parts = ServerParts {
+            in_flight: InFlight::default(),
+            ids,
+            layer: gateway.layer(),
+            health: health(&stores, &models, optional),
+        };
+        let server = bind(config, parts, &auth, &inference, &worker)?;
+        Ok(Self { auth, server, inference, worker, emulator: models.emulator, last })
+    }
+
+    /// Where it listens.
+    pub(crate) const fn addr(&self) -> SocketAddr {
+        self.server.addr()
+    }
+
+    /// Serves until `stop`, then drains: first the open answers and the jobs under way, then the usage they
+    /// leave behind, then the emulator they may have been talking to.
+    pub(crate) async fn run(self, stop: CancellationToken) -> Result<(), Failure> {
+        let Self { auth: _, server, inference, worker, emulator, last } = self;
+        let over = CancellationToken::new();
+        let metering = tokio::spawn({
+            let (inference, over) = (inference.clone(), over.clone());
+            async move { inference.run(over).await }
+        });
+        let working = tokio::spawn({
+            let stop = stop.clone();
+            async move { worker.run(stop).await }
+        });
+        let served = server.run(stop.clone()).await;
+        // A server that failed by itself takes the rest with it.
+        stop.cancel();
+        joined("job worker", working).await;
+        over.cancel();
+        joined("metering", metering).await;
+        last.cancel();
+        if let Some(emulator) = emulator {
+            joined("emulator", emulator).await;
+        }
+        served.map_err(|error| Failure::failed(format!("the server failed: {error}")))
+    }
+}
+
+async fn migrated_stores(config: &Config) -> Result<Stores, outcrop_wiring::WiringError> {
+    let stores = outcrop_wiring::stores(config).await?;
+    stores.migrate().await?;
+    Ok(stores)
+}
+
+fn health(stores: &Stores, models: &Models, optional: [(Option<Arc<dyn Probe>>, bool); 3]) -> Arc<Health> {
+    let mut dependencies = vec![
+        Dependency { probe: stores.probe.clone(), required: true },
+        // Without models, keys and jobs still work.
+        Dependency { probe: models.probe.clone(), required: false },
+    ];
+    let probes = optional.into_iter().filter_map(|(probe, required)| Some(Dependency { probe: probe?, required }));
+    dependencies.extend(probes);
+    Health::new(dependencies)
+}
+
+/// Puts every service's public routes behind one address.
+fn bind(
+    config: &Config,
+    parts: ServerParts,
+    auth: &AuthService,
+    inference: &InferenceService,
+    worker: &JobWorker,
+) -> Result<Server, Failure> {
+    let auth = outcrop_auth::routes(auth);
+    let inference = outcrop_inference::routes(inference.clone());
+    let worker = outcrop_job_worker::routes(worker);
+    Server::bind(&config.server, parts, move |app| {
+        auth(app);
+        inference(app);
+        worker(app);
+    })
+    .map_err(|error| Failure::Failed(error.to_string()))
+}
+
+async fn joined(name: &str, task: JoinHandle<()>) {
+    if let Err(error) = task.await {
+        tracing::error!(%error, task = name, "a background task ended by panic");
+    }
+}

@@ -1,0 +1,11 @@
+//! The built program, as its users meet it: started, asked, killed, started again.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod admin;
+mod chat;
+mod drain;
+mod first_start;
+mod home;
+mod jobs;
+mod refusals;

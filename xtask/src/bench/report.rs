@@ -1,0 +1,51 @@
+//! The table.
+
+use std::fmt::Write as _;
+
+use super::Row;
+
+pub(crate) fn render(rows: &[Row], machine: &str, seconds: u64) -> String {
+    let direct = rows.first();
+    let mut text = format!(
+        "# Benchmarks\n\nWritten by `cargo xtask bench`; one run, side by side. Machine: {machine}.\n\n\
+         The system under test has one core to itself (all its processes share it), the emulator and the load generator share another; loopback,\n\
+         upstream latency 0, {seconds} s per figure. *chat*: a 100-token answer, not streamed, 64 connections, closed loop. *stream*: 100 deltas, 32 connections,\n\
+         only whole answers count. *added*: at a fixed 100 requests/s, less the emulator's own. Outcrop checks the key, counts the request against a limit,\n\
+         translates OpenAI to Converse through the AWS SDK and back, and writes a usage record for every answer; apart, it does so on Postgres and Redis.\n\
+         CPU per answer is the figure to trust on a shared machine.\n\n"
+    );
+    text.push_str(
+        "| system | chat/s | CPU µs per chat | streams/s | CPU µs per stream | added p50 / p99 µs | added first token p50 µs | RSS idle / after load MiB | start ms |\n\
+         |---|--:|--:|--:|--:|--:|--:|--:|--:|\n",
+    );
+    for row in rows {
+        let base = direct
+            .map_or((0.0, 0.0, 0.0), |it| (it.low_rate.p50_us, it.low_rate.p99_us, it.first_byte.p50_us));
+        let is_base = direct.is_some_and(|it| it.name == row.name);
+        let added = if is_base {
+            format!("({:.0} / {:.0})", base.0, base.1)
+        } else {
+            format!("{:.0} / {:.0}", row.low_rate.p50_us - base.0, row.low_rate.p99_us - base.1)
+        };
+        let first = if is_base {
+            format!("({:.0})", base.2)
+        } else {
+            format!("{:.0}", row.first_byte.p50_us - base.2)
+        };
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "| {} | {:.0} | {:.0} | {:.0} | {:.0} | {added} | {first} | {:.1} / {:.1} | {} |",
+            row.name,
+            row.chat.per_second(),
+            row.chat.cpu_us,
+            row.stream.per_second(),
+            row.stream.cpu_us,
+            row.idle_mib,
+            row.peak_mib,
+            row.start_ms,
+        );
+    }
+    text.push_str("\nFigures in parentheses are the emulator's own, absolute.\n");
+    text
+}
