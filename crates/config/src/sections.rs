@@ -326,7 +326,8 @@ pub struct TelemetryConfig {
 
 impl Default for TelemetryConfig {
     fn default() -> Self {
-        // The HTTP library announces every worker thread.
-        Self { format: LogFormat::Auto, filter: "info,actix_server=warn".into() }
+        // The HTTP library announces every worker thread; the AWS SDK warns where there is no EC2 to ask for a region.
+        let filter = "info,actix_server=warn,aws_config::imds=error".into();
+        Self { format: LogFormat::Auto, filter }
     }
 }

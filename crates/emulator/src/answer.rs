@@ -94,7 +94,7 @@ pub(crate) enum Stop {
     EndTurn,
     ToolUse,
     MaxTokens,
-    StopSequence,
+    Sequence,
     Guardrail,
     ContentFiltered,
     MalformedOutput,
@@ -107,7 +107,7 @@ impl Stop {
         Self::EndTurn,
         Self::ToolUse,
         Self::MaxTokens,
-        Self::StopSequence,
+        Self::Sequence,
         Self::Guardrail,
         Self::ContentFiltered,
         Self::MalformedOutput,
@@ -121,7 +121,7 @@ impl Stop {
             Self::EndTurn => "end_turn",
             Self::ToolUse => "tool_use",
             Self::MaxTokens => "max_tokens",
-            Self::StopSequence => "stop_sequence",
+            Self::Sequence => "stop_sequence",
             Self::Guardrail => "guardrail_intervened",
             Self::ContentFiltered => "content_filtered",
             Self::MalformedOutput => "malformed_model_output",
@@ -306,7 +306,7 @@ fn cut_at_stop_sequence(prompt: &Prompt<'_>, answer: &mut Answer) {
         text.truncate(position);
         let keep = if text.is_empty() { at } else { at + 1 };
         answer.blocks.truncate(keep);
-        answer.stop = Stop::StopSequence;
+        answer.stop = Stop::Sequence;
         answer.stop_sequence = Some(sequence.to_owned());
         return;
     }

@@ -1,5 +1,4 @@
 //! Answers, from a Converse request to its body and its stream.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::{answer, script};
 use crate::cache::PromptCache;
@@ -58,7 +57,10 @@ fn the_same_question_has_the_same_answer() {
     assert!(answer["output"]["message"]["content"][0]["text"].as_str().unwrap().contains("hello there"));
     assert_eq!(answer["stopReason"], "end_turn");
     let usage = &answer["usage"];
-    assert_eq!(usage["totalTokens"].as_u64().unwrap(), usage["inputTokens"].as_u64().unwrap() + usage["outputTokens"].as_u64().unwrap());
+    assert_eq!(
+        usage["totalTokens"].as_u64().unwrap(),
+        usage["inputTokens"].as_u64().unwrap() + usage["outputTokens"].as_u64().unwrap()
+    );
 }
 
 #[test]
@@ -93,7 +95,10 @@ fn directives_may_stand_in_the_system_prompt() {
     messages.extend([call, results]);
     let second = converse(&body);
     assert_eq!(second["stopReason"], "end_turn", "a scripted call is not made for ever");
-    assert_eq!(second["output"]["message"]["content"][0]["text"], r#"The tool weather answered: {"sky":"grey"}"#);
+    assert_eq!(
+        second["output"]["message"]["content"][0]["text"],
+        r#"The tool weather answered: {"sky":"grey"}"#
+    );
 }
 
 #[test]
@@ -121,7 +126,8 @@ fn forced_tools_and_schemas_are_met() {
     assert_eq!(content(&body)[0]["toolUse"]["name"], "clock");
     let schema = r#"{"type":"object","properties":{"ok":{"type":"boolean"}},"required":["ok"],"additionalProperties":false}"#;
     let mut body = ask("hi");
-    body["outputConfig"] = json!({"textFormat": {"type": "json_schema", "structure": {"jsonSchema": {"schema": schema}}}});
+    body["outputConfig"] =
+        json!({"textFormat": {"type": "json_schema", "structure": {"jsonSchema": {"schema": schema}}}});
     assert_eq!(content(&body)[0]["text"], r#"{"ok":true}"#);
 }
 
@@ -133,7 +139,12 @@ fn reasoning_comes_when_asked_for() {
     let answer = converse(&body);
     let first = &answer["output"]["message"]["content"][0]["reasoningContent"]["reasoningText"];
     assert!(first["signature"].is_string());
-    assert!(answer["additionalModelResponseFields"]["usage"]["output_tokens_details"]["thinking_tokens"].as_u64().unwrap() > 0);
+    assert!(
+        answer["additionalModelResponseFields"]["usage"]["output_tokens_details"]["thinking_tokens"]
+            .as_u64()
+            .unwrap()
+            > 0
+    );
 }
 
 #[test]
@@ -152,7 +163,9 @@ fn the_cache_is_written_then_read() {
 
 #[test]
 fn the_stream_says_what_the_body_says() {
-    let body = weather(ask(r#"[[think: let me think]] [[say: a good day]] [[tool: weather {"city":"São Paulo, and more of it"}]] [[tool: clock {}]]"#));
+    let body = weather(ask(
+        r#"[[think: let me think]] [[say: a good day]] [[tool: weather {"city":"São Paulo, and more of it"}]] [[tool: clock {}]]"#,
+    ));
     let (whole, events) = run(CLAUDE, &body, &PromptCache::default()).unwrap();
     let names: Vec<_> = events.iter().map(|it| it.0.as_str()).collect();
     assert_eq!(names.first(), Some(&"messageStart"));
@@ -169,10 +182,13 @@ fn the_stream_says_what_the_body_says() {
         if let Some(start) = event["start"]["toolUse"].as_object() {
             blocks[index] = json!({"toolUse": start});
         } else if let Some(text) = delta["text"].as_str() {
-            blocks[index] = json!({"text": blocks[index]["text"].as_str().unwrap_or_default().to_owned() + text});
+            blocks[index] =
+                json!({"text": blocks[index]["text"].as_str().unwrap_or_default().to_owned() + text});
         } else if let Some(text) = delta["reasoningContent"]["text"].as_str() {
-            let before = blocks[index]["reasoningContent"]["reasoningText"]["text"].as_str().unwrap_or_default();
-            blocks[index] = json!({"reasoningContent": {"reasoningText": {"text": before.to_owned() + text}}});
+            let before =
+                blocks[index]["reasoningContent"]["reasoningText"]["text"].as_str().unwrap_or_default();
+            blocks[index] =
+                json!({"reasoningContent": {"reasoningText": {"text": before.to_owned() + text}}});
         } else if let Some(signature) = delta["reasoningContent"]["signature"].as_str() {
             blocks[index]["reasoningContent"]["reasoningText"]["signature"] = json!(signature);
         } else if let Some(input) = delta["toolUse"]["input"].as_str() {
@@ -180,7 +196,8 @@ fn the_stream_says_what_the_body_says() {
         }
     }
     for (block, input) in blocks.iter_mut().zip(&inputs).filter(|it| it.0["toolUse"].is_object()) {
-        block["toolUse"]["input"] = if input.is_empty() { json!({}) } else { serde_json::from_str(input).unwrap() };
+        block["toolUse"]["input"] =
+            if input.is_empty() { json!({}) } else { serde_json::from_str(input).unwrap() };
     }
     assert_eq!(json!(blocks), whole["output"]["message"]["content"]);
     assert_eq!(events[events.len() - 2].1["stopReason"], whole["stopReason"]);

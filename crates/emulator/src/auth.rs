@@ -24,7 +24,8 @@ pub(crate) fn check<'a>(authorization: Option<&'a str>, query: &'a str) -> Resul
         return Ok(Signed { region: None });
     }
     if !scheme.starts_with("AWS4-") {
-        let message = "Authorization header requires 'Credential' parameter and an AWS signature, or a bearer token.";
+        let message =
+            "Authorization header requires 'Credential' parameter and an AWS signature, or a bearer token.";
         return Err(Refusal::new(Exception::MissingAuthenticationToken, message));
     }
     // Credential=KEY/20261121/us-east-1/bedrock/aws4_request
@@ -36,7 +37,10 @@ pub(crate) fn check<'a>(authorization: Option<&'a str>, query: &'a str) -> Resul
             Exception::InvalidSignature,
             "Credential should be scoped to correct service: 'bedrock'.",
         )),
-        _ => Err(Refusal::new(Exception::InvalidSignature, "Credential must have a region, a service and a terminator.")),
+        _ => Err(Refusal::new(
+            Exception::InvalidSignature,
+            "Credential must have a region, a service and a terminator.",
+        )),
     }
 }
 
@@ -51,7 +55,11 @@ mod tests {
 
     #[test]
     fn credentials_are_wanted_but_not_verified() {
-        let scope = |service: &str| format!("AWS4-HMAC-SHA256 Credential=AKID/20261121/eu-west-1/{service}/aws4_request, SignedHeaders=host, Signature=0");
+        let scope = |service: &str| {
+            format!(
+                "AWS4-HMAC-SHA256 Credential=AKID/20261121/eu-west-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
+            )
+        };
         check_header(None, Err(Exception::MissingAuthenticationToken));
         check_header(Some("Bearer key"), Ok(None));
         check_header(Some("Basic x"), Err(Exception::MissingAuthenticationToken));

@@ -36,7 +36,12 @@ impl PromptCache {
         }
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // The longest known prefix is read; what the later cache points add to it is written.
-        let mut covered = prefixes.iter().filter(|it| seen.hashes.contains(&it.hash)).map(|it| it.tokens).max().unwrap_or(0);
+        let mut covered = prefixes
+            .iter()
+            .filter(|it| seen.hashes.contains(&it.hash))
+            .map(|it| it.tokens)
+            .max()
+            .unwrap_or(0);
         usage.cache_read = covered;
         for prefix in prefixes.iter().filter(|it| it.tokens >= least) {
             if prefix.tokens > covered {
@@ -58,10 +63,10 @@ impl Seen {
             return;
         }
         self.order.push_back(hash);
-        if self.order.len() > CAPACITY {
-            if let Some(oldest) = self.order.pop_front() {
-                self.hashes.remove(&oldest);
-            }
+        if self.order.len() > CAPACITY
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.hashes.remove(&oldest);
         }
     }
 }

@@ -19,7 +19,9 @@ pub(crate) fn own(state: &State, method: &Method, path: &str, body: &[u8]) -> Op
                 state.faults.set(faults);
                 json!(state.faults.get())
             }
-            Err(error) => return Some(HttpResponse::BadRequest().json(json!({"message": error.to_string()}))),
+            Err(error) => {
+                return Some(HttpResponse::BadRequest().json(json!({"message": error.to_string()})));
+            }
         },
         ("DELETE", "/_emulator/faults") => {
             state.faults.set(crate::Faults::default());
@@ -80,11 +82,16 @@ fn summary(region: &str, model: &Model) -> Value {
 }
 
 /// `GET /foundation-models`
-pub(crate) fn list_foundation_models(state: &State, region: &str, query: &str) -> Result<HttpResponse, Refusal> {
+pub(crate) fn list_foundation_models(
+    state: &State,
+    region: &str,
+    query: &str,
+) -> Result<HttpResponse, Refusal> {
     let provider = parameter(query, "byProvider")?;
     let output = choice(query, "byOutputModality", &["TEXT", "IMAGE", "EMBEDDING"])?;
     let inference = choice(query, "byInferenceType", &["ON_DEMAND", "PROVISIONED"])?;
-    let customization = choice(query, "byCustomizationType", &["FINE_TUNING", "CONTINUED_PRE_TRAINING", "DISTILLATION"])?;
+    let customization =
+        choice(query, "byCustomizationType", &["FINE_TUNING", "CONTINUED_PRE_TRAINING", "DISTILLATION"])?;
     let wanted = |model: &&Model| {
         provider.as_ref().is_none_or(|it| it.eq_ignore_ascii_case(&model.provider))
             && output.as_ref().is_none_or(|it| model.output.contains(it))
@@ -158,8 +165,11 @@ fn system_profile(state: &State, region: &str, geography: &str, model: &Model) -
 }
 
 fn application_profile(state: &State, region: &str, profile: &crate::models::ApplicationProfile) -> Value {
-    let models: Vec<_> =
-        profile.models.iter().map(|it| json!({"modelArn": format!("arn:aws:bedrock:{region}::foundation-model/{it}")})).collect();
+    let models: Vec<_> = profile
+        .models
+        .iter()
+        .map(|it| json!({"modelArn": format!("arn:aws:bedrock:{region}::foundation-model/{it}")}))
+        .collect();
     json!({
         "inferenceProfileName": profile.name,
         "createdAt": CREATED,
@@ -173,14 +183,24 @@ fn application_profile(state: &State, region: &str, profile: &crate::models::App
 }
 
 /// `GET /inference-profiles`: those of the caller's region, `maxResults` at a time.
-pub(crate) fn list_inference_profiles(state: &State, region: &str, query: &str) -> Result<HttpResponse, Refusal> {
+pub(crate) fn list_inference_profiles(
+    state: &State,
+    region: &str,
+    query: &str,
+) -> Result<HttpResponse, Refusal> {
     // The service lists the system-defined ones when no type is given.
     let kind = choice(query, "type", &["SYSTEM_DEFINED", "APPLICATION"])?;
     let limit = match parameter(query, "maxResults")? {
         None => 1000,
         Some(text) => match text.parse::<usize>() {
             Ok(limit @ 1..=1000) => limit,
-            _ => return Err(Refusal::constraint("maxResults", Some(&text), "Member must have value between 1 and 1000")),
+            _ => {
+                return Err(Refusal::constraint(
+                    "maxResults",
+                    Some(&text),
+                    "Member must have value between 1 and 1000",
+                ));
+            }
         },
     };
     let start = match parameter(query, "nextToken")? {
@@ -194,7 +214,8 @@ pub(crate) fn list_inference_profiles(state: &State, region: &str, query: &str) 
         state.catalog.application_profiles.iter().map(|it| application_profile(state, region, it)).collect()
     } else {
         let models = state.catalog.models.iter();
-        let profiles = models.flat_map(|model| model.profiles.iter().map(move |geography| (geography, model)));
+        let profiles =
+            models.flat_map(|model| model.profiles.iter().map(move |geography| (geography, model)));
         let reachable = profiles.filter(|(geography, _)| reachable(region, geography));
         reachable.map(|(geography, model)| system_profile(state, region, geography, model)).collect()
     };
@@ -208,18 +229,24 @@ pub(crate) fn list_inference_profiles(state: &State, region: &str, query: &str) 
 }
 
 /// `GET /inference-profiles/{id}`, where the id may be an ARN.
-pub(crate) fn get_inference_profile(state: &State, region: &str, name: &str) -> Result<HttpResponse, Refusal> {
+pub(crate) fn get_inference_profile(
+    state: &State,
+    region: &str,
+    name: &str,
+) -> Result<HttpResponse, Refusal> {
     let (kind, id) = Arn::parse(name).map_or(("", name), |it| (it.kind, it.id));
-    if kind != "inference-profile" {
-        if let Some(profile) = state.catalog.application_profiles.iter().find(|it| it.id == id) {
-            return reply::value(state, &application_profile(state, region, profile));
-        }
+    if kind != "inference-profile"
+        && let Some(profile) = state.catalog.application_profiles.iter().find(|it| it.id == id)
+    {
+        return reply::value(state, &application_profile(state, region, profile));
     }
     let geography = id.split_once('.').map(|it| it.0).unwrap_or_default();
     match state.catalog.profile(id).filter(|_| kind != "application-inference-profile") {
         Some(model) => reply::value(state, &system_profile(state, region, geography, model)),
         None => {
-            let message = format!("Unable to find an inference profile with the identifier {name}. Check the identifier and try again.");
+            let message = format!(
+                "Unable to find an inference profile with the identifier {name}. Check the identifier and try again."
+            );
             Err(Refusal::new(Exception::ResourceNotFound, message))
         }
     }

@@ -47,12 +47,17 @@ pub(crate) fn answer(state: &State, name: &str, body: &[u8]) -> Result<HttpRespo
         }
         Some(Input { converse: None, invoke_model: Some(InvokeModel { body: Some(body) }) }) => {
             let decoded = base64::engine::general_purpose::STANDARD.decode(body);
-            let decoded = decoded.map_err(|it| Refusal::validation(format!("input.invokeModel.body: {it}")))?;
+            let decoded =
+                decoded.map_err(|it| Refusal::validation(format!("input.invokeModel.body: {it}")))?;
             let request: anthropic::Request<'_> = invoke::parse(&decoded)?;
             invoke::anthropic_validate::check(model, &request)?;
             anthropic::weigh(model, &request).0
         }
-        Some(_) => return Err(Refusal::validation("The input must set one of the following keys: converse, invokeModel.")),
+        Some(_) => {
+            return Err(Refusal::validation(
+                "The input must set one of the following keys: converse, invokeModel.",
+            ));
+        }
     };
     reply::value(state, &json!({"inputTokens": tokens}))
 }

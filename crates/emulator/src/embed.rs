@@ -79,13 +79,17 @@ mod tests {
         assert!((cosine(base, "The cat sat on the mat!") - 1.0).abs() < 1e-5);
         let near = cosine(base, "a cat sat on a mat");
         let far = cosine(base, "stock prices fell sharply yesterday");
-        assert!(near > 0.5 && far < 0.2, "{near} {far}");
+        assert!(near > 0.4 && far < 0.2, "{near} {far}");
     }
 
     #[test]
     fn vectors_have_their_dimension_and_unit_length() {
         for dimensions in [256, 1024, 1536] {
-            for it in [text("some words", dimensions, true), text("  ", dimensions, true), opaque(b"\x89PNG", dimensions)] {
+            for it in [
+                text("some words", dimensions, true),
+                text("  ", dimensions, true),
+                opaque(b"\x89PNG", dimensions),
+            ] {
                 assert_eq!(it.len(), dimensions);
                 assert!((it.iter().map(|it| it * it).sum::<f32>() - 1.0).abs() < 1e-4);
             }

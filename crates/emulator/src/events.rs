@@ -23,7 +23,7 @@ pub(crate) struct Mark {
 
 impl Events {
     pub(crate) fn new(marked: bool) -> Self {
-        Self { bytes: Vec::with_capacity(2048), marks: marked.then(Vec::new) }
+        Self { bytes: Vec::new(), marks: marked.then(Vec::new) }
     }
 
     /// Notes the end of an event.
@@ -60,6 +60,9 @@ pub(crate) trait Encoder {
 
 /// Writes a whole answer.
 pub(crate) fn encode(answer: &Answer, latency_ms: u64, encoder: &mut impl Encoder) {
+    // About what a delta takes in either dialect, so that long answers grow the buffer once.
+    let deltas = answer.usage.output as usize / answer.chunk.max(1);
+    encoder.events().bytes.reserve(512 + deltas.min(4096) * 224);
     encoder.start();
     for block in &answer.blocks {
         match block {

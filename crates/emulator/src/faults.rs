@@ -108,23 +108,31 @@ impl FaultKind {
     /// The exception answered instead of an answer.
     pub(crate) fn refusal(self) -> Option<(Exception, &'static str)> {
         Some(match self {
-            Self::Throttling => (Exception::Throttling, "Too many requests, please wait before trying again."),
-            Self::ModelNotReady => {
-                (Exception::ModelNotReady, "Model is not ready for inference. Wait and try your request again.")
+            Self::Throttling => {
+                (Exception::Throttling, "Too many requests, please wait before trying again.")
             }
-            Self::InternalServer => {
-                (Exception::InternalServer, "The system encountered an unexpected error during processing. Try your request again.")
-            }
+            Self::ModelNotReady => (
+                Exception::ModelNotReady,
+                "Model is not ready for inference. Wait and try your request again.",
+            ),
+            Self::InternalServer => (
+                Exception::InternalServer,
+                "The system encountered an unexpected error during processing. Try your request again.",
+            ),
             Self::ServiceUnavailable => {
                 (Exception::ServiceUnavailable, "Bedrock is unable to process your request.")
             }
-            Self::ModelTimeout => {
-                (Exception::ModelTimeout, "Model has timed out in processing the request. Try your request again.")
+            Self::ModelTimeout => (
+                Exception::ModelTimeout,
+                "Model has timed out in processing the request. Try your request again.",
+            ),
+            Self::ModelError => (
+                Exception::ModelError,
+                "The system encountered an unexpected error during processing. Try your request again.",
+            ),
+            Self::AccessDenied => {
+                (Exception::AccessDenied, "You don't have access to the model with the specified model ID.")
             }
-            Self::ModelError => {
-                (Exception::ModelError, "The system encountered an unexpected error during processing. Try your request again.")
-            }
-            Self::AccessDenied => (Exception::AccessDenied, "You don't have access to the model with the specified model ID."),
             Self::ServiceQuotaExceeded => {
                 (Exception::ServiceQuotaExceeded, "Your request exceeds the service quota for your account.")
             }
@@ -135,17 +143,22 @@ impl FaultKind {
     /// The exception sent as a frame in mid-stream.
     pub(crate) fn in_stream(self) -> Option<(Exception, &'static str)> {
         Some(match self {
-            Self::StreamThrottling => (Exception::Throttling, "Too many tokens, please wait before trying again."),
-            Self::StreamInternalServer => {
-                (Exception::InternalServer, "The system encountered an unexpected error during processing. Try your request again.")
+            Self::StreamThrottling => {
+                (Exception::Throttling, "Too many tokens, please wait before trying again.")
             }
+            Self::StreamInternalServer => (
+                Exception::InternalServer,
+                "The system encountered an unexpected error during processing. Try your request again.",
+            ),
             Self::StreamModelError => {
                 (Exception::ModelStreamError, "The model stream failed. Try your request again.")
             }
             Self::StreamServiceUnavailable => {
                 (Exception::ServiceUnavailable, "Bedrock is unable to process your request.")
             }
-            Self::StreamValidation => (Exception::Validation, "The model produced an answer that cannot be sent."),
+            Self::StreamValidation => {
+                (Exception::Validation, "The model produced an answer that cannot be sent.")
+            }
             _ => return None,
         })
     }
@@ -229,7 +242,8 @@ impl FaultState {
     /// Replaces all faults and starts their counts anew.
     pub(crate) fn set(&self, faults: Faults) {
         let rules = faults.rules.iter();
-        let rules = rules.map(|it| RuleState { left: AtomicU64::new(it.next), seen: AtomicU64::new(0) }).collect();
+        let rules =
+            rules.map(|it| RuleState { left: AtomicU64::new(it.next), seen: AtomicU64::new(0) }).collect();
         let active = faults != Faults { seed: faults.seed, ..Faults::default() };
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(Armed { faults, rules });
         self.active.store(active, Ordering::Release);
@@ -258,7 +272,9 @@ impl FaultState {
         let pace = Pace::new(armed.faults.latency_ms, armed.faults.tokens_per_second);
         let hit = armed.faults.rules.iter().zip(&armed.rules).enumerate().find(|(at, (rule, state))| {
             let applies = rule.model.as_ref().is_none_or(|it| model.contains(it.as_str()));
-            applies && (streaming || !rule.fault.only_streams()) && state.strikes(rule, armed.faults.seed, *at)
+            applies
+                && (streaming || !rule.fault.only_streams())
+                && state.strikes(rule, armed.faults.seed, *at)
         });
         let fault = hit.map(|(_, (rule, _))| Fault {
             kind: rule.fault,
@@ -286,7 +302,6 @@ impl RuleState {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     fn state(rules: Vec<FaultRule>) -> FaultState {

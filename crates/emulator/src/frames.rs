@@ -91,14 +91,24 @@ mod tests {
     #[test]
     fn frames_decode_with_the_sdks_own_decoder() {
         let mut out = Vec::new();
-        for kind in [&MESSAGE_START, &BLOCK_START, &BLOCK_DELTA, &BLOCK_STOP, &MESSAGE_STOP, &METADATA, &CHUNK] {
+        for kind in
+            [&MESSAGE_START, &BLOCK_START, &BLOCK_DELTA, &BLOCK_STOP, &MESSAGE_STOP, &METADATA, &CHUNK]
+        {
             frame(&mut out, kind, |out| out.extend_from_slice(br#"{"a":1}"#));
         }
-        frame(&mut out, &Kind::exception("throttlingException".to_owned()), |out| out.extend_from_slice(b"{}"));
+        frame(&mut out, &Kind::exception("throttlingException".to_owned()), |out| {
+            out.extend_from_slice(b"{}")
+        });
         let names: Vec<_> = decode(&out).into_iter().map(|it| it.0).collect();
         let expected = [
-            "messageStart", "contentBlockStart", "contentBlockDelta", "contentBlockStop", "messageStop", "metadata",
-            "chunk", "throttlingException",
+            "messageStart",
+            "contentBlockStart",
+            "contentBlockDelta",
+            "contentBlockStop",
+            "messageStop",
+            "metadata",
+            "chunk",
+            "throttlingException",
         ];
         assert_eq!(names, expected);
     }

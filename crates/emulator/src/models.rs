@@ -56,9 +56,9 @@ pub(crate) enum Reasoning {
     /// `reasoning_effort`.
     EffortField,
     /// `reasoning: {effort}`.
-    ReasoningEffortObject,
+    EffortObject,
     /// `reasoningConfig: {type: enabled, maxReasoningEffort}`.
-    ReasoningConfig,
+    Config,
 }
 
 /// Chat or embeddings.
@@ -198,7 +198,8 @@ impl Catalog {
         let Some(arn) = Arn::parse(name) else { return Err(invalid_identifier()) };
         match arn.kind {
             "foundation-model" => {
-                let named = self.by_name.get(arn.id).filter(|it| !it.is_profile).ok_or_else(invalid_identifier)?;
+                let named =
+                    self.by_name.get(arn.id).filter(|it| !it.is_profile).ok_or_else(invalid_identifier)?;
                 self.allowed(*named)
             }
             "inference-profile" => self.profile(arn.id).ok_or_else(|| absent(name)),
@@ -209,8 +210,13 @@ impl Catalog {
                 .and_then(|it| self.foundation(it.models.first()?))
                 .ok_or_else(|| absent(name)),
             // Well-formed names of things this account has none of.
-            "provisioned-model" | "custom-model" | "custom-model-deployment" | "imported-model" | "prompt"
-            | "prompt-router" | "default-prompt-router" => Err(absent(name)),
+            "provisioned-model"
+            | "custom-model"
+            | "custom-model-deployment"
+            | "imported-model"
+            | "prompt"
+            | "prompt-router"
+            | "default-prompt-router" => Err(absent(name)),
             _ => Err(invalid_identifier()),
         }
     }
@@ -233,7 +239,8 @@ fn invalid_identifier() -> Refusal {
 }
 
 fn absent(name: &str) -> Refusal {
-    let message = format!("Could not resolve the foundation model from the provided model identifier: {name}");
+    let message =
+        format!("Could not resolve the foundation model from the provided model identifier: {name}");
     Refusal::new(Exception::ResourceNotFound, message)
 }
 
@@ -258,7 +265,6 @@ impl<'a> Arn<'a> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     #[test]
@@ -284,7 +290,10 @@ mod tests {
         let haiku = "anthropic.claude-haiku-4-5-20251001-v1:0";
         assert_eq!(ok("amazon.nova-lite-v1:0"), Ok("amazon.nova-lite-v1:0".into()));
         assert_eq!(ok(&format!("us.{haiku}")), Ok(haiku.into()));
-        assert_eq!(ok(&format!("arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.{haiku}")), Ok(haiku.into()));
+        assert_eq!(
+            ok(&format!("arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.{haiku}")),
+            Ok(haiku.into())
+        );
         assert_eq!(
             ok("arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0"),
             Ok("amazon.nova-lite-v1:0".into())

@@ -38,10 +38,15 @@ pub(crate) fn builder(state: &State, status: StatusCode) -> HttpResponseBuilder 
 
 /// An error in Bedrock's shape.
 pub(crate) fn refused(state: &State, refusal: &Refusal) -> HttpResponse {
-    let status = StatusCode::from_u16(refusal.exception.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status =
+        StatusCode::from_u16(refusal.exception.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     // As the service writes it; SDKs cut it at the colon.
-    let error_type = format!("{}:http://internal.amazon.com/coral/com.amazon.bedrock/", refusal.exception.name());
-    builder(state, status).insert_header((CONTENT_TYPE, JSON)).insert_header((ERROR_TYPE, error_type)).body(refusal.body())
+    let error_type =
+        format!("{}:http://internal.amazon.com/coral/com.amazon.bedrock/", refusal.exception.name());
+    builder(state, status)
+        .insert_header((CONTENT_TYPE, JSON))
+        .insert_header((ERROR_TYPE, error_type))
+        .body(refusal.body())
 }
 
 /// A JSON answer.
@@ -51,7 +56,8 @@ pub(crate) fn json(state: &State, body: Vec<u8>) -> HttpResponse {
 
 /// A JSON answer of any serializable value.
 pub(crate) fn value(state: &State, value: &impl serde::Serialize) -> Result<HttpResponse, Refusal> {
-    let body = serde_json::to_vec(value).map_err(|it| Refusal::new(Exception::InternalServer, it.to_string()))?;
+    let body =
+        serde_json::to_vec(value).map_err(|it| Refusal::new(Exception::InternalServer, it.to_string()))?;
     Ok(json(state, body))
 }
 
@@ -102,7 +108,12 @@ enum Ending {
 }
 
 /// An event stream. At full speed it is one write; paced, each event comes at its time.
-pub(crate) fn events(mut builder: HttpResponseBuilder, events: Events, pace: Pace, fault: Option<Fault>) -> HttpResponse {
+pub(crate) fn events(
+    mut builder: HttpResponseBuilder,
+    events: Events,
+    pace: Pace,
+    fault: Option<Fault>,
+) -> HttpResponse {
     builder.insert_header((CONTENT_TYPE, EVENT_STREAM));
     let bytes = Bytes::from(events.bytes);
     let Some(marks) = events.marks else {
@@ -165,7 +176,10 @@ fn apply(fault: Option<Fault>, bytes: Bytes, mut marks: Vec<Mark>) -> (Bytes, Ve
     }
 }
 
-fn parts(parts: Vec<(Duration, Bytes)>, ending: Ending) -> impl stream::Stream<Item = Result<Bytes, io::Error>> {
+fn parts(
+    parts: Vec<(Duration, Bytes)>,
+    ending: Ending,
+) -> impl stream::Stream<Item = Result<Bytes, io::Error>> {
     stream::unfold((parts.into_iter(), ending), |(mut parts, ending)| async move {
         if let Some((wait, part)) = parts.next() {
             if !wait.is_zero() {

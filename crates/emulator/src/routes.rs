@@ -59,7 +59,8 @@ async fn answer(
 
 /// The operation a path names, and the decoded id in it.
 fn route<'a>(method: &Method, path: &'a str) -> Result<(Operation, Cow<'a, str>), Refusal> {
-    let unknown = || Refusal::new(Exception::UnknownOperation, "The requested operation is not known to the service.");
+    let unknown =
+        || Refusal::new(Exception::UnknownOperation, "The requested operation is not known to the service.");
     if let Some(rest) = path.strip_prefix("/model/") {
         let (name, verb) = rest.rsplit_once('/').ok_or_else(unknown)?;
         let operation = match verb {
@@ -110,11 +111,14 @@ pub(crate) fn decode(text: &str) -> Result<Cow<'_, str>, Refusal> {
             }
         }
     }
-    String::from_utf8(out).map(Cow::Owned).map_err(|_| Refusal::validation("The provided model identifier is invalid."))
+    String::from_utf8(out)
+        .map(Cow::Owned)
+        .map_err(|_| Refusal::validation("The provided model identifier is invalid."))
 }
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::needless_pass_by_value, reason = "tables of literals read better without references")]
     use super::*;
 
     #[track_caller]
@@ -129,17 +133,30 @@ mod tests {
         let arn = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.amazon.nova-lite-v1:0";
         let encoded = arn.replace(':', "%3A").replace('/', "%2F");
         check(Method::POST, &format!("/model/{id}/converse"), Some((Operation::Converse, id)));
-        check(Method::POST, &format!("/model/{}/converse-stream", id.replace(':', "%3a")), Some((Operation::ConverseStream, id)));
+        check(
+            Method::POST,
+            &format!("/model/{}/converse-stream", id.replace(':', "%3a")),
+            Some((Operation::ConverseStream, id)),
+        );
         check(Method::POST, &format!("/model/{encoded}/invoke"), Some((Operation::InvokeModel, arn)));
         check(Method::POST, &format!("/model/{arn}/count-tokens"), Some((Operation::CountTokens, arn)));
         check(Method::GET, "/inference-profiles", Some((Operation::ListInferenceProfiles, "")));
-        check(Method::GET, &format!("/inference-profiles/{encoded}"), Some((Operation::GetInferenceProfile, arn)));
-        check(Method::GET, "/foundation-models/amazon.nova-lite-v1%3A0", Some((Operation::GetFoundationModel, "amazon.nova-lite-v1:0")));
+        check(
+            Method::GET,
+            &format!("/inference-profiles/{encoded}"),
+            Some((Operation::GetInferenceProfile, arn)),
+        );
+        check(
+            Method::GET,
+            "/foundation-models/amazon.nova-lite-v1%3A0",
+            Some((Operation::GetFoundationModel, "amazon.nova-lite-v1:0")),
+        );
     }
 
     #[test]
     fn other_paths_are_no_operations() {
-        for path in ["/", "/model/", "/model/x", "/model//converse", "/model/x/apply", "/foundation-modelsX"] {
+        for path in ["/", "/model/", "/model/x", "/model//converse", "/model/x/apply", "/foundation-modelsX"]
+        {
             check(Method::POST, path, None);
             check(Method::GET, path, None);
         }

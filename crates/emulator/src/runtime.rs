@@ -58,9 +58,11 @@ impl Conduct {
 
     /// Waits for the first byte, and for a whole answer also as long as its tokens take.
     pub(crate) async fn wait(&self, tokens: u64) {
-        let slow = self.fault.filter(|it| it.kind == FaultKind::Slow).map_or(0, |it| it.latency_ms.min(600_000));
+        let slow =
+            self.fault.filter(|it| it.kind == FaultKind::Slow).map_or(0, |it| it.latency_ms.min(600_000));
         let tokens = u32::try_from(tokens).unwrap_or(u32::MAX);
-        let wait = self.pace.first_byte + Duration::from_millis(slow) + self.pace.per_token.saturating_mul(tokens);
+        let wait =
+            self.pace.first_byte + Duration::from_millis(slow) + self.pace.per_token.saturating_mul(tokens);
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;
         }
@@ -128,7 +130,12 @@ fn metrics(state: &State, conduct: &Conduct, input: u64, output: u64) -> HttpRes
     builder
 }
 
-async fn anthropic_whole(state: &State, model: &Model, body: &[u8], conduct: &mut Conduct) -> Result<HttpResponse, Refusal> {
+async fn anthropic_whole(
+    state: &State,
+    model: &Model,
+    body: &[u8],
+    conduct: &mut Conduct,
+) -> Result<HttpResponse, Refusal> {
     let request: anthropic::Request<'_> = invoke::parse(body)?;
     let prompt = anthropic::prompt(model, &request, &state.cache)?;
     let chat = || convert::anthropic(&request);
@@ -144,11 +151,21 @@ async fn anthropic_whole(state: &State, model: &Model, body: &[u8], conduct: &mu
     Ok(reply::whole(builder, whole, conduct.fault))
 }
 
-async fn anthropic_stream(state: &State, model: &Model, body: &[u8], conduct: &mut Conduct) -> Result<HttpResponse, Refusal> {
+async fn anthropic_stream(
+    state: &State,
+    model: &Model,
+    body: &[u8],
+    conduct: &mut Conduct,
+) -> Result<HttpResponse, Refusal> {
     let request: anthropic::Request<'_> = invoke::parse(body)?;
     let prompt = anthropic::prompt(model, &request, &state.cache)?;
     if let Some(ollama) = &state.ollama {
-        let encoder = anthropic_encode::StreamEncoder::new(false, model, anthropic_encode::message_id(body), prompt.usage);
+        let encoder = anthropic_encode::StreamEncoder::new(
+            false,
+            model,
+            anthropic_encode::message_id(body),
+            prompt.usage,
+        );
         return relayed(state, ollama, &prompt, &convert::anthropic(&request), encoder, conduct).await;
     }
     let answer = match scripted(state, &prompt, conduct)? {
@@ -176,7 +193,12 @@ pub(crate) fn strike(state: &State, fault: Option<Fault>) -> Option<HttpResponse
     Some(reply::refused(state, &Refusal::new(exception, message)))
 }
 
-async fn converse_whole(state: &State, model: &Model, body: &[u8], conduct: &mut Conduct) -> Result<HttpResponse, Refusal> {
+async fn converse_whole(
+    state: &State,
+    model: &Model,
+    body: &[u8],
+    conduct: &mut Conduct,
+) -> Result<HttpResponse, Refusal> {
     let request: Request<'_> = body::parse(body)?;
     let prompt = converse::prompt(model, &request, &state.cache)?;
     let chat = || convert::converse(&request);
@@ -189,7 +211,12 @@ async fn converse_whole(state: &State, model: &Model, body: &[u8], conduct: &mut
     Ok(reply::whole(reply::builder(state, StatusCode::OK), body, conduct.fault))
 }
 
-async fn converse_stream(state: &State, model: &Model, body: &[u8], conduct: &mut Conduct) -> Result<HttpResponse, Refusal> {
+async fn converse_stream(
+    state: &State,
+    model: &Model,
+    body: &[u8],
+    conduct: &mut Conduct,
+) -> Result<HttpResponse, Refusal> {
     let request: Request<'_> = body::parse(body)?;
     let prompt = converse::prompt(model, &request, &state.cache)?;
     if let Some(ollama) = &state.ollama {
@@ -244,10 +271,10 @@ pub(crate) fn scripted(
 ) -> Result<Result<Answer, HttpResponse>, Refusal> {
     let script = answer::script(prompt)?;
     conduct.follow(&script);
-    if script.fault.is_some() {
-        if let Some(response) = strike(state, script.fault) {
-            return Ok(Err(response));
-        }
+    if script.fault.is_some()
+        && let Some(response) = strike(state, script.fault)
+    {
+        return Ok(Err(response));
     }
     let answer = answer::answer(prompt, &script)?;
     state.counters.answered(answer.usage.total() - answer.usage.output, answer.usage.output);

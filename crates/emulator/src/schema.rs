@@ -112,7 +112,8 @@ impl Generator<'_> {
 
     /// Only references into the schema itself, as model providers accept them.
     fn resolve(&self, target: &str) -> Result<&Value, String> {
-        let pointer = target.strip_prefix('#').ok_or_else(|| format!("the schema refers outside itself: {target}"))?;
+        let pointer =
+            target.strip_prefix('#').ok_or_else(|| format!("the schema refers outside itself: {target}"))?;
         self.root.pointer(pointer).ok_or_else(|| format!("the schema refers to what is not there: {target}"))
     }
 }
@@ -123,7 +124,9 @@ fn distinct(schema: &Value, value: &Value, taken: &[Value]) -> Value {
         return options.iter().find(|it| !taken.contains(it)).unwrap_or(value).clone();
     }
     match value.as_i64() {
-        Some(start) => (start..).map(|it| json!(it)).find(|it| !taken.contains(it)).unwrap_or_else(|| value.clone()),
+        Some(start) => {
+            (start..).map(|it| json!(it)).find(|it| !taken.contains(it)).unwrap_or_else(|| value.clone())
+        }
         None => value.clone(),
     }
 }
@@ -220,23 +223,33 @@ fn number(schema: &Map<String, Value>) -> Value {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::needless_pass_by_value, reason = "tables of literals read better without references")]
     use super::*;
 
     #[track_caller]
     fn check(schema: Value, expected: Value) {
-        assert_eq!(conforming(&schema.to_string()).map(|it| it.parse::<Value>().ok()), Ok(Some(expected)), "{schema}");
+        assert_eq!(
+            conforming(&schema.to_string()).map(|it| it.parse::<Value>().ok()),
+            Ok(Some(expected)),
+            "{schema}"
+        );
     }
 
     #[test]
     fn minimal_values() {
-        check(json!({"type":"object","properties":{"city":{"type":"string"},"days":{"type":"integer","minimum":3}},"required":["city","days"]}),
-            json!({"city":"city","days":3}));
+        check(
+            json!({"type":"object","properties":{"city":{"type":"string"},"days":{"type":"integer","minimum":3}},"required":["city","days"]}),
+            json!({"city":"city","days":3}),
+        );
         check(json!({"type":"object","properties":{"a":{"type":"string"}}}), json!({}));
         check(json!({"enum":["x","y"]}), json!("x"));
         check(json!({"const":{"a":1}}), json!({"a":1}));
         check(json!({"type":["null","boolean"]}), json!(true));
         check(json!({"type":"array","items":{"type":"number"},"minItems":2}), json!([1.0, 1.0]));
-        check(json!({"type":"array","items":{"type":"integer"},"minItems":2,"uniqueItems":true}), json!([1, 2]));
+        check(
+            json!({"type":"array","items":{"type":"integer"},"minItems":2,"uniqueItems":true}),
+            json!([1, 2]),
+        );
         check(json!({"type":"string","minLength":8,"maxLength":9}), json!("valuexxx"));
         check(json!({"type":"string","format":"date"}), json!("2026-01-31"));
         check(json!({"type":"integer","exclusiveMinimum":4,"multipleOf":3}), json!(6));
@@ -246,10 +259,16 @@ mod tests {
     #[test]
     fn combinators_and_references() {
         check(json!({"anyOf":[{"type":"null"},{"type":"string"}]}), json!(null));
-        check(json!({"allOf":[{"type":"object","properties":{"a":{"type":"integer"}},"required":["a"]},
-                              {"properties":{"b":{"type":"boolean"}},"required":["b"]}]}), json!({"a":1,"b":true}));
-        check(json!({"$defs":{"p":{"type":"object","properties":{"x":{"type":"integer"}},"required":["x"]}},
-                     "type":"array","items":{"$ref":"#/$defs/p"},"minItems":1}), json!([{"x":1}]));
+        check(
+            json!({"allOf":[{"type":"object","properties":{"a":{"type":"integer"}},"required":["a"]},
+                              {"properties":{"b":{"type":"boolean"}},"required":["b"]}]}),
+            json!({"a":1,"b":true}),
+        );
+        check(
+            json!({"$defs":{"p":{"type":"object","properties":{"x":{"type":"integer"}},"required":["x"]}},
+                     "type":"array","items":{"$ref":"#/$defs/p"},"minItems":1}),
+            json!([{"x":1}]),
+        );
     }
 
     #[test]

@@ -128,12 +128,13 @@ fn usage(value: &str) -> Result<Vec<(UsageField, u64)>, Refusal> {
 }
 
 fn bad(name: &str, why: &str) -> Refusal {
-    Refusal::validation(format!("Outcrop Bedrock emulator: the directive [[{name}: …]] cannot be followed: {why}"))
+    Refusal::validation(format!(
+        "Outcrop Bedrock emulator: the directive [[{name}: …]] cannot be followed: {why}"
+    ))
 }
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     #[test]
@@ -156,7 +157,10 @@ mod tests {
 
     #[test]
     fn numbers_and_usage() {
-        let script = Script::parse("[[tokens: 100]][[chunk: 5]][[usage: input=1,cacheRead=2]][[latency: 7]][[rate: 2.5]]").unwrap();
+        let script = Script::parse(
+            "[[tokens: 100]][[chunk: 5]][[usage: input=1,cacheRead=2]][[latency: 7]][[rate: 2.5]]",
+        )
+        .unwrap();
         assert_eq!(script.parts, [Part::Tokens(100)]);
         assert_eq!(script.chunk, Some(5));
         assert_eq!(script.usage, [(UsageField::Input, 1), (UsageField::CacheRead, 2)]);
@@ -168,7 +172,14 @@ mod tests {
         for plain in ["a [[b]] c", "[[wiki: page]]", "x[[", "matrix [[1,2],[3,4]]: yes"] {
             assert!(!Script::parse(plain).unwrap().found, "{plain}");
         }
-        for broken in ["[[say: x", "[[tokens: many]]", "[[tool: f {\"a\"]]", "[[stop: never]]", "[[usage: x=1]]", "[[fault: boredom]]"] {
+        for broken in [
+            "[[say: x",
+            "[[tokens: many]]",
+            "[[tool: f {\"a\"]]",
+            "[[stop: never]]",
+            "[[usage: x=1]]",
+            "[[fault: boredom]]",
+        ] {
             assert!(Script::parse(broken).is_err(), "{broken}");
         }
     }

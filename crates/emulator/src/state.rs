@@ -7,6 +7,7 @@ use crate::faults::FaultState;
 use crate::hash;
 use crate::models::Catalog;
 use crate::ollama::Ollama;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Shared by all workers.
@@ -35,7 +36,7 @@ impl State {
             region: config.region.clone(),
             account_id: config.account_id.clone(),
             // Ids differ from one run to the next, then count up: they need to be unique, not secret.
-            ids: AtomicU64::new(uuid::Uuid::new_v4().as_u64_pair().0),
+            ids: AtomicU64::new(RandomState::new().build_hasher().finish()),
         })
     }
 

@@ -81,7 +81,16 @@ mod tests {
 
     #[test]
     fn pieces_join_to_the_text_and_agree_with_the_count() {
-        for text in ["", "hello", "hello big world", " lead", "tail \n", "internationalization", "héé wörld ünïcödé日本語日本語", "a  b"] {
+        for text in [
+            "",
+            "hello",
+            "hello big world",
+            " lead",
+            "tail \n",
+            "internationalization",
+            "héé wörld ünïcödé日本語日本語",
+            "a  b",
+        ] {
             assert_eq!(pieces(text).collect::<String>(), text);
             assert_eq!(pieces(text).count() as u64, count(text), "{text:?}");
         }

@@ -3,10 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use actix_web::Error;
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpResponse};
 use futures::future::LocalBoxFuture;
 
 use crate::ApiError;
@@ -41,7 +41,7 @@ impl Layer {
     /// Answers a request with a failure instead of letting it through.
     #[must_use]
     pub fn refuse(request: ServiceRequest, error: ApiError) -> LayerFuture {
-        let answer = request.into_response(HttpResponse::from_error(error));
+        let answer = request.error_response(error);
         Box::pin(std::future::ready(Ok(answer)))
     }
 }

@@ -11,18 +11,20 @@ use std::time::{Duration, Instant};
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform, forward_ready};
+use actix_web::http::ConnectionType;
 use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{Error, HttpMessage, HttpResponse, ResponseError};
 use bytes::Bytes;
 use futures::future::LocalBoxFuture;
-use outcrop_lifecycle::{Guard, InFlight};
+use outcrop_lifecycle::InFlight;
 use outcrop_ports::IdGen;
 use outcrop_types::{ErrorCode, Principal, RequestId};
 use outcrop_wire::Dialect;
 
 use crate::failure::Failure;
+use crate::serve::Draining;
 use crate::tracked::TrackedBody;
-use crate::{ApiError, Bounds, REQUEST_ID_HEADER, RequestContext};
+use crate::{ApiError, Bounds, REQUEST_ID_HEADER, RequestContext, is_health_path};
 
 /// How much longer than the deadline a handler may take before it is cut off: handlers keep the deadline
 /// themselves and answer in better words.
@@ -34,13 +36,20 @@ pub struct Scope {
     bounds: Bounds,
     in_flight: InFlight,
     ids: Arc<dyn IdGen>,
+    draining: Draining,
 }
 
 impl Scope {
     /// Bounds requests, counts them in `in_flight` and names them with `ids`.
     #[must_use]
     pub fn new(bounds: Bounds, in_flight: InFlight, ids: Arc<dyn IdGen>) -> Self {
-        Self { bounds, in_flight, ids }
+        Self { bounds, in_flight, ids, draining: Draining::default() }
+    }
+
+    /// Refuses new requests once draining has begun.
+    pub(crate) fn with_draining(mut self, draining: Draining) -> Self {
+        self.draining = draining;
+        self
     }
 
     fn context(&self, request: &ServiceRequest) -> RequestContext {
@@ -61,6 +70,12 @@ impl Scope {
         let max = self.bounds.max_body_bytes;
         (length > max as u64).then(|| body_too_large(max))
     }
+}
+
+/// The refusal of a request that comes after the stop.
+fn stopping() -> ApiError {
+    ApiError::new(ErrorCode::Unavailable, "this instance is stopping; try again")
+        .with_retry_after(Duration::from_secs(1))
 }
 
 /// The refusal of a body over the limit, bytes.
@@ -110,12 +125,20 @@ where
     forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let guard = self.scope.in_flight.enter();
+        let health = is_health_path(request.path());
+        // Probes are no work that a stop would wait for.
+        let guard = (!health).then(|| self.scope.in_flight.enter());
         let context = self.scope.context(&request);
         let head = Head { method: request.method().clone(), path: request.path().into() };
-        if let Some(error) = self.scope.too_large(&request) {
-            let answer = request.into_response(HttpResponse::from_error(error));
-            return Box::pin(ready(Ok(finish(answer, &context, &head, guard))));
+        let draining = self.scope.draining.has_begun();
+        let refusal = if draining && !health { Some(stopping()) } else { self.scope.too_large(&request) };
+        if let Some(error) = refusal {
+            let mut answer = request.error_response(error);
+            answer = finish(answer, &context, &head);
+            if draining {
+                answer.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+            }
+            return Box::pin(ready(Ok(answer.map_body(|_, body| TrackedBody::new(body, None)))));
         }
         request.extensions_mut().insert(context.clone());
         let deadline = context.arrived + context.deadline + GRACE;
@@ -125,7 +148,9 @@ where
                 Err(ApiError::new(ErrorCode::Timeout, "there was no answer in time").into())
             });
             match answer {
-                Ok(answer) => Ok(finish(answer, &context, &head, guard)),
+                Ok(answer) => {
+                    Ok(finish(answer, &context, &head).map_body(|_, body| TrackedBody::new(body, guard)))
+                }
                 // Without the request there is no answer to be made here, but what it will be can be said.
                 Err(error) => Err(Told::new(&error, &context, &head).into()),
             }
@@ -144,8 +169,7 @@ fn finish(
     answer: ServiceResponse<BoxBody>,
     context: &RequestContext,
     head: &Head,
-    guard: Guard,
-) -> ServiceResponse<TrackedBody> {
+) -> ServiceResponse<BoxBody> {
     let (request, mut response) = answer.into_parts();
     let team = || request.extensions().get::<Principal>().map(|principal| principal.team);
     if let Some(error) = response.error() {
@@ -166,7 +190,7 @@ fn finish(
         duration_ms = context.arrived.elapsed().as_secs_f64() * 1000.0,
         "answered"
     );
-    ServiceResponse::new(request, response.map_body(|_, body| TrackedBody::new(body, guard)))
+    ServiceResponse::new(request, response)
 }
 
 /// A status with nothing to explain it, as actix-web answers a wrong method.

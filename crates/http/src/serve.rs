@@ -63,7 +63,7 @@ fn reason(error: &io::Error) -> String {
 }
 
 /// Says that the server has been asked to stop; stands in the app's data.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Draining(CancellationToken);
 
 impl Draining {
@@ -106,7 +106,10 @@ impl Server {
                 .configure(|service| parts.health.routes(service))
                 .configure(routes.clone())
                 .wrap(from_fn(move |request, next| layer.call(request, next)))
-                .wrap(Scope::new(bounds, parts.in_flight.clone(), Arc::clone(&parts.ids)))
+                .wrap(
+                    Scope::new(bounds, parts.in_flight.clone(), Arc::clone(&parts.ids))
+                        .with_draining(seen.clone()),
+                )
         };
         let drain = Duration::from_millis(config.drain_ms);
         let fail = |source| BindError { host: config.host.clone(), port: config.port, source };
@@ -134,8 +137,9 @@ impl Server {
         self.addr
     }
 
-    /// Answers until `stop`; then takes no new connection, finishes open answers within the drain time and
-    /// leaves as soon as the last of them is done, whatever connections are kept open.
+    /// Answers until `stop`. Then new requests are refused with 503, open answers are finished within the
+    /// drain time, and the server leaves as soon as the last of them is done, whatever connections are kept
+    /// open.
     pub async fn run(self, stop: CancellationToken) -> io::Result<()> {
         let Self { mut server, handle, addr, in_flight, draining, drain } = self;
         tokio::select! {
@@ -144,23 +148,18 @@ impl Server {
         }
         draining.cancel();
         tracing::debug!(server.address = %addr, open = in_flight.count(), "draining");
-        // The command is on its way as soon as this is called; awaiting it would be waiting for the server.
-        drop(handle.stop(true));
-        let idle = async {
-            in_flight.idle().await;
-            tokio::time::sleep(FLUSH).await;
-        };
         tokio::select! {
             ended = &mut server => return ended,
-            drained = tokio::time::timeout(drain, idle) => {
-                if drained.is_err() && in_flight.count() > 0 {
-                    tracing::warn!(server.address = %addr, open = in_flight.count(), "drain time is over; cutting open answers");
-                }
+            drained = tokio::time::timeout(drain, in_flight.idle()) => if drained.is_err() {
+                let open = in_flight.count();
+                tracing::warn!(server.address = %addr, open, "drain time is over; cutting open answers");
+                // Dropping the server closes everything.
+                return Ok(());
             }
         }
-        // Dropping the server closes what is left.
-        drop(server);
-        Ok(())
+        // Idle connections are closed by this; the command is on its way as soon as it is called.
+        drop(handle.stop(true));
+        tokio::time::timeout(FLUSH, &mut server).await.unwrap_or(Ok(()))
     }
 }
 

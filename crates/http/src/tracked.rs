@@ -7,15 +7,15 @@ use actix_web::body::{BodySize, BoxBody, MessageBody};
 use bytes::Bytes;
 use outcrop_lifecycle::Guard;
 
-/// A body with the guard of its request.
+/// A body with the guard of its request, if the request counts.
 #[derive(Debug)]
 pub struct TrackedBody {
     body: BoxBody,
-    guard: Guard,
+    guard: Option<Guard>,
 }
 
 impl TrackedBody {
-    pub(crate) const fn new(body: BoxBody, guard: Guard) -> Self {
+    pub(crate) const fn new(body: BoxBody, guard: Option<Guard>) -> Self {
         Self { body, guard }
     }
 }

@@ -1,6 +1,7 @@
 //! The database file: opening, migrating, and how statements are run.
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -38,9 +39,8 @@ impl SqliteStore {
     /// Opens the file, and makes it if it is not there, readable by its owner only. Its folder must exist.
     /// Call [`migrate`](Self::migrate) before anything else.
     pub async fn connect(path: &Path) -> Result<Self, PortError> {
-        create_private(path).map_err(|error| {
-            PortError::unavailable(format!("open the database file {}", path.display()), error)
-        })?;
+        let attempted = format!("open the database file {}", path.display());
+        create_private(path).map_err(|error| PortError::unavailable(&attempted, error))?;
         let options =
             SqliteConnectOptions::new().filename(path).busy_timeout(BUSY_TIMEOUT).foreign_keys(true);
         let writing =
@@ -54,7 +54,7 @@ impl SqliteStore {
             .test_before_acquire(false)
             .connect_with(writing)
             .await
-            .map_err(|error| port_error("open the database file", error))?;
+            .map_err(|error| PortError { attempted, ..port_error("open the database", error) })?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
             .acquire_timeout(BUSY_TIMEOUT)
@@ -182,11 +182,18 @@ fn migrator() -> Migrator {
 }
 
 /// Makes the file, if it is not there, for its owner's eyes only. SQLite gives the files beside it the same
-/// permissions. One that is there keeps its own.
+/// permissions. One that is there keeps its own, and is not even opened: closing it again would drop every
+/// lock that connections of this process hold on it (<https://www.sqlite.org/howtocorrupt.html>, 2.2).
 fn create_private(path: &Path) -> std::io::Result<()> {
+    // Nobody else in this process may use the new file before it is closed here.
+    static CREATING: Mutex<()> = Mutex::new(());
+    let _creating = CREATING.lock().unwrap_or_else(PoisonError::into_inner);
     let mut options = std::fs::OpenOptions::new();
     options.create(true).append(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
+    match options.open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        other => other.map(drop),
+    }
 }

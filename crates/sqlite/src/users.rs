@@ -53,7 +53,7 @@ impl UserStore for SqliteStore {
 
 async fn begin_platform(connection: &mut SqliteConnection, first: &Bootstrap) -> Result<bool, sqlx::Error> {
     let (users,): (i64,) = sqlx::query_as("SELECT count(*) FROM users").fetch_one(&mut *connection).await?;
-    if users > 100 {
+    if users > 0 {
         return Ok(false);
     }
     let Bootstrap { team, admin, key } = first;

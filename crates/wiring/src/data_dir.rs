@@ -116,7 +116,8 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let config = config(root.path().to_owned());
         let secrets: Vec<String> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| key_secret(&config, &SystemIdGen).unwrap())).collect();
+            let threads: Vec<_> =
+                (0..8).map(|_| scope.spawn(|| key_secret(&config, &SystemIdGen).unwrap())).collect();
             threads.into_iter().map(|it| it.join().unwrap().expose_secret().to_owned()).collect()
         });
         assert!(secrets.iter().all(|it| it == &secrets[0]));

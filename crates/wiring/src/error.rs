@@ -15,7 +15,10 @@ impl WiringError {
     }
 
     /// Something out there failed: `attempted` follows "could not".
-    pub(crate) fn failed(attempted: impl std::fmt::Display, error: &(dyn std::error::Error + 'static)) -> Self {
+    pub(crate) fn failed(
+        attempted: impl std::fmt::Display,
+        error: &(dyn std::error::Error + 'static),
+    ) -> Self {
         Self { line: format!("could not {attempted}: {}", chain(error)), setting: false }
     }
 

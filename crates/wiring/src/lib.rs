@@ -7,6 +7,8 @@
 mod data_dir;
 mod error;
 mod models;
+mod peers;
+mod process;
 mod secrets;
 mod shared;
 mod stores;
@@ -20,6 +22,8 @@ pub use data_dir::make_data_dir;
 pub use error::WiringError;
 pub use models::{Models, models};
 pub use outcrop_aws::install_crypto;
+pub use peers::{authenticator, inference, services};
+pub use process::{BAD_SETTINGS_EXIT_CODE, Process, ServiceError, init_log, run_service};
 pub use secrets::{internal_secret, key_hasher, resolve, signer, verifier};
 pub use shared::{Probed, blobs, limiter, queue};
 pub use stores::{Stores, is_sqlite, sqlite_file, stores};

@@ -70,7 +70,8 @@ async fn emulator(config: &Config, stop: CancellationToken) -> Result<(String, J
         ollama: config.models.ollama.clone(),
         ..EmulatorConfig::default()
     };
-    let emulator = Emulator::bind(options).await.map_err(|error| WiringError::failed("start the emulator", &error))?;
+    let emulator =
+        Emulator::bind(options).await.map_err(|error| WiringError::failed("start the emulator", &error))?;
     let url = emulator.url();
     let handle = tokio::spawn(async move {
         if let Err(error) = emulator.run(stop).await {
@@ -93,5 +94,6 @@ fn catalog(config: &Config, region: &str) -> Result<Catalog, WiringError> {
         region,
         cross_region: config.models.cross_region.then(|| geography(region)),
     };
-    Catalog::load(&options).map_err(|error| WiringError::setting(format!("models: {}", crate::error::chain(&error))))
+    Catalog::load(&options)
+        .map_err(|error| WiringError::setting(format!("models: {}", crate::error::chain(&error))))
 }

@@ -73,7 +73,9 @@ pub fn verifier(config: &Config) -> Result<InternalVerifier, WiringError> {
 /// The secret that services which run apart share.
 pub fn internal_secret(config: &Config) -> Result<&SecretString, WiringError> {
     config.internal.secret.as_ref().ok_or_else(|| {
-        WiringError::setting("`internal.secret` must be set, to the same value for all services that run apart")
+        WiringError::setting(
+            "`internal.secret` must be set, to the same value for all services that run apart",
+        )
     })
 }
 

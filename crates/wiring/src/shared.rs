@@ -39,7 +39,8 @@ pub async fn limiter(config: &Config) -> Result<Probed<dyn Limiter>, WiringError
         return Ok(Probed::local(Arc::new(MemoryLimiter::default())));
     }
     let url = with_password(&config.cache.url, config.cache.password.as_ref());
-    let options = RedisOptions { timeout: Duration::from_millis(config.cache.timeout_ms), ..RedisOptions::default() };
+    let options =
+        RedisOptions { timeout: Duration::from_millis(config.cache.timeout_ms), ..RedisOptions::default() };
     let limiter = RedisLimiter::connect(&url, options)
         .map_err(|error| WiringError::setting(format!("`cache.url`: {}", error.chain())))?;
     let limiter = Arc::new(limiter);
@@ -96,7 +97,8 @@ pub async fn blobs(config: &Config) -> Result<Probed<dyn Blobs>, WiringError> {
     let rest = url.strip_prefix("s3://").unwrap_or(url);
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     // Stand-ins for S3 have no host name per bucket.
-    let path_style = config.blobs.path_style.unwrap_or_else(|| outcrop_aws::has_endpoint_override(&sdk, "S3"));
+    let path_style =
+        config.blobs.path_style.unwrap_or_else(|| outcrop_aws::has_endpoint_override(&sdk, "S3"));
     let blobs = S3Blobs::connect(&sdk, bucket, prefix, path_style)
         .map_err(|error| WiringError::setting(format!("`blobs.url`: {}", error.chain())))?;
     let blobs = Arc::new(blobs);

@@ -47,7 +47,8 @@ pub async fn stores(config: &Config) -> Result<Stores, WiringError> {
         if config.store.url.is_none() {
             data_dir::make_data_dir(config)?;
         }
-        let store = SqliteStore::connect(&sqlite_file(config)).await.map_err(|error| WiringError::port(&error))?;
+        let store =
+            SqliteStore::connect(&sqlite_file(config)).await.map_err(|error| WiringError::port(&error))?;
         return Ok(of(store.clone(), Database::Sqlite(store)));
     }
     let store = postgres(config)?;

@@ -7,9 +7,9 @@ mod settings;
 
 use clap::Parser as _;
 use outcrop_emulator::Emulator;
+use outcrop_telemetry::Format;
 use settings::{Cli, Command};
 use std::process::ExitCode;
-use tokio_util::sync::CancellationToken;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -30,33 +30,15 @@ fn main() -> ExitCode {
 }
 
 fn serve(settings: settings::Serve) -> anyhow::Result<()> {
-    use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    outcrop_telemetry::init("bedrock-emulator", Format::Auto, "warn")?;
+    // The workers have runtimes of their own; this one only waits for the end.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let emulator = Emulator::bind(settings.config()?).await?;
+        let stop = outcrop_lifecycle::stop_on_signal()?;
         say(&format!("Bedrock emulator listens on {}", emulator.url()));
-        let stop = CancellationToken::new();
-        stop_on_signal(stop.clone())?;
-        emulator.run(stop).await?;
-        Ok(())
+        Ok(emulator.run(stop).await?)
     })
-}
-
-/// Ctrl-C or SIGTERM drains.
-fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        stop.cancel();
-    });
-    Ok(())
 }
 
 #[expect(clippy::print_stderr, reason = "the one line for the person who started it")]

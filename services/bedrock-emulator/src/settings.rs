@@ -49,7 +49,12 @@ pub(crate) struct Serve {
     tokens_per_second: f64,
     /// What goes wrong and how often: `throttling=0.05` strikes a share, `internalServer=3x` the next three,
     /// `cut@20=0.01` after twenty events of a stream. May be given more than once.
-    #[arg(long, env = "OUTCROP_EMULATOR_FAULT", value_name = "KIND[@EVENTS]=SHARE|Nx", value_delimiter = ',')]
+    #[arg(
+        long,
+        env = "OUTCROP_EMULATOR_FAULT",
+        value_name = "KIND[@EVENTS]=SHARE|Nx",
+        value_delimiter = ','
+    )]
     fault: Vec<String>,
     /// Seed of the shares.
     #[arg(long, env = "OUTCROP_EMULATOR_FAULT_SEED", default_value_t = 0)]
@@ -84,15 +89,20 @@ impl Serve {
 
 /// `KIND[@EVENTS]=SHARE|Nx`
 fn rule(text: &str) -> anyhow::Result<FaultRule> {
-    let (what, often) = text.split_once('=').with_context(|| format!("--fault {text}: expected KIND=SHARE or KIND=Nx"))?;
+    let (what, often) =
+        text.split_once('=').with_context(|| format!("--fault {text}: expected KIND=SHARE or KIND=Nx"))?;
     let (kind, events) = what.split_once('@').unwrap_or((what, "0"));
     let kind: FaultKind = serde_json::from_value(serde_json::Value::String(kind.to_owned()))
         .with_context(|| format!("--fault {text}: unknown kind"))?;
     let events = events.parse().with_context(|| format!("--fault {text}: EVENTS is not a number"))?;
     let rule = match often.strip_suffix('x') {
-        Some(count) => FaultRule::next(kind, count.parse().with_context(|| format!("--fault {text}: N is not a number"))?),
+        Some(count) => FaultRule::next(
+            kind,
+            count.parse().with_context(|| format!("--fault {text}: N is not a number"))?,
+        ),
         None => {
-            let share: f64 = often.parse().with_context(|| format!("--fault {text}: SHARE is not a number"))?;
+            let share: f64 =
+                often.parse().with_context(|| format!("--fault {text}: SHARE is not a number"))?;
             anyhow::ensure!((0.0..=1.0).contains(&share), "--fault {text}: SHARE lies between 0 and 1");
             FaultRule::share(kind, share)
         }

@@ -1,2 +1,36 @@
-//! outcrop-gateway.
-fn main() {}
+//! `outcrop-gateway`: the public edge as a process of its own.
+
+use std::process::ExitCode;
+
+use outcrop_gateway::{Forwarder, Gateway, GatewayOptions};
+use outcrop_http::{Dependency, Health, Server, ServerParts};
+use outcrop_lifecycle::InFlight;
+use outcrop_wiring::{Process, ServiceError, run_service};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    run_service("outcrop-gateway", start)
+}
+
+async fn start(Process { config, stop }: Process) -> Result<(), ServiceError> {
+    let (clock, ids) = (outcrop_wiring::clock(), outcrop_wiring::ids());
+    let authenticator = outcrop_wiring::authenticator(&config, "outcrop-gateway")?;
+    let gateway = Gateway::new(GatewayOptions::from(&config), authenticator, clock.clone());
+    let forwarder = Forwarder::new(
+        &config.services,
+        &config.server,
+        outcrop_wiring::signer(&config, "outcrop-gateway")?,
+        clock,
+    )?;
+    let services = outcrop_wiring::services(&config)?.into_iter();
+    let parts = ServerParts {
+        in_flight: InFlight::default(),
+        ids,
+        layer: gateway.layer(),
+        health: Health::new(services.map(|(probe, required)| Dependency { probe, required }).collect()),
+    };
+    let server = Server::bind(&config.server, parts, move |app| forwarder.routes(app))?;
+    Ok(server.run(stop).await?)
+}

@@ -1,6 +1,5 @@
 //! Values for the unit tests of this crate.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -58,7 +57,7 @@ pub(crate) struct Meter {
 impl Meter {
     pub(crate) fn new() -> Self {
         let root = TempDir::new().unwrap();
-        let spool = Arc::new(Spool::open(root.path(), "a", 1 << 20).unwrap());
+        let spool = Arc::new(Spool::open(root.path().to_owned(), "a", 1 << 20).unwrap());
         let metering =
             Metering::new(spool, Arc::new(StoppedClock), Arc::new(SystemIdGen), InFlight::default());
         Self { metering, ledger: Arc::default(), _root: root }

@@ -1,2 +1,62 @@
-//! outcrop-inference.
-fn main() {}
+//! `outcrop-inference`: the inference service as a process of its own, reached through the gateway.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use outcrop_config::{Config, OnUnavailable};
+use outcrop_http::{Dependency, Health, Server, ServerParts, internal_identity};
+use outcrop_inference::{InferenceOptions, InferencePorts, InferenceService, routes};
+use outcrop_lifecycle::InFlight;
+use outcrop_wiring::{Process, ServiceError, run_service};
+use tokio_util::sync::CancellationToken;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    run_service("outcrop-inference", start)
+}
+
+async fn start(Process { config, stop }: Process) -> Result<(), ServiceError> {
+    let (over, last) = (CancellationToken::new(), CancellationToken::new());
+    let (service, server) = build(&config, last.clone()).await?;
+    // Open answers end first, then the usage they leave behind is shipped, then a local emulator may go.
+    let served = async {
+        let served = server.run(stop).await;
+        over.cancel();
+        served
+    };
+    let (served, ()) = tokio::join!(served, service.run(over.clone()));
+    last.cancel();
+    Ok(served?)
+}
+
+async fn build(config: &Config, last: CancellationToken) -> Result<(InferenceService, Server), ServiceError> {
+    let (stores, models, limiter) = tokio::try_join!(
+        outcrop_wiring::stores(config),
+        outcrop_wiring::models(config, last),
+        outcrop_wiring::limiter(config),
+    )?;
+    let (clock, ids) = (outcrop_wiring::clock(), outcrop_wiring::ids());
+    let ports = InferencePorts {
+        model: models.model,
+        catalog: models.catalog,
+        limiter: limiter.port,
+        local_limiter: outcrop_wiring::local_limiter(),
+        ledger: stores.ledger,
+        clock: Arc::clone(&clock),
+        ids: Arc::clone(&ids),
+    };
+    let service = InferenceService::new(ports, InferenceOptions::from(config))?;
+    // Without the database usage waits in the spool; without the limiter settings say what happens.
+    let closed = config.limits.on_unavailable == OnUnavailable::Closed;
+    let mut dependencies = vec![
+        Dependency { probe: stores.probe, required: false },
+        Dependency { probe: models.probe, required: false },
+    ];
+    dependencies.extend(limiter.probe.map(|probe| Dependency { probe, required: closed }));
+    let layer = internal_identity(Arc::new(outcrop_wiring::verifier(config)?), clock);
+    let parts = ServerParts { in_flight: InFlight::default(), ids, layer, health: Health::new(dependencies) };
+    let server = Server::bind(&config.server, parts, routes(service.clone()))?;
+    Ok((service, server))
+}

@@ -103,22 +103,23 @@ impl InferenceService {
     /// [`SpoolError`] when the spool's folder cannot be used.
     pub fn new(ports: InferencePorts, options: InferenceOptions) -> Result<Self, SpoolError> {
         let InferencePorts { model, catalog, limiter, local_limiter, ledger, clock, ids } = ports;
+        let InferenceOptions { limits, spool_dir, max_spool_bytes, flush, max_json_depth, drain } = options;
         let instance = ids.uuid().simple().to_string();
-        let spool = Arc::new(Spool::open(&options.spool_dir, &instance, options.max_spool_bytes)?);
+        let spool = Arc::new(Spool::open(spool_dir, &instance, max_spool_bytes)?);
         let open_calls = InFlight::default();
         Ok(Self(Arc::new(Inner {
             region: HeaderValue::from_str(model.region()).ok(),
-            admission: AdmissionControl::new(limiter, local_limiter, options.limits, Arc::clone(&clock)),
+            admission: AdmissionControl::new(limiter, local_limiter, limits, Arc::clone(&clock)),
             metering: Metering::new(spool, Arc::clone(&clock), Arc::clone(&ids), open_calls.clone()),
             model,
             catalog,
             ledger,
             clock,
             ids,
-            max_json_depth: options.max_json_depth,
+            max_json_depth,
             open_calls,
-            flush: options.flush,
-            drain: options.drain,
+            flush,
+            drain,
         })))
     }
 

@@ -1,2 +1,55 @@
-//! outcrop-job-worker.
-fn main() {}
+//! `outcrop-job-worker`: the job worker as a process of its own.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use outcrop_http::{Dependency, Health, Server, ServerParts, internal_identity};
+use outcrop_job_worker::{JobPorts, JobWorker};
+use outcrop_lifecycle::InFlight;
+use outcrop_wiring::{Process, ServiceError, run_service};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    run_service("outcrop-job-worker", start)
+}
+
+async fn start(Process { config, stop }: Process) -> Result<(), ServiceError> {
+    let (clock, ids) = (outcrop_wiring::clock(), outcrop_wiring::ids());
+    let stores = outcrop_wiring::stores(&config).await?;
+    let queue = outcrop_wiring::queue(&config, &stores).await?;
+    let blobs = outcrop_wiring::blobs(&config).await?;
+    let verifier = Arc::new(outcrop_wiring::verifier(&config)?);
+    let inference = outcrop_wiring::inference(&config, "outcrop-job-worker")?;
+    let ports = JobPorts {
+        jobs: stores.jobs,
+        queue: queue.port,
+        blobs: blobs.port,
+        inference,
+        clock: clock.clone(),
+        ids: ids.clone(),
+    };
+    let worker = JobWorker::new(ports, config.jobs.clone());
+    let probes = [Some(stores.probe), queue.probe, blobs.probe].into_iter().flatten();
+    let parts = ServerParts {
+        in_flight: InFlight::default(),
+        ids,
+        layer: internal_identity(verifier, clock),
+        health: Health::new(probes.map(|probe| Dependency { probe, required: true }).collect()),
+    };
+    let server = Server::bind(&config.server, parts, outcrop_job_worker::routes(&worker))?;
+    let working = tokio::spawn({
+        let stop = stop.clone();
+        async move { worker.run(stop).await }
+    });
+    let served = server.run(stop.clone()).await;
+    // A server that failed by itself takes the workers with it; what they hold goes back to the queue.
+    stop.cancel();
+    let drained = tokio::time::timeout(Duration::from_millis(config.server.drain_ms), working).await;
+    if drained.is_err() {
+        tracing::warn!("drain time is over; leaving jobs to the sweep of another worker");
+    }
+    Ok(served?)
+}

@@ -280,11 +280,23 @@ mod tests {
 
     #[test]
     fn flags_become_settings_on_either_side_of_serve() {
-        let expected = vec![pair("server.port", "1"), pair("models.url", "bedrock://us-east-1"), pair("data_dir", "x")];
+        let expected =
+            vec![pair("server.port", "1"), pair("models.url", "bedrock://us-east-1"), pair("data_dir", "x")];
         for line in [
             &["outcrop", "--port", "1", "--models", "bedrock://us-east-1", "--data-dir", "x"][..],
             &["outcrop", "serve", "--port", "1", "--models", "bedrock://us-east-1", "--data-dir", "x"][..],
-            &["outcrop", "--port", "2", "--data-dir", "x", "--models", "bedrock://us-east-1", "serve", "--port", "1"][..],
+            &[
+                "outcrop",
+                "--port",
+                "2",
+                "--data-dir",
+                "x",
+                "--models",
+                "bedrock://us-east-1",
+                "serve",
+                "--port",
+                "1",
+            ][..],
         ] {
             assert_eq!(flags(line).unwrap(), expected, "{line:?}");
         }

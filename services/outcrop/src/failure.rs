@@ -66,6 +66,10 @@ impl From<LoadError> for Failure {
 
 impl From<WiringError> for Failure {
     fn from(error: WiringError) -> Self {
-        if error.is_setting() { Self::Settings(vec![error.to_string()]) } else { Self::Failed(error.to_string()) }
+        if error.is_setting() {
+            Self::Settings(vec![error.to_string()])
+        } else {
+            Self::Failed(error.to_string())
+        }
     }
 }

@@ -48,7 +48,7 @@ async fn run(cli: &Cli) -> Result<(), Failure> {
         }
         Some(command) => {
             // A command's own words are enough; the log speaks up only when something is wrong.
-            log(&config.telemetry, Some("warn"))?;
+            log(&config.telemetry, Some("warn,aws_config::imds=error"))?;
             administer(command, &config).await
         }
     }
@@ -73,5 +73,5 @@ fn log(config: &TelemetryConfig, filter: Option<&str>) -> Result<(), Failure> {
         LogFormat::Text => Format::Text,
     };
     outcrop_telemetry::init("outcrop", format, filter.unwrap_or(&config.filter))
-        .map_err(|error| Failure::Settings(vec![format!("`telemetry.filter`: {error}")]))
+        .map_err(|error| Failure::Settings(vec![format!("`telemetry.filter` or RUST_LOG: {error}")]))
 }

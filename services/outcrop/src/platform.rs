@@ -120,7 +120,8 @@ fn health(stores: &Stores, models: &Models, optional: [(Option<Arc<dyn Probe>>, 
         // Without models, keys and jobs still work.
         Dependency { probe: models.probe.clone(), required: false },
     ];
-    let probes = optional.into_iter().filter_map(|(probe, required)| Some(Dependency { probe: probe?, required }));
+    let probes =
+        optional.into_iter().filter_map(|(probe, required)| Some(Dependency { probe: probe?, required }));
     dependencies.extend(probes);
     Health::new(dependencies)
 }

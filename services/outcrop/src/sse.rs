@@ -46,7 +46,8 @@ mod tests {
 
     #[test]
     fn pieces_make_the_same_events_however_they_are_cut() {
-        let text = "data: {\"a\":\"ü\"}\n\n: comment\r\n\r\nevent: x\ndata:two\r\n\r\ndata: [DONE]\n\n".as_bytes();
+        let text =
+            "data: {\"a\":\"ü\"}\n\n: comment\r\n\r\nevent: x\ndata:two\r\n\r\ndata: [DONE]\n\n".as_bytes();
         for size in 1..text.len() {
             let mut events = Events::default();
             let found: Vec<String> =

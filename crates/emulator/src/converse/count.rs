@@ -1,12 +1,16 @@
 //! Tokens of a Converse request, and the prefixes its cache points mark.
 
-use super::request::{Block, CachePoint, Guard, Media, Reasoning, Request, ResultBlock, Source, SystemBlock, Tool};
+use super::request::{
+    Block, CachePoint, Guard, Media, Reasoning, Request, ResultBlock, Source, SystemBlock, Tool,
+};
 use crate::cache::Prefix;
 use crate::hash::Hash;
 use crate::tokens;
 
 /// All cache points with their paths, in the order the model reads: tools, system, messages.
-pub(super) fn cache_points<'r, 'a>(request: &'r Request<'a>) -> impl Iterator<Item = (String, &'r CachePoint<'a>)> {
+pub(super) fn cache_points<'r, 'a>(
+    request: &'r Request<'a>,
+) -> impl Iterator<Item = (String, &'r CachePoint<'a>)> {
     let tools = request.tool_config.iter().flat_map(|it| it.tools.iter().flatten()).enumerate();
     let tools = tools.filter_map(|(at, tool)| match tool {
         Tool::CachePoint(point) => Some((format!("toolConfig.tools.{at}"), point)),

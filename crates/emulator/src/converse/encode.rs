@@ -118,7 +118,9 @@ impl StreamEncoder {
 
 impl Encoder for StreamEncoder {
     fn start(&mut self) {
-        frame(&mut self.events.bytes, &frames::MESSAGE_START, |out| raw(out, r#"{"p":"abcdefgh","role":"assistant"}"#));
+        frame(&mut self.events.bytes, &frames::MESSAGE_START, |out| {
+            raw(out, r#"{"p":"abcdefgh","role":"assistant"}"#)
+        });
         self.events.mark(0);
     }
 

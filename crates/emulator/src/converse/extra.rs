@@ -32,7 +32,10 @@ impl Echo {
         let wants = |path: &str| model.is_claude() && paths.iter().any(|it: &Str<'_>| &**it == path);
         Self {
             caches: model.can(Capability::PromptCaching),
-            latency: known(&LATENCIES, request.performance_config.as_ref().and_then(|it| it.latency.as_deref())),
+            latency: known(
+                &LATENCIES,
+                request.performance_config.as_ref().and_then(|it| it.latency.as_deref()),
+            ),
             tier: known(&TIERS, request.service_tier.as_ref().and_then(|it| it.r#type.as_deref())),
             wants_stop_sequence: wants("/stop_sequence"),
             wants_output_details: wants("/usage/output_tokens_details"),

@@ -14,7 +14,11 @@ use request::{Block, Message, Request, ResultBlock, Str, SystemBlock, Tool, Tool
 use std::borrow::Cow;
 
 /// Validates a request and reduces it to what its answer depends on.
-pub(crate) fn prompt<'a>(model: &'a Model, request: &'a Request<'a>, cache: &PromptCache) -> Result<Prompt<'a>, Refusal> {
+pub(crate) fn prompt<'a>(
+    model: &'a Model,
+    request: &'a Request<'a>,
+    cache: &PromptCache,
+) -> Result<Prompt<'a>, Refusal> {
     let checked = validate::check(model, request)?;
     let weight = count::weigh(&model.id, request);
     if weight.tokens > model.context_tokens {
@@ -44,7 +48,11 @@ pub(crate) fn prompt<'a>(model: &'a Model, request: &'a Request<'a>, cache: &Pro
         },
         schema: schema.map(Cow::Borrowed),
         max_tokens: inference.and_then(|it| it.max_tokens).map_or(model.max_output_tokens, |it| it.0 as u64),
-        stop_sequences: inference.iter().flat_map(|it| it.stop_sequences.iter().flatten()).map(|it: &Str<'_>| &**it).collect(),
+        stop_sequences: inference
+            .iter()
+            .flat_map(|it| it.stop_sequences.iter().flatten())
+            .map(|it: &Str<'_>| &**it)
+            .collect(),
         thinking: checked.thinking,
         turns: messages.len(),
         id_prefix: "tooluse_",

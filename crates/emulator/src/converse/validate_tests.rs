@@ -1,5 +1,5 @@
 //! One row per rule: a request that breaks it, and what the refusal must say.
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::needless_pass_by_value, reason = "tables of literals read better without references")]
 
 use super::check;
 use crate::converse::request::Request;
@@ -89,13 +89,28 @@ fn history(calls: Value, results: Value) -> Value {
 fn what_bedrock_accepts() {
     accepted(CLAUDE, json!({"messages": ask()}));
     accepted(CLAUDE, with("system", json!([text("be brief")])));
-    accepted(CLAUDE, history(json!([text("let me see"), call("a"), call("b")]), json!([result("b"), result("a"), text("go on")])));
+    accepted(
+        CLAUDE,
+        history(
+            json!([text("let me see"), call("a"), call("b")]),
+            json!([result("b"), result("a"), text("go on")]),
+        ),
+    );
     accepted(CLAUDE, with("unknownMember", json!(1)));
     accepted(CLAUDE, json!({"messages": [user(json!([text("a")])), assistant(json!([text("b")]))]}));
-    accepted(NOVA, with("inferenceConfig", json!({"maxTokens": 1, "temperature": 0, "topP": 1, "stopSequences": ["x"]})));
-    accepted(NOVA, json!({"messages": [user(json!([text("see"), {"image": {"format": "png", "source": {"bytes": PNG}}}]))]}));
+    accepted(
+        NOVA,
+        with("inferenceConfig", json!({"maxTokens": 1, "temperature": 0, "topP": 1, "stopSequences": ["x"]})),
+    );
+    accepted(
+        NOVA,
+        json!({"messages": [user(json!([text("see"), {"image": {"format": "png", "source": {"bytes": PNG}}}]))]}),
+    );
     accepted(CLAUDE, with("requestMetadata", json!({"team": "blue", "empty": ""})));
-    accepted(OPUS, json!({"messages": [user(json!([text("a")])), {"role": "system", "content": [text("b")]}]}));
+    accepted(
+        OPUS,
+        json!({"messages": [user(json!([text("a")])), {"role": "system", "content": [text("b")]}]}),
+    );
 }
 
 #[test]
@@ -105,13 +120,29 @@ fn messages_and_roles() {
     refused(CLAUDE, json!({}), "must start with a user message");
     refused(CLAUDE, json!({"messages": [assistant(json!([text("hi")]))]}), "must start with a user message");
     refused(CLAUDE, json!({"messages": [user(json!([text("a")])), user(json!([text("b")]))]}), alternate);
-    refused(CLAUDE, json!({"messages": [user(json!([text("a")])), assistant(json!([text("b")])), assistant(json!([text("c")]))]}), alternate);
-    refused(CLAUDE, json!({"messages": [{"role": "tool", "content": [text("a")]}]}), "'messages.1.member.role'");
+    refused(
+        CLAUDE,
+        json!({"messages": [user(json!([text("a")])), assistant(json!([text("b")])), assistant(json!([text("c")]))]}),
+        alternate,
+    );
+    refused(
+        CLAUDE,
+        json!({"messages": [{"role": "tool", "content": [text("a")]}]}),
+        "'messages.1.member.role'",
+    );
     refused(CLAUDE, json!({"messages": [{"content": [text("a")]}]}), "'messages.1.member.role'");
     refused(CLAUDE, json!({"messages": [user(json!([]))]}), "messages.0 is empty");
-    refused(CLAUDE, json!({"messages": [user(json!([text("a")])), {"role": "system", "content": [text("b")]}]}), "system role");
+    refused(
+        CLAUDE,
+        json!({"messages": [user(json!([text("a")])), {"role": "system", "content": [text("b")]}]}),
+        "system role",
+    );
     refused(OPUS, json!({"messages": [user(json!([text("a")])), assistant(json!([text("b")]))]}), "prefill");
-    refused(CLAUDE, json!({"messages": [user(json!([text("a")])), assistant(json!([text("b ")]))]}), "trailing whitespace");
+    refused(
+        CLAUDE,
+        json!({"messages": [user(json!([text("a")])), assistant(json!([text("b ")]))]}),
+        "trailing whitespace",
+    );
 }
 
 #[test]
@@ -120,10 +151,19 @@ fn blocks() {
         refused(CLAUDE, json!({"messages": [user(json!([text(blank)]))]}), "messages.0.content.0 is blank");
     }
     refused(CLAUDE, json!({"messages": [user(json!([{}]))]}), "messages.0.content.0 must set one of");
-    refused(CLAUDE, json!({"messages": [user(json!([{"novelty": {}}]))]}), "messages.0.content.0 must set one of");
+    refused(
+        CLAUDE,
+        json!({"messages": [user(json!([{"novelty": {}}]))]}),
+        "messages.0.content.0 must set one of",
+    );
     let two = json!({"messages": [user(json!([{"text": "a", "image": {}}]))]});
     refused_as(Exception::Serialization, CLAUDE, two, "messages[0].content[0]");
-    refused_as(Exception::Serialization, CLAUDE, json!({"messages": [user(json!([{"text": 1}]))]}), "messages[0].content[0].text");
+    refused_as(
+        Exception::Serialization,
+        CLAUDE,
+        json!({"messages": [user(json!([{"text": 1}]))]}),
+        "messages[0].content[0].text",
+    );
     refused_as(Exception::Serialization, CLAUDE, json!({"messages": "hi"}), "messages");
     refused(CLAUDE, with("system", json!([text("")])), "'system.1.member.text'");
     refused(CLAUDE, with("system", json!([text(" ")])), "system.0 is blank");
@@ -143,8 +183,16 @@ fn tool_configuration() {
     }
     accepted(CLAUDE, with("toolConfig", spec(&"x".repeat(64))));
     refused(CLAUDE, with("toolConfig", tools(json!({"name": "a"}))), "inputSchema");
-    refused(CLAUDE, with("toolConfig", tools(json!({"name": "a", "inputSchema": {"json": "x"}}))), "inputSchema.json");
-    refused(CLAUDE, with("toolConfig", tools(json!({"name": "a", "inputSchema": {"json": {"type": "array"}}}))), "inputSchema.json.type");
+    refused(
+        CLAUDE,
+        with("toolConfig", tools(json!({"name": "a", "inputSchema": {"json": "x"}}))),
+        "inputSchema.json",
+    );
+    refused(
+        CLAUDE,
+        with("toolConfig", tools(json!({"name": "a", "inputSchema": {"json": {"type": "array"}}}))),
+        "inputSchema.json.type",
+    );
     let empty = tools(json!({"name": "a", "description": "", "inputSchema": schema}));
     refused(CLAUDE, with("toolConfig", empty), "'toolConfig.tools.1.member.toolSpec.description'");
     let same = json!({"toolSpec": {"name": "a", "inputSchema": schema}});
@@ -169,12 +217,24 @@ fn tool_calls_and_their_results() {
     let mut without = history(json!([call("a")]), json!([result("a")]));
     without.as_object_mut().unwrap().remove("toolConfig");
     refused(CLAUDE, without, "The toolConfig field must be defined");
-    refused(CLAUDE, history(json!([call("a"), call("b")]), json!([result("a")])), "Expected toolResult blocks at messages.2.content for the following Ids: b");
+    refused(
+        CLAUDE,
+        history(json!([call("a"), call("b")]), json!([result("a")])),
+        "Expected toolResult blocks at messages.2.content for the following Ids: b",
+    );
     refused(CLAUDE, history(json!([call("a")]), json!([text("no")])), "following Ids: a");
-    refused(CLAUDE, history(json!([call("a")]), json!([result("a"), result("b")])), "exceeds the number of toolUse blocks");
+    refused(
+        CLAUDE,
+        history(json!([call("a")]), json!([result("a"), result("b")])),
+        "exceeds the number of toolUse blocks",
+    );
     refused(CLAUDE, history(json!([call("a")]), json!([result("c")])), "following Ids: a");
     refused(CLAUDE, history(json!([call("a"), call("a")]), json!([result("a")])), "duplicate Ids: a");
-    refused(CLAUDE, history(json!([call("a"), call("b")]), json!([result("a"), result("a")])), "duplicate Ids: a");
+    refused(
+        CLAUDE,
+        history(json!([call("a"), call("b")]), json!([result("a"), result("a")])),
+        "duplicate Ids: a",
+    );
     refused(CLAUDE, history(json!([text("x")]), json!([result("a")])), "exceeds the number");
     refused(CLAUDE, history(json!([call("a")]), json!([text("first"), result("a")])), "must come first");
     refused(CLAUDE, history(json!([call("a"), text("late")]), json!([result("a")])), "before `tool_use`");
@@ -192,7 +252,11 @@ fn tool_calls_and_their_results() {
     refused(CLAUDE, history(json!([call("a")]), status), "toolResult.status");
     let array = json!([{"toolResult": {"toolUseId": "a", "content": [{"json": [1]}]}}]);
     refused(CLAUDE, history(json!([call("a")]), array), "content.0.json");
-    refused(CLAUDE, json!({"messages": [user(json!([call("a")]))], "toolConfig": weather()}), "assistant role");
+    refused(
+        CLAUDE,
+        json!({"messages": [user(json!([call("a")]))], "toolConfig": weather()}),
+        "assistant role",
+    );
     let dangling = json!({"messages": [user(json!([text("a")])), assistant(json!([call("a")]))], "toolConfig": weather()});
     refused(CLAUDE, dangling, "Expected toolResult blocks at messages.2.content");
 }
@@ -235,10 +299,22 @@ fn media() {
     refused(CLAUDE, ask(image("png", &large)), "exceeds 3932160 bytes");
     refused(CLAUDE, ask(json!({"image": {"format": "png"}})), "image.source");
     refused(CLAUDE, ask(json!({"image": {"source": {"bytes": PNG}}})), "image.format");
-    refused(CLAUDE, ask(json!({"image": {"format": "png", "source": {"s3Location": {"uri": "http://x"}}}})), "s3Location.uri");
+    refused(
+        CLAUDE,
+        ask(json!({"image": {"format": "png", "source": {"s3Location": {"uri": "http://x"}}}})),
+        "s3Location.uri",
+    );
     refused(LLAMA, ask(image("png", PNG)), "doesn't support the image content block");
-    refused(LLAMA, ask(json!({"video": {"format": "mp4", "source": {"bytes": "AAAA"}}})), "doesn't support the video");
-    refused(CLAUDE, ask(json!({"audio": {"format": "mp3", "source": {"bytes": "AAAA"}}})), "doesn't support the audio");
+    refused(
+        LLAMA,
+        ask(json!({"video": {"format": "mp4", "source": {"bytes": "AAAA"}}})),
+        "doesn't support the video",
+    );
+    refused(
+        CLAUDE,
+        ask(json!({"audio": {"format": "mp3", "source": {"bytes": "AAAA"}}})),
+        "doesn't support the audio",
+    );
     let many: Vec<_> = std::iter::repeat_n(image("png", PNG), 21).collect();
     refused(CLAUDE, json!({"messages": [user(json!(many))]}), "limit of 20: 21");
     let answer = json!({"messages": [user(json!([text("a")])), assistant(json!([image("png", PNG)])), user(json!([text("b")]))]});
@@ -257,11 +333,17 @@ fn documents() {
     }
     refused(CLAUDE, ask(json!([text("read"), document("pdf", "")])), "document.name");
     refused(CLAUDE, ask(json!([text("read"), document("pdf", &"x".repeat(201))])), "document.name");
-    let odd = json!({"document": {"format": "pdf", "name": "a", "source": {"bytes": "aGVsbG8gd29ybGQhISEh"}}});
+    let odd =
+        json!({"document": {"format": "pdf", "name": "a", "source": {"bytes": "aGVsbG8gd29ybGQhISEh"}}});
     refused(CLAUDE, ask(json!([text("read"), odd])), "PDF specified was not valid");
-    let many: Vec<_> = std::iter::once(text("read")).chain(std::iter::repeat_n(document("pdf", "a"), 6)).collect();
+    let many: Vec<_> =
+        std::iter::once(text("read")).chain(std::iter::repeat_n(document("pdf", "a"), 6)).collect();
     refused(CLAUDE, ask(json!(many)), "limit of 5: 6");
-    refused("google.gemma-3-27b-it", ask(json!([text("read"), document("pdf", "a")])), "doesn't support the document");
+    refused(
+        "google.gemma-3-27b-it",
+        ask(json!([text("read"), document("pdf", "a")])),
+        "doesn't support the document",
+    );
 }
 
 #[test]
@@ -274,8 +356,16 @@ fn caching_metadata_and_settings() {
     accepted(CLAUDE, points(4));
     refused(CLAUDE, points(5), "Found 5 cachePoint");
     refused_as(Exception::AccessDenied, LLAMA, points(1), "prompt caching");
-    refused(CLAUDE, with("system", json!([text("a"), {"cachePoint": {"type": "special"}}])), "cachePoint.type");
-    refused(CLAUDE, with("system", json!([text("a"), {"cachePoint": {"type": "default", "ttl": "2h"}}])), "cachePoint.ttl");
+    refused(
+        CLAUDE,
+        with("system", json!([text("a"), {"cachePoint": {"type": "special"}}])),
+        "cachePoint.type",
+    );
+    refused(
+        CLAUDE,
+        with("system", json!([text("a"), {"cachePoint": {"type": "default", "ttl": "2h"}}])),
+        "cachePoint.ttl",
+    );
     refused(CLAUDE, json!({"messages": [user(json!([point]))]}), "no content before it");
     refused(CLAUDE, with("requestMetadata", json!({})), "requestMetadata");
     let many: serde_json::Map<_, _> = (0..17).map(|it| (format!("k{it}"), json!("v"))).collect();
@@ -286,21 +376,40 @@ fn caching_metadata_and_settings() {
     refused(CLAUDE, with("serviceTier", json!({"type": "gold"})), "'serviceTier.type'");
     refused(CLAUDE, with("performanceConfig", json!({"latency": "fast"})), "'performanceConfig.latency'");
     refused(CLAUDE, with("guardrailConfig", json!({"guardrailIdentifier": "a"})), "guardrailVersion");
-    refused(CLAUDE, with("additionalModelResponseFieldPaths", json!(vec!["/a"; 11])), "additionalModelResponseFieldPaths");
+    refused(
+        CLAUDE,
+        with("additionalModelResponseFieldPaths", json!(vec!["/a"; 11])),
+        "additionalModelResponseFieldPaths",
+    );
     refused(CLAUDE, with("additionalModelResponseFieldPaths", json!(["a"])), "JSON Pointer");
     refused(CLAUDE, with("outputConfig", json!({"effort": "extraordinarily-high"})), "'outputConfig.effort'");
 }
 
 #[test]
 fn structured_output() {
-    let format = |schema: &str| with("outputConfig", json!({"textFormat": {"type": "json_schema", "structure": {"jsonSchema": {"schema": schema}}}}));
+    let format = |schema: &str| {
+        with(
+            "outputConfig",
+            json!({"textFormat": {"type": "json_schema", "structure": {"jsonSchema": {"schema": schema}}}}),
+        )
+    };
     let good = r#"{"type":"object","properties":{"a":{"type":"string"}},"required":["a"],"additionalProperties":false}"#;
     accepted(CLAUDE, format(good));
     refused(NOVA, format(good), "outputConfig.textFormat");
     refused(CLAUDE, format("{"), "is not valid JSON");
     refused(CLAUDE, format(r#"{"type":"object","properties":{}}"#), "additionalProperties");
-    refused(CLAUDE, format(r#"{"type":"object","properties":{"a":{"type":"integer","minimum":1}},"additionalProperties":false}"#), "'minimum' is not supported");
-    refused(CLAUDE, with("outputConfig", json!({"textFormat": {"type": "xml"}})), "'outputConfig.textFormat.type'");
+    refused(
+        CLAUDE,
+        format(
+            r#"{"type":"object","properties":{"a":{"type":"integer","minimum":1}},"additionalProperties":false}"#,
+        ),
+        "'minimum' is not supported",
+    );
+    refused(
+        CLAUDE,
+        with("outputConfig", json!({"textFormat": {"type": "xml"}})),
+        "'outputConfig.textFormat.type'",
+    );
 }
 
 #[test]
@@ -308,9 +417,17 @@ fn reasoning() {
     let fields = |value: Value| with("additionalModelRequestFields", value);
     refused(CLAUDE, fields(json!([1])), "additionalModelRequestFields");
     accepted(CLAUDE, fields(json!({"thinking": {"type": "enabled", "budget_tokens": 1024}})));
-    refused(CLAUDE, fields(json!({"thinking": {"type": "enabled", "budget_tokens": 1023}})), "greater than or equal to 1024");
+    refused(
+        CLAUDE,
+        fields(json!({"thinking": {"type": "enabled", "budget_tokens": 1023}})),
+        "greater than or equal to 1024",
+    );
     refused(CLAUDE, fields(json!({"thinking": {"type": "adaptive"}})), "thinking.type");
-    refused(OPUS, fields(json!({"thinking": {"type": "enabled", "budget_tokens": 2000}})), "thinking.type.adaptive");
+    refused(
+        OPUS,
+        fields(json!({"thinking": {"type": "enabled", "budget_tokens": 2000}})),
+        "thinking.type.adaptive",
+    );
     accepted(OPUS, fields(json!({"thinking": {"type": "adaptive"}})));
     refused(OPUS, fields(json!({"top_k": 5})), "top_k");
     refused(R1, fields(json!({"reasoning_effort": "low"})), "always reasons");
@@ -325,13 +442,25 @@ fn reasoning() {
     refused(CLAUDE, forced, "forces tool use");
     let replay = |thought: Value| {
         let mut body = history(json!([thought, call("a")]), json!([result("a")]));
-        body["additionalModelRequestFields"] = json!({"thinking": {"type": "enabled", "budget_tokens": 1024}});
+        body["additionalModelRequestFields"] =
+            json!({"thinking": {"type": "enabled", "budget_tokens": 1024}});
         body
     };
     let signed = crate::answer::signature("hm");
-    accepted(CLAUDE, replay(json!({"reasoningContent": {"reasoningText": {"text": "hm", "signature": signed}}})));
-    refused(CLAUDE, replay(json!({"reasoningContent": {"reasoningText": {"text": "ha", "signature": signed}}})), "Invalid `signature`");
-    refused(CLAUDE, replay(json!({"reasoningContent": {"reasoningText": {"text": "hm"}}})), "signature: Field required");
+    accepted(
+        CLAUDE,
+        replay(json!({"reasoningContent": {"reasoningText": {"text": "hm", "signature": signed}}})),
+    );
+    refused(
+        CLAUDE,
+        replay(json!({"reasoningContent": {"reasoningText": {"text": "ha", "signature": signed}}})),
+        "Invalid `signature`",
+    );
+    refused(
+        CLAUDE,
+        replay(json!({"reasoningContent": {"reasoningText": {"text": "hm"}}})),
+        "signature: Field required",
+    );
     refused(CLAUDE, replay(text("no thought")), "Expected `thinking`");
 }
 

@@ -196,11 +196,16 @@ impl<'a> Content<'a> {
 }
 
 /// Validates a body and reduces it to what its answer depends on.
-pub(crate) fn prompt<'a>(model: &'a Model, request: &'a Request<'a>, cache: &PromptCache) -> Result<Prompt<'a>, Refusal> {
+pub(crate) fn prompt<'a>(
+    model: &'a Model,
+    request: &'a Request<'a>,
+    cache: &PromptCache,
+) -> Result<Prompt<'a>, Refusal> {
     let thinking = anthropic_validate::check(model, request)?;
     let (weight, prefixes) = weigh(model, request);
     let messages = request.messages.as_deref().unwrap_or_default();
-    let last = messages.iter().rfind(|it| it.role.as_deref() == Some("user")).and_then(|it| it.content.as_ref());
+    let last =
+        messages.iter().rfind(|it| it.role.as_deref() == Some("user")).and_then(|it| it.content.as_ref());
     let choice = request.tool_choice.as_ref();
     let schema = request.output_config.as_ref().and_then(|it| it.format.as_ref()?.schema);
     Ok(Prompt {
@@ -237,7 +242,8 @@ fn results<'a>(messages: &'a [Message<'a>], last: Option<&'a Content<'a>>) -> Ve
     let answers = blocks.map(|block| {
         let id = block.tool_use_id.as_deref();
         let calls = messages.iter().rev().flat_map(|it| it.content.iter().flat_map(Content::blocks));
-        let mut names = calls.filter(|it| it.id.is_some() && it.id.as_deref() == id).filter_map(|it| it.name.as_deref());
+        let mut names =
+            calls.filter(|it| it.id.is_some() && it.id.as_deref() == id).filter_map(|it| it.name.as_deref());
         ToolAnswer {
             name: names.next().unwrap_or("tool"),
             text: block.content.as_ref().map(|it| it.joined().into_owned()).unwrap_or_default(),

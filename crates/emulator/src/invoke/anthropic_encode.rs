@@ -21,7 +21,7 @@ fn stop_reason(stop: Stop) -> &'static str {
         Stop::EndTurn | Stop::MalformedOutput | Stop::MalformedToolUse => "end_turn",
         Stop::ToolUse => "tool_use",
         Stop::MaxTokens => "max_tokens",
-        Stop::StopSequence => "stop_sequence",
+        Stop::Sequence => "stop_sequence",
         Stop::Guardrail | Stop::ContentFiltered => "refusal",
         Stop::ContextWindow => "model_context_window_exceeded",
     }
@@ -78,7 +78,7 @@ fn ending(out: &mut Vec<u8>, stop: Stop, sequence: Option<&str>) {
     raw(out, r#""stop_reason":"#);
     string(out, stop_reason(stop));
     raw(out, r#","stop_sequence":"#);
-    match sequence.filter(|_| stop == Stop::StopSequence) {
+    match sequence.filter(|_| stop == Stop::Sequence) {
         Some(sequence) => string(out, sequence),
         None => raw(out, "null"),
     }
@@ -138,7 +138,8 @@ impl StreamEncoder {
             let start = out.len();
             out.resize(start + scratch.len().div_ceil(3) * 4, 0);
             // The room was measured, so this cannot fail.
-            let _infallible = base64::engine::general_purpose::STANDARD.encode_slice(scratch, &mut out[start..]);
+            let _infallible =
+                base64::engine::general_purpose::STANDARD.encode_slice(scratch, &mut out[start..]);
             raw(out, r#"","p":"abcdefghijkl"}"#);
         });
         self.events.mark(tokens);

@@ -22,7 +22,11 @@ pub(crate) fn check(model: &Model, request: &Request<'_>) -> Result<bool, Refusa
         Some("bedrock-2023-05-31") => {}
         // The version of 2026 is for the models that no longer take sampling parameters.
         Some("2026-10-21") if !model.can(Capability::Sampling) => {}
-        Some(other) => return Err(Refusal::validation(format!("anthropic_version: \"{other}\" is not supported by this model"))),
+        Some(other) => {
+            return Err(Refusal::validation(format!(
+                "anthropic_version: \"{other}\" is not supported by this model"
+            )));
+        }
     }
     let max_tokens = match request.max_tokens {
         None => return refuse("max_tokens: Field required"),
@@ -39,14 +43,18 @@ pub(crate) fn check(model: &Model, request: &Request<'_>) -> Result<bool, Refusa
     sampling(model, request)?;
     let thinking = match &request.thinking {
         None => false,
-        Some(it) => validate::thinking(model, it, max_tokens, request.temperature, request.top_p).map_err(plain)?,
+        Some(it) => {
+            validate::thinking(model, it, max_tokens, request.temperature, request.top_p).map_err(plain)?
+        }
     };
     tools(model, request, thinking)?;
     messages(model, request, thinking)?;
     if super::anthropic::weigh(model, request).1.len() > MAX_CACHE_CONTROLS {
         return refuse("A maximum of 4 blocks with cache_control may be provided.");
     }
-    if request.output_config.as_ref().is_some_and(|it| it.format.is_some()) && !model.can(Capability::StructuredOutput) {
+    if request.output_config.as_ref().is_some_and(|it| it.format.is_some())
+        && !model.can(Capability::StructuredOutput)
+    {
         return refuse("output_config.format: structured output is not supported by this model");
     }
     Ok(thinking)
@@ -54,7 +62,8 @@ pub(crate) fn check(model: &Model, request: &Request<'_>) -> Result<bool, Refusa
 
 /// The same refusal without Converse's words around it.
 fn plain(refusal: Refusal) -> Refusal {
-    let message = refusal.message.strip_prefix("The model returned the following errors: ").map(str::to_owned);
+    let message =
+        refusal.message.strip_prefix("The model returned the following errors: ").map(str::to_owned);
     Refusal { message: message.map_or(refusal.message, Into::into), ..refusal }
 }
 
@@ -64,10 +73,10 @@ fn sampling(model: &Model, request: &Request<'_>) -> Result<(), Refusal> {
         ("top_p", request.top_p.is_some()),
         ("top_k", request.top_k.is_some()),
     ];
-    if !model.can(Capability::Sampling) {
-        if let Some((name, _)) = fields.iter().find(|it| it.1) {
-            return Err(Refusal::validation(format!("`{name}` is deprecated for this model.")));
-        }
+    if !model.can(Capability::Sampling)
+        && let Some((name, _)) = fields.iter().find(|it| it.1)
+    {
+        return Err(Refusal::validation(format!("`{name}` is deprecated for this model.")));
     }
     for (name, value) in [("temperature", request.temperature), ("top_p", request.top_p)] {
         if value.is_some_and(|it| !(0.0..=1.0).contains(&it)) {
@@ -90,7 +99,9 @@ fn tools(model: &Model, request: &Request<'_>, thinking: bool) -> Result<(), Ref
     for (at, tool) in tools.iter().enumerate() {
         let name = tool.name.as_deref().unwrap_or_default();
         if validate::tool_name("name", Some(name)).is_err() {
-            return Err(Refusal::validation(format!("tools.{at}.custom.name: String should match pattern '^[a-zA-Z0-9_-]{{1,64}}$'")));
+            return Err(Refusal::validation(format!(
+                "tools.{at}.custom.name: String should match pattern '^[a-zA-Z0-9_-]{{1,64}}$'"
+            )));
         }
         // Server and client tools of Anthropic's own have a type and no schema.
         let custom = tool.r#type.as_deref().is_none_or(|it| it == "custom");
@@ -104,34 +115,49 @@ fn tools(model: &Model, request: &Request<'_>, thinking: bool) -> Result<(), Ref
     let Some(choice) = &request.tool_choice else { return Ok(()) };
     let kind = &*choice.r#type;
     if !["auto", "any", "tool", "none"].contains(&kind) {
-        return Err(Refusal::validation(format!("tool_choice: Input tag '{kind}' found using 'type' does not match any of the expected tags")));
+        return Err(Refusal::validation(format!(
+            "tool_choice: Input tag '{kind}' found using 'type' does not match any of the expected tags"
+        )));
     }
     if tools.is_empty() {
         return Err(Refusal::validation("tool_choice may only be specified while providing tools."));
     }
     let forced = kind == "any" || kind == "tool";
     if forced && !model.can(Capability::ForcedToolChoice) {
-        return Err(Refusal::validation(format!("tool_choice.type: '{kind}' is not supported for this model")));
+        return Err(Refusal::validation(format!(
+            "tool_choice.type: '{kind}' is not supported for this model"
+        )));
     }
     if forced && thinking {
         return Err(Refusal::validation("Thinking may not be enabled when tool_choice forces tool use."));
     }
     if kind == "tool" && !tools.iter().any(|it| it.name.as_deref() == choice.name.as_deref()) {
-        return Err(Refusal::validation(format!("Tool '{}' not found in provided tools", choice.name.as_deref().unwrap_or_default())));
+        return Err(Refusal::validation(format!(
+            "Tool '{}' not found in provided tools",
+            choice.name.as_deref().unwrap_or_default()
+        )));
     }
     Ok(())
 }
 
 fn messages(model: &Model, request: &Request<'_>, thinking: bool) -> Result<(), Refusal> {
-    let messages = request.messages.as_deref().ok_or_else(|| Refusal::validation("messages: Field required"))?;
+    let messages =
+        request.messages.as_deref().ok_or_else(|| Refusal::validation("messages: Field required"))?;
     if messages.is_empty() {
         return Err(Refusal::validation("messages: at least one message is required"));
     }
     let mut pending: Vec<&str> = Vec::new();
     for (at, message) in messages.iter().enumerate() {
         let role = message.role.as_deref().unwrap_or_default();
-        if !["user", "assistant"].contains(&role) && !(role == "system" && model.can(Capability::MidConversationSystem)) {
-            return Err(Refusal::validation(format!("messages.{at}.role: Input should be 'user' or 'assistant'")));
+        let known = match role {
+            "user" | "assistant" => true,
+            "system" => model.can(Capability::MidConversationSystem),
+            _ => false,
+        };
+        if !known {
+            return Err(Refusal::validation(format!(
+                "messages.{at}.role: Input should be 'user' or 'assistant'"
+            )));
         }
         if at == 0 && role != "user" {
             return Err(Refusal::validation("messages: first message must use the \"user\" role"));
@@ -145,14 +171,21 @@ fn messages(model: &Model, request: &Request<'_>, thinking: bool) -> Result<(), 
             Content::Blocks(blocks) => blocks.is_empty(),
         };
         if empty && !(is_last && role == "assistant") {
-            return Err(Refusal::validation(format!("messages.{at}: all messages must have non-empty content except for the optional final assistant message")));
+            return Err(Refusal::validation(format!(
+                "messages.{at}: all messages must have non-empty content except for the optional final assistant message"
+            )));
         }
         blocks(model, request, at, role, content.blocks(), thinking)?;
         if role == "system" {
             continue;
         }
         results(at, content.blocks(), &std::mem::take(&mut pending))?;
-        pending = content.blocks().iter().filter(|it| &*it.r#type == "tool_use").filter_map(|it| it.id.as_deref()).collect();
+        pending = content
+            .blocks()
+            .iter()
+            .filter(|it| &*it.r#type == "tool_use")
+            .filter_map(|it| it.id.as_deref())
+            .collect();
         if (1..pending.len()).any(|at| pending[..at].contains(&pending[at])) {
             return Err(Refusal::validation(format!("messages.{at}: `tool_use` ids must be unique")));
         }
@@ -164,9 +197,13 @@ fn messages(model: &Model, request: &Request<'_>, thinking: bool) -> Result<(), 
 }
 
 fn last(model: &Model, messages: &[Message<'_>]) -> Result<(), Refusal> {
-    let Some(last) = messages.last().filter(|it| it.role.as_deref() == Some("assistant")) else { return Ok(()) };
+    let Some(last) = messages.last().filter(|it| it.role.as_deref() == Some("assistant")) else {
+        return Ok(());
+    };
     if !model.can(Capability::Prefill) {
-        return Err(Refusal::validation("This model does not support assistant message prefill. The conversation must end with a user message."));
+        return Err(Refusal::validation(
+            "This model does not support assistant message prefill. The conversation must end with a user message.",
+        ));
     }
     let text = match &last.content {
         Some(Content::Text(text)) => Some(&**text),
@@ -174,12 +211,21 @@ fn last(model: &Model, messages: &[Message<'_>]) -> Result<(), Refusal> {
         None => None,
     };
     if text.is_some_and(|it| it.ends_with(char::is_whitespace)) {
-        return Err(Refusal::validation("messages: final assistant content cannot end with trailing whitespace"));
+        return Err(Refusal::validation(
+            "messages: final assistant content cannot end with trailing whitespace",
+        ));
     }
     Ok(())
 }
 
-fn blocks(model: &Model, request: &Request<'_>, at: usize, role: &str, blocks: &[Block<'_>], thinking: bool) -> Result<(), Refusal> {
+fn blocks(
+    model: &Model,
+    request: &Request<'_>,
+    at: usize,
+    role: &str,
+    blocks: &[Block<'_>],
+    thinking: bool,
+) -> Result<(), Refusal> {
     for (index, block) in blocks.iter().enumerate() {
         let path = format!("messages.{at}.content.{index}");
         let refuse = |message: String| Err(Refusal::validation(message));
@@ -188,12 +234,16 @@ fn blocks(model: &Model, request: &Request<'_>, at: usize, role: &str, blocks: &
                 None => return refuse(format!("{path}.text.text: Field required")),
                 Some("") => return refuse("messages: text content blocks must be non-empty".to_owned()),
                 Some(text) if text.trim().is_empty() => {
-                    return refuse("messages: text content blocks must contain non-whitespace text".to_owned());
+                    return refuse(
+                        "messages: text content blocks must contain non-whitespace text".to_owned(),
+                    );
                 }
                 Some(_) => {}
             },
             "tool_use" | "tool_result" if request.tools.is_none() => {
-                return refuse("Requests which include `tool_use` or `tool_result` blocks must define tools".to_owned());
+                return refuse(
+                    "Requests which include `tool_use` or `tool_result` blocks must define tools".to_owned(),
+                );
             }
             "tool_use" => tool_use(block, role, &path)?,
             "tool_result" if role != "user" => {
@@ -207,11 +257,21 @@ fn blocks(model: &Model, request: &Request<'_>, at: usize, role: &str, blocks: &
                 Some(_) => {}
             },
             "image" => image(model, block, &path)?,
-            "document" if role != "user" => return refuse(format!("{path}: `document` blocks can only be in `user` messages")),
-            "tool_result" | "thinking" | "redacted_thinking" | "document" | "search_result" | "server_tool_use"
-            | "web_search_tool_result" | "container_upload" => {}
+            "document" if role != "user" => {
+                return refuse(format!("{path}: `document` blocks can only be in `user` messages"));
+            }
+            "tool_result"
+            | "thinking"
+            | "redacted_thinking"
+            | "document"
+            | "search_result"
+            | "server_tool_use"
+            | "web_search_tool_result"
+            | "container_upload" => {}
             other => {
-                return refuse(format!("{path}: Input tag '{other}' found using 'type' does not match any of the expected tags"));
+                return refuse(format!(
+                    "{path}: Input tag '{other}' found using 'type' does not match any of the expected tags"
+                ));
             }
         }
     }
@@ -220,14 +280,20 @@ fn blocks(model: &Model, request: &Request<'_>, at: usize, role: &str, blocks: &
 
 fn tool_use(block: &Block<'_>, role: &str, path: &str) -> Result<(), Refusal> {
     if role != "assistant" {
-        return Err(Refusal::validation(format!("{path}: `tool_use` blocks can only be in `assistant` messages")));
+        return Err(Refusal::validation(format!(
+            "{path}: `tool_use` blocks can only be in `assistant` messages"
+        )));
     }
     let id = block.id.as_deref().unwrap_or_default();
     if id.is_empty() || !id.bytes().all(|it| it.is_ascii_alphanumeric() || b"_-".contains(&it)) {
-        return Err(Refusal::validation(format!("{path}.tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'")));
+        return Err(Refusal::validation(format!(
+            "{path}.tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'"
+        )));
     }
     if !block.input.is_some_and(|it| it.get().starts_with('{')) {
-        return Err(Refusal::validation(format!("{path}.tool_use.input: Input should be a valid dictionary")));
+        return Err(Refusal::validation(format!(
+            "{path}.tool_use.input: Input should be a valid dictionary"
+        )));
     }
     Ok(())
 }
@@ -236,27 +302,43 @@ fn image(model: &Model, block: &Block<'_>, path: &str) -> Result<(), Refusal> {
     if !model.takes("IMAGE") {
         return Err(Refusal::validation(format!("{path}: this model does not support images")));
     }
-    let source = block.source.as_ref().ok_or_else(|| Refusal::validation(format!("{path}.image.source: Field required")))?;
+    let source = block
+        .source
+        .as_ref()
+        .ok_or_else(|| Refusal::validation(format!("{path}.image.source: Field required")))?;
     // Bedrock fetches nothing: no URLs, no file ids.
     if &*source.r#type != "base64" {
-        return Err(Refusal::validation(format!("{path}.image.source.type: '{}' is not supported on Bedrock; use 'base64'", &*source.r#type)));
+        return Err(Refusal::validation(format!(
+            "{path}.image.source.type: '{}' is not supported on Bedrock; use 'base64'",
+            &*source.r#type
+        )));
     }
     let data = source.data.as_deref().unwrap_or_default();
     let sniffed = validate::media::sniff(data);
     match (validate::media::decoded_len(data), sniffed, source.media_type.as_deref()) {
-        (None | Some(0), ..) => Err(Refusal::validation(format!("{path}.image.source.base64.data: invalid base64 data"))),
+        (None | Some(0), ..) => {
+            Err(Refusal::validation(format!("{path}.image.source.base64.data: invalid base64 data")))
+        }
         (_, None | Some("pdf"), _) => Err(Refusal::validation("Could not process image")),
-        (_, Some(found), Some(stated)) if stated.strip_prefix("image/") != Some(found) => Err(Refusal::validation(format!(
-            "{path}.image.source.base64: The image was specified using the {stated} media type, but the image appears to be a image/{found} image"
-        ))),
-        (_, _, None) => Err(Refusal::validation(format!("{path}.image.source.base64.media_type: Field required"))),
+        (_, Some(found), Some(stated)) if stated.strip_prefix("image/") != Some(found) => {
+            Err(Refusal::validation(format!(
+                "{path}.image.source.base64: The image was specified using the {stated} media type, but the image appears to be a image/{found} image"
+            )))
+        }
+        (_, _, None) => {
+            Err(Refusal::validation(format!("{path}.image.source.base64.media_type: Field required")))
+        }
         _ => Ok(()),
     }
 }
 
 /// Results answer the calls of the message before, and only those.
 fn results(at: usize, blocks: &[Block<'_>], pending: &[&str]) -> Result<(), Refusal> {
-    let ids: Vec<_> = blocks.iter().filter(|it| &*it.r#type == "tool_result").filter_map(|it| it.tool_use_id.as_deref()).collect();
+    let ids: Vec<_> = blocks
+        .iter()
+        .filter(|it| &*it.r#type == "tool_result")
+        .filter_map(|it| it.tool_use_id.as_deref())
+        .collect();
     if let Some((index, id)) = ids.iter().enumerate().find(|(_, it)| !pending.contains(it)) {
         return Err(Refusal::validation(format!(
             "messages.{at}.content.{index}: unexpected `tool_use_id` found in `tool_result` blocks: {id}. Each `tool_result` block must have \

@@ -77,7 +77,8 @@ pub(crate) fn invoke(model: &Model, body: &[u8]) -> Result<Embedded, Refusal> {
     };
     let kind = if request.embedding_types.is_some() { "embeddings_by_type" } else { "embeddings_floats" };
     let seed = hash::of(body);
-    let id = uuid::Builder::from_u128(u128::from(hash::mix(seed)) << 64 | u128::from(seed)).with_version(uuid::Version::Random);
+    let id = uuid::Builder::from_u128(u128::from(hash::mix(seed)) << 64 | u128::from(seed))
+        .with_version(uuid::Version::Random);
     answer.insert("embeddings".to_owned(), embeddings);
     answer.insert("id".to_owned(), json!(id.into_uuid().to_string()));
     answer.insert("response_type".to_owned(), json!(kind));
@@ -93,10 +94,13 @@ fn check(request: &Request, version_4: bool) -> Result<(), Refusal> {
     }
     match request.input_type.as_deref() {
         None => return Err(malformed("#: required key [input_type] not found")),
-        Some(it) if !INPUT_TYPES.contains(&it) => return Err(malformed(format_args!("#/input_type: {it} is not a valid enum value"))),
+        Some(it) if !INPUT_TYPES.contains(&it) => {
+            return Err(malformed(format_args!("#/input_type: {it} is not a valid enum value")));
+        }
         Some(_) => {}
     }
-    if request.truncate.as_deref().is_some_and(|it| !["NONE", "START", "END", "LEFT", "RIGHT"].contains(&it)) {
+    if request.truncate.as_deref().is_some_and(|it| !["NONE", "START", "END", "LEFT", "RIGHT"].contains(&it))
+    {
         return Err(malformed("#/truncate: not a valid enum value"));
     }
     let given = [request.texts.is_some(), request.images.is_some(), request.inputs.is_some()];
@@ -110,7 +114,9 @@ fn check(request: &Request, version_4: bool) -> Result<(), Refusal> {
     match count {
         Some(0) => return Err(malformed("#/texts: expected minimum item count: 1, found: 0")),
         Some(many) if many > MAX_TEXTS => {
-            return Err(malformed(format_args!("#/texts: expected maximum item count: {MAX_TEXTS}, found: {many}")));
+            return Err(malformed(format_args!(
+                "#/texts: expected maximum item count: {MAX_TEXTS}, found: {many}"
+            )));
         }
         _ => {}
     }
@@ -120,7 +126,9 @@ fn check(request: &Request, version_4: bool) -> Result<(), Refusal> {
             return Err(malformed(format_args!("#/texts/{at}: expected minLength: 1, actual: 0")));
         }
         if !version_4 && length > MAX_TEXT_CHARS {
-            return Err(malformed(format_args!("#/texts/{at}: expected maxLength: {MAX_TEXT_CHARS}, actual: {length}")));
+            return Err(malformed(format_args!(
+                "#/texts/{at}: expected maxLength: {MAX_TEXT_CHARS}, actual: {length}"
+            )));
         }
     }
     Ok(())
@@ -139,14 +147,18 @@ fn mixed(input: &Input, dimensions: usize) -> Result<(Vec<f32>, u64), Refusal> {
                 count += tokens::IMAGE;
                 embed::opaque(image.to_string().as_bytes(), dimensions)
             }
-            (kind, ..) => return Err(malformed(format_args!("#/inputs: a part of type {kind} is not as expected"))),
+            (kind, ..) => {
+                return Err(malformed(format_args!("#/inputs: a part of type {kind} is not as expected")));
+            }
         };
         vector = Some(match vector {
             None => one,
             Some(before) => embed::both(before, &one),
         });
     }
-    vector.map(|it| (it, count)).ok_or_else(|| malformed("#/inputs: expected minimum item count: 1, found: 0"))
+    vector
+        .map(|it| (it, count))
+        .ok_or_else(|| malformed("#/inputs: expected minimum item count: 1, found: 0"))
 }
 
 /// A vector in one of the smaller forms: bytes of the same direction, or one bit per value in bytes.
@@ -167,7 +179,7 @@ fn quantized(vector: &[f32], kind: &str) -> Result<Value, Refusal> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
+    #![expect(clippy::needless_pass_by_value, reason = "tables of literals read better without references")]
     use super::*;
     use crate::models::Catalog;
 
@@ -180,7 +192,9 @@ mod tests {
 
     #[test]
     fn shapes() {
-        let plain = run("cohere.embed-english-v3", json!({"texts":["a b","c"],"input_type":"search_document"})).unwrap();
+        let plain =
+            run("cohere.embed-english-v3", json!({"texts":["a b","c"],"input_type":"search_document"}))
+                .unwrap();
         assert_eq!(plain["response_type"], "embeddings_floats");
         assert_eq!(plain["embeddings"][1].as_array().unwrap().len(), 1024);
         let typed = run("cohere.embed-v4:0", json!({"texts":["a"],"input_type":"search_query","embedding_types":["float","int8","ubinary"],"output_dimension":256})).unwrap();

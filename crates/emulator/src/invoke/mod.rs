@@ -36,7 +36,9 @@ pub(crate) fn no_extra(extra: &Extra) -> Result<(), Refusal> {
 /// Parses a vendor's body; any failure is Bedrock's `Malformed input request`.
 pub(crate) fn parse<'a, T: serde::Deserialize<'a>>(body: &'a [u8]) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(|error| {
-        let named = crate::body::parse::<T>(body).err().map_or_else(|| error.to_string(), |it| it.message.into_owned());
+        let named = crate::body::parse::<T>(body)
+            .err()
+            .map_or_else(|| error.to_string(), |it| it.message.into_owned());
         malformed(named)
     })
 }

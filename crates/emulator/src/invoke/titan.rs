@@ -46,7 +46,8 @@ pub(crate) fn invoke(model: &Model, body: &[u8]) -> Result<Embedded, Refusal> {
     if let Some((key, _)) = others.iter().find(|it| it.1) {
         return Err(malformed(format_args!("#: extraneous key [{key}] is not permitted")));
     }
-    let wanted = request.dimensions.or(request.embedding_config.as_ref().and_then(|it| it.output_embedding_length));
+    let wanted =
+        request.dimensions.or(request.embedding_config.as_ref().and_then(|it| it.output_embedding_length));
     let dimensions = wanted.unwrap_or(model.dimensions[0]);
     if !model.dimensions.contains(&dimensions) {
         return Err(malformed(format_args!("#/dimensions: {dimensions} is not a valid enum value")));
@@ -77,11 +78,18 @@ pub(crate) fn invoke(model: &Model, body: &[u8]) -> Result<Embedded, Refusal> {
         let types = request.embedding_types.unwrap_or_else(|| vec!["float".to_owned()]);
         let mut by_type = Map::new();
         for kind in &types {
-            by_type.insert(kind.clone(), match kind.as_str() {
-                "float" => json!(vector),
-                "binary" => vector.iter().map(|it| Value::from(u8::from(*it > 0.0))).collect(),
-                _ => return Err(malformed(format_args!("#/embeddingTypes/0: {kind} is not a valid enum value"))),
-            });
+            by_type.insert(
+                kind.clone(),
+                match kind.as_str() {
+                    "float" => json!(vector),
+                    "binary" => vector.iter().map(|it| Value::from(u8::from(*it > 0.0))).collect(),
+                    _ => {
+                        return Err(malformed(format_args!(
+                            "#/embeddingTypes/0: {kind} is not a valid enum value"
+                        )));
+                    }
+                },
+            );
         }
         if types.iter().any(|it| it == "float") {
             answer.insert("embedding".to_owned(), json!(vector));
@@ -99,7 +107,7 @@ pub(crate) fn invoke(model: &Model, body: &[u8]) -> Result<Embedded, Refusal> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
+    #![expect(clippy::needless_pass_by_value, reason = "tables of literals read better without references")]
     use super::*;
     use crate::models::Catalog;
 
@@ -115,7 +123,11 @@ mod tests {
         let length = |it: &Value| it["embedding"].as_array().unwrap().len();
         assert_eq!(length(&run("amazon.titan-embed-text-v1", json!({"inputText":"hi"})).unwrap()), 1536);
         assert_eq!(length(&run("amazon.titan-embed-text-v2:0", json!({"inputText":"hi"})).unwrap()), 1024);
-        let small = run("amazon.titan-embed-text-v2:0", json!({"inputText":"hi there","dimensions":256,"embeddingTypes":["float","binary"]})).unwrap();
+        let small = run(
+            "amazon.titan-embed-text-v2:0",
+            json!({"inputText":"hi there","dimensions":256,"embeddingTypes":["float","binary"]}),
+        )
+        .unwrap();
         assert_eq!(length(&small), 256);
         assert_eq!(small["inputTextTokenCount"], 2);
         assert_eq!(small["embeddingsByType"]["binary"].as_array().unwrap().len(), 256);
@@ -132,7 +144,10 @@ mod tests {
             ("amazon.titan-embed-text-v2:0", json!({"inputText":["x"]}), "inputText"),
         ] {
             let message = run(model, body.clone()).unwrap_err();
-            assert!(message.starts_with("Malformed input request: ") && message.contains(part), "{body}: {message}");
+            assert!(
+                message.starts_with("Malformed input request: ") && message.contains(part),
+                "{body}: {message}"
+            );
         }
     }
 }

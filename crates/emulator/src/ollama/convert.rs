@@ -30,7 +30,8 @@ fn append(text: &mut String, more: &str) {
 }
 
 fn call(name: &str, input: Option<&RawValue>) -> Value {
-    let arguments: Value = input.and_then(|it| serde_json::from_str(it.get()).ok()).unwrap_or_else(|| json!({}));
+    let arguments: Value =
+        input.and_then(|it| serde_json::from_str(it.get()).ok()).unwrap_or_else(|| json!({}));
     json!({"function": {"name": name, "arguments": arguments}})
 }
 
@@ -82,7 +83,12 @@ pub(crate) fn converse(request: &Request<'_>) -> Chat {
                     }
                     let name = names.get(result.tool_use_id.as_deref().unwrap_or_default());
                     let tool_name = name.map(|it| (*it).to_owned());
-                    chat.messages.push(ChatMessage { role: "tool", content, tool_name, ..ChatMessage::default() });
+                    chat.messages.push(ChatMessage {
+                        role: "tool",
+                        content,
+                        tool_name,
+                        ..ChatMessage::default()
+                    });
                 }
                 _ => {}
             }
@@ -117,17 +123,25 @@ pub(crate) fn anthropic(request: &anthropic::Request<'_>) -> Chat {
         for block in content.blocks() {
             match &*block.r#type {
                 "text" => append(&mut out.content, block.text.as_deref().unwrap_or_default()),
-                "image" => out.images.extend(block.source.iter().filter_map(|it| it.data.as_deref()).map(str::to_owned)),
+                "image" => out
+                    .images
+                    .extend(block.source.iter().filter_map(|it| it.data.as_deref()).map(str::to_owned)),
                 "tool_use" => {
                     let name = block.name.as_deref().unwrap_or_default();
                     names.insert(block.id.as_deref().unwrap_or_default(), name);
                     out.tool_calls.push(call(name, block.input));
                 }
                 "tool_result" => {
-                    let content = block.content.as_ref().map(|it| it.joined().into_owned()).unwrap_or_default();
+                    let content =
+                        block.content.as_ref().map(|it| it.joined().into_owned()).unwrap_or_default();
                     let name = names.get(block.tool_use_id.as_deref().unwrap_or_default());
                     let tool_name = name.map(|it| (*it).to_owned());
-                    chat.messages.push(ChatMessage { role: "tool", content, tool_name, ..ChatMessage::default() });
+                    chat.messages.push(ChatMessage {
+                        role: "tool",
+                        content,
+                        tool_name,
+                        ..ChatMessage::default()
+                    });
                 }
                 _ => {}
             }

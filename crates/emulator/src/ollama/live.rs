@@ -166,7 +166,9 @@ impl<E: Encoder> Live<E> {
         let exception = Exception::ModelStreamError;
         let body = Refusal::new(exception, message.to_owned()).body();
         let events = self.encoder.events();
-        frame(&mut events.bytes, &Kind::exception(exception.stream_member()), |out| out.extend_from_slice(&body));
+        frame(&mut events.bytes, &Kind::exception(exception.stream_member()), |out| {
+            out.extend_from_slice(&body)
+        });
         self.done = true;
     }
 }

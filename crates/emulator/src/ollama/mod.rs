@@ -101,7 +101,8 @@ struct Function {
 
 impl Ollama {
     pub(crate) fn new(url: &str, model: Option<String>) -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build()?;
+        let http =
+            reqwest::Client::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build()?;
         Ok(Self { http, url: url.trim_end_matches('/').to_owned(), model: OnceCell::new_with(model) })
     }
 
@@ -116,11 +117,19 @@ impl Ollama {
             name: String,
         }
         let find = || async {
-            let response = self.http.get(format!("{}/api/tags", self.url)).send().await.map_err(|it| self.unreachable(&it))?;
+            let response = self
+                .http
+                .get(format!("{}/api/tags", self.url))
+                .send()
+                .await
+                .map_err(|it| self.unreachable(&it))?;
             let tags: Tags = response.json().await.map_err(|it| self.unreachable(&it))?;
             let first = tags.models.into_iter().next();
             first.map(|it| it.name).ok_or_else(|| {
-                Refusal::new(Exception::ServiceUnavailable, format!("Ollama at {} has no model; pull one first.", self.url))
+                Refusal::new(
+                    Exception::ServiceUnavailable,
+                    format!("Ollama at {} has no model; pull one first.", self.url),
+                )
             })
         };
         self.model.get_or_try_init(find).await.map(String::as_str)
@@ -132,7 +141,12 @@ impl Ollama {
     }
 
     /// Sends a chat; the answer's body is still to be read.
-    async fn send(&self, prompt: &Prompt<'_>, chat: &convert::Chat, streaming: bool) -> Result<reqwest::Response, Refusal> {
+    async fn send(
+        &self,
+        prompt: &Prompt<'_>,
+        chat: &convert::Chat,
+        streaming: bool,
+    ) -> Result<reqwest::Response, Refusal> {
         let tools = prompt.tools.iter().map(|it| {
             let parameters: Value = serde_json::from_str(it.schema).unwrap_or_default();
             serde_json::json!({"type": "function", "function": {"name": it.name, "description": it.description, "parameters": parameters}})
@@ -184,7 +198,11 @@ impl Ollama {
     }
 
     /// The streamed answer; what comes is read by [`stream`].
-    pub(crate) async fn open(&self, prompt: &Prompt<'_>, chat: &convert::Chat) -> Result<reqwest::Response, Refusal> {
+    pub(crate) async fn open(
+        &self,
+        prompt: &Prompt<'_>,
+        chat: &convert::Chat,
+    ) -> Result<reqwest::Response, Refusal> {
         self.send(prompt, chat, true).await
     }
 }

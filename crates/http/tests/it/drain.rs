@@ -24,7 +24,12 @@ async fn an_open_stream_is_finished_and_then_the_server_ends() {
     world.stop.cancel();
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert!(!world.running.is_finished(), "an answer is open");
-    assert!(fresh(&world, "/healthz").await.is_err(), "no new connection is taken");
+    let refused = fresh(&world, "/v1/chat/completions").await;
+    assert_eq!(
+        (refused.status().as_u16(), &refused.headers()["connection"]),
+        (503, &"close".parse().unwrap())
+    );
+    assert_eq!(refused.headers()["retry-after"], "1");
     world.pieces.add_permits(2);
     assert_eq!(pieces.next().await.unwrap().unwrap(), "data: 1\n\n");
     assert_eq!(pieces.next().await.unwrap().unwrap(), "data: 2\n\n");
@@ -56,26 +61,21 @@ async fn an_idle_server_ends_although_connections_are_kept_open() {
 
 #[actix_web::test]
 async fn readiness_ends_when_draining_begins() {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let world = World::new();
-    let held = tokio::spawn(client().get(world.at("/v1/jobs/slow")).send());
-    // A request whose head is half sent when the server is told to stop.
-    let mut socket =
-        tokio::net::TcpStream::connect(world.url.strip_prefix("http://").unwrap()).await.unwrap();
-    socket.write_all(b"GET /readyz HTTP/1.1\r\nhost: x\r\n").await.unwrap();
-    while world.in_flight.count() == 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    let stream = client().get(world.at("/v1/jobs/slow")).send().await.unwrap();
     world.stop.cancel();
     tokio::time::sleep(Duration::from_millis(50)).await;
-    socket.write_all(b"\r\n").await.unwrap();
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
-    assert!(answer.ends_with(r#"{"status":"draining"}"#), "{answer}");
+    let answer = fresh(&world, "/readyz").await;
+    assert_eq!(answer.status(), 503);
+    assert_eq!(answer.text().await.unwrap(), r#"{"status":"draining"}"#);
+    assert_eq!(fresh(&world, "/healthz").await.status(), 200, "it is still alive");
     world.pieces.add_permits(3);
-    held.await.unwrap().unwrap().bytes().await.unwrap();
+    stream.bytes().await.unwrap();
+    tokio::time::timeout(Duration::from_secs(3), world.running).await.unwrap().unwrap().unwrap();
+    assert!(
+        client().get(format!("{}/healthz", world.url)).send().await.is_err(),
+        "the address is free again"
+    );
 }
 
 #[actix_web::test]
@@ -105,6 +105,6 @@ async fn a_taken_address_is_told_in_one_line() {
 }
 
 /// Over a connection of its own.
-async fn fresh(world: &World, path: &str) -> reqwest::Result<reqwest::Response> {
-    client().get(world.at(path)).send().await
+async fn fresh(world: &World, path: &str) -> reqwest::Response {
+    client().get(world.at(path)).send().await.unwrap()
 }

@@ -58,7 +58,7 @@ async fn overlapping_batches_at_once_are_kept_once(ledger: Arc<dyn Ledger>) {
     super::at_once(8, |batch| {
         let ledger = Arc::clone(&ledger);
         async move {
-            let mut records: Vec<_> = (1..=40).map(|number| record(number, team_id(1))).collect();
+            let mut records: Vec<_> = (1..=500).map(|number| record(number, team_id(1))).collect();
             // Every other one comes the other way round, which is how batches get in each other's way.
             if batch % 2 == 1 {
                 records.reverse();
@@ -67,7 +67,7 @@ async fn overlapping_batches_at_once_are_kept_once(ledger: Arc<dyn Ledger>) {
         }
     })
     .await;
-    assert_eq!(pages(&*ledger, None, 100).await.len(), 40);
+    assert_eq!(pages(&*ledger, None, 1_000).await.len(), 500);
 }
 
 async fn a_large_batch_is_kept_whole(ledger: &dyn Ledger) {

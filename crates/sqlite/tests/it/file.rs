@@ -1,5 +1,9 @@
 //! What is particular about a store that is a file.
 
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
 use futures::future::join_all;
 use outcrop_ports::contract::samples::{first, job, key, key_id, record, team_id};
 use outcrop_ports::{JobStore, KeyStore, Ledger, PortFailure, Probe, UserStore};
@@ -49,16 +53,36 @@ async fn of_several_processes_one_begins_the_platform() {
     assert_eq!(won, 1);
 }
 
+/// Runs itself in another process, which writes, says so and is killed.
 #[tokio::test]
-async fn what_was_written_is_there_when_opened_again() {
+async fn what_was_written_outlives_a_kill() {
+    const CHILD: &str = "OUTCROP_TEST_KILLED_DATABASE";
+    if let Some(path) = std::env::var_os(CHILD) {
+        let store = SqliteStore::connect(Path::new(&path)).await.unwrap();
+        store.migrate().await.unwrap();
+        store.insert_key(&key(1, team_id(1))).await.unwrap();
+        store.submit_job(&job(1, team_id(1))).await.unwrap();
+        store.record(&[record(1, team_id(1))]).await.unwrap();
+        std::fs::write(Path::new(&path).with_extension("written"), "").unwrap();
+        std::future::pending::<()>().await;
+    }
     let folder = Folder::new();
     let path = folder.path("kept.db");
-    let store = SqliteStore::connect(&path).await.unwrap();
-    store.migrate().await.unwrap();
-    store.insert_key(&key(1, team_id(1))).await.unwrap();
-    store.submit_job(&job(1, team_id(1))).await.unwrap();
-    store.record(&[record(1, team_id(1))]).await.unwrap();
-    // The first store is still open, as after `kill -9`: nothing was closed in good order.
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "file::what_was_written_outlives_a_kill"])
+        .env(CHILD, &path)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let started = Instant::now();
+    while !path.with_extension("written").exists() {
+        assert_eq!(child.try_wait().unwrap(), None, "the child failed");
+        assert!(started.elapsed() < Duration::from_secs(30), "the child takes too long");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+
     let again = SqliteStore::connect(&path).await.unwrap();
     assert!(again.lookup_key(&key_id(1)).await.unwrap().is_some());
     assert!(again.lookup_job(job(1, team_id(1)).id).await.unwrap().is_some());
@@ -79,6 +103,23 @@ async fn only_the_owner_can_read_the_files() {
     }
 }
 
+/// A process that opens and closes the file beside SQLite loses its locks, and other processes walk in.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn connecting_again_drops_no_lock() {
+    use std::os::unix::fs::MetadataExt;
+
+    let folder = Folder::new();
+    let path = folder.path("shared.db");
+    let first = SqliteStore::connect(&path).await.unwrap();
+    first.migrate().await.unwrap();
+    let inode = format!(":{} ", std::fs::metadata(&path).unwrap().ino());
+    let locks = || std::fs::read_to_string("/proc/locks").unwrap().matches(&inode).count();
+    assert_eq!(locks(), 1, "a connection in write-ahead mode holds a shared lock all the time");
+    let _second = SqliteStore::connect(&path).await.unwrap();
+    assert_eq!(locks(), 1);
+}
+
 #[tokio::test]
 async fn a_file_that_cannot_be_opened_is_named() {
     let folder = Folder::new();
@@ -94,6 +135,7 @@ async fn a_file_that_is_no_database_is_broken() {
         .unwrap();
     let failed = SqliteStore::connect(&folder.path("text.db")).await.unwrap_err();
     assert_eq!(failed.failure, PortFailure::Broken, "{}", failed.chain());
+    assert!(failed.chain().contains("text.db"), "{}", failed.chain());
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! What the queue in the file promises beyond the port.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use outcrop_ports::contract::samples::at;
 use outcrop_ports::{Delivery, PortFailure, Queue, Receipt};
@@ -115,6 +115,24 @@ async fn a_message_of_another_process_is_found_by_looking() {
     sender.send("a".to_owned()).await.unwrap();
     let delivery = tokio::time::timeout(Duration::from_secs(10), waiting).await.unwrap().unwrap();
     assert_eq!(delivery.unwrap().body, "a");
+}
+
+#[tokio::test]
+async fn a_message_of_this_process_wakes_the_receiver() {
+    let folder = Folder::new();
+    let queue = folder.queue(SetTime::new(), 5).await;
+    let mut delays = Vec::new();
+    for _ in 0..5 {
+        let receiver = queue.clone();
+        let waiting = tokio::spawn(async move { receiver.receive(MINUTE, MINUTE).await.unwrap() });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let sent = Instant::now();
+        queue.send("a".to_owned()).await.unwrap();
+        assert!(waiting.await.unwrap().is_some());
+        delays.push(sent.elapsed());
+    }
+    // Looking alone would take a second less the 50 ms each time. The machine may be busy once or twice.
+    assert!(delays.iter().min() < Some(&Duration::from_millis(500)), "{delays:?}");
 }
 
 async fn take(queue: &SqliteQueue) -> Delivery {

@@ -30,7 +30,10 @@ struct Answer {
 ///
 /// Reached only behind the `internal_identity` middleware, which has verified that a service asks.
 #[post("/internal/introspect")]
-pub(super) async fn introspect(auth: web::Data<AuthService>, body: JsonBytes) -> Result<web::Json<Answer>, ApiError> {
+pub(super) async fn introspect(
+    auth: web::Data<AuthService>,
+    body: JsonBytes,
+) -> Result<web::Json<Answer>, ApiError> {
     let Question { credential: PresentedCredential::ApiKey(text) } = outcrop_wire::json::parse(&body.0)?;
     let presented = PresentedKey::parse(&text)
         .map_err(|_| ApiError::new(ErrorCode::Unauthenticated, "the credential is not valid"))?;

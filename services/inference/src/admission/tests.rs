@@ -1,4 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "tests")]
 use std::sync::Mutex;
 
 use async_trait::async_trait;

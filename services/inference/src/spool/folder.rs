@@ -49,14 +49,14 @@ pub(crate) struct Found {
 
 impl Folder {
     /// Makes and locks `<root>/<instance>`, and moves the segments of dead processes into it.
-    pub(crate) fn open(root: &Path, instance: &str) -> Result<(Self, Vec<Found>), SpoolError> {
-        fs::create_dir_all(root).map_err(SpoolError::new("create the spool folder", root))?;
+    pub(crate) fn open(root: PathBuf, instance: &str) -> Result<(Self, Vec<Found>), SpoolError> {
+        fs::create_dir_all(&root).map_err(SpoolError::new("create the spool folder", &root))?;
         // Held until the end of this function, so that nobody adopts a folder between its making and its locking.
         let _gate = lock_patiently(&root.join(LOCK))?;
         let own = root.join(instance);
         fs::create_dir_all(&own).map_err(SpoolError::new("create the spool folder", &own))?;
         let lock = lock_patiently(&own.join(LOCK))?;
-        let this = Self { root: root.to_owned(), own, _lock: lock };
+        let this = Self { root, own, _lock: lock };
         let found = this.adopt()?;
         Ok((this, found))
     }

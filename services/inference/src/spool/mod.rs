@@ -11,7 +11,7 @@ pub(crate) mod ship;
 
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -76,7 +76,7 @@ pub(crate) struct Part {
 
 impl Spool {
     /// Opens a folder of its own below `root`, with what dead processes left there.
-    pub(crate) fn open(root: &Path, instance: &str, max_bytes: u64) -> Result<Self, SpoolError> {
+    pub(crate) fn open(root: PathBuf, instance: &str, max_bytes: u64) -> Result<Self, SpoolError> {
         let (folder, found) = Folder::open(root, instance)?;
         let closed: Vec<_> = found
             .iter()

@@ -107,7 +107,6 @@ fn is_torn(bytes: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use crate::fixtures::usage_record;
 

@@ -1,4 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "tests")]
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -9,6 +8,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::ship::Shipper;
+use std::path::Path;
+
 use super::*;
 use crate::fixtures::{TestLedger, usage_record};
 
@@ -24,7 +25,7 @@ async fn ship(spool: &Arc<Spool>, ledger: &Arc<TestLedger>) -> bool {
 }
 
 fn open(root: &TempDir, instance: &str) -> Arc<Spool> {
-    Arc::new(Spool::open(root.path(), instance, PLENTY).unwrap())
+    Arc::new(Spool::open(root.path().to_owned(), instance, PLENTY).unwrap())
 }
 
 fn files_in(path: &Path) -> Vec<String> {
@@ -37,7 +38,7 @@ fn files_in(path: &Path) -> Vec<String> {
 #[tokio::test]
 async fn what_a_killed_process_wrote_arrives_after_the_next_start() {
     let (root, ledger) = (TempDir::new().unwrap(), Arc::new(TestLedger::default()));
-    let killed = Spool::open(root.path(), "a", PLENTY).unwrap();
+    let killed = Spool::open(root.path().to_owned(), "a", PLENTY).unwrap();
     fill(&killed, 1..=20);
     drop(killed);
 
@@ -63,7 +64,7 @@ async fn the_folder_of_a_living_process_is_left_alone() {
 #[tokio::test]
 async fn a_torn_last_record_is_forgotten_and_the_rest_arrives() {
     let (root, ledger) = (TempDir::new().unwrap(), Arc::new(TestLedger::default()));
-    let killed = Spool::open(root.path(), "a", PLENTY).unwrap();
+    let killed = Spool::open(root.path().to_owned(), "a", PLENTY).unwrap();
     fill(&killed, 1..=3);
     let path = killed.folder.segment(1);
     drop(killed);
@@ -79,7 +80,7 @@ async fn a_torn_last_record_is_forgotten_and_the_rest_arrives() {
 #[tokio::test]
 async fn a_spoilt_record_is_kept_for_people_and_the_others_arrive() {
     let (root, ledger) = (TempDir::new().unwrap(), Arc::new(TestLedger::default()));
-    let killed = Spool::open(root.path(), "a", PLENTY).unwrap();
+    let killed = Spool::open(root.path().to_owned(), "a", PLENTY).unwrap();
     fill(&killed, 1..=3);
     let path = killed.folder.segment(1);
     drop(killed);
@@ -102,7 +103,7 @@ async fn a_spoilt_record_is_kept_for_people_and_the_others_arrive() {
 #[tokio::test]
 async fn a_full_spool_says_so_until_the_ledger_has_taken_it() {
     let (root, ledger) = (TempDir::new().unwrap(), Arc::new(TestLedger::default()));
-    let spool = Arc::new(Spool::open(root.path(), "a", 4096).unwrap());
+    let spool = Arc::new(Spool::open(root.path().to_owned(), "a", 4096).unwrap());
     ledger.set_away(true);
     let mut number = 0;
     while spool.has_room() {

@@ -1,4 +1,3 @@
-#![expect(clippy::unwrap_used, reason = "tests")]
 use futures::StreamExt;
 use outcrop_chat::{Delta, StopReason};
 use outcrop_ports::ModelFailure;

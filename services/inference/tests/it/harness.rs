@@ -17,6 +17,7 @@ use outcrop_ports::{Ledger, PortError};
 use outcrop_types::{Limits, Page, Principal, Role, Subject, TeamId, UsageId, UsageRecord, UserId};
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
@@ -26,10 +27,14 @@ pub(crate) const MODEL: &str = "claude-haiku-4-5";
 pub(crate) struct TestApp {
     pub(crate) service: InferenceService,
     pub(crate) ledger: Arc<MemoryLedger>,
+    /// Tells the service and its server to stop.
+    pub(crate) stop: CancellationToken,
+    /// The service's background work.
+    pub(crate) background: JoinHandle<()>,
     base: String,
     client: reqwest::Client,
     _root: TempDir,
-    _stop: DropGuard,
+    _last: [DropGuard; 2],
 }
 
 /// How a service differs from the usual one.
@@ -51,16 +56,17 @@ impl TestApp {
     }
 
     pub(crate) async fn with(setup: Setup) -> Self {
-        let stop = CancellationToken::new();
+        let (stop, last) = (CancellationToken::new(), CancellationToken::new());
         let emulator = Emulator::bind(EmulatorConfig::default()).await.unwrap();
         let sdk = outcrop_aws::local_config(&emulator.url(), "us-east-1");
-        tokio::spawn(emulator.run(stop.clone()));
+        tokio::spawn(emulator.run(last.clone()));
         let root = TempDir::new().unwrap();
         let ledger = Arc::new(MemoryLedger::default());
         let service = service(&setup, &sdk, Arc::clone(&ledger), &root);
-        let background = service.clone();
-        let background_stop = stop.clone();
-        tokio::spawn(async move { background.run(background_stop).await });
+        let background = tokio::spawn({
+            let (service, stop) = (service.clone(), stop.clone());
+            async move { service.run(stop).await }
+        });
 
         let config = ServerConfig { port: 0, workers: 1, ..ServerConfig::default() };
         let caller = principal(setup.role);
@@ -78,7 +84,8 @@ impl TestApp {
         let base = format!("http://{}", server.addr());
         tokio::spawn(server.run(stop.clone()));
         let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
-        Self { service, ledger, base, client, _root: root, _stop: stop.drop_guard() }
+        let _last = [stop.clone().drop_guard(), last.drop_guard()];
+        Self { service, ledger, stop, background, base, client, _root: root, _last }
     }
 
     pub(crate) fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
@@ -120,7 +127,7 @@ fn service(
 ) -> InferenceService {
     let catalog =
         CatalogOptions { overrides: None, default_model: MODEL, region: "us-east-1", cross_region: None };
-    let options = BedrockOptions { idle_timeout: Duration::from_secs(5), ..BedrockOptions::default() };
+    let options = BedrockOptions { idle_timeout: Duration::from_secs(5) };
     let ports = InferencePorts {
         model: Arc::new(BedrockModel::new(sdk, options).unwrap()),
         catalog: Arc::new(Catalog::load(&catalog).unwrap()),
@@ -212,7 +219,7 @@ impl Ledger for MemoryLedger {
         let mut records = self.records.lock().unwrap().clone();
         records
             .retain(|it| team.is_none_or(|team| it.team == team) && after.is_none_or(|after| it.id < after));
-        records.sort_by(|a, b| b.id.cmp(&a.id));
+        records.sort_by_key(|it| std::cmp::Reverse(it.id));
         records.truncate(limit + 1);
         Ok(Page::from_one_too_many(records, limit))
     }

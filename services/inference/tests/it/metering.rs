@@ -82,3 +82,23 @@ async fn a_full_spool_refuses_calls_until_the_ledger_is_back() {
     }
     panic!("calls are still refused");
 }
+
+#[tokio::test]
+async fn the_last_calls_are_shipped_before_the_end() {
+    let app = TestApp::start().await;
+    // Two tenths of a second of answer, under way when the process is told to stop.
+    let content = "[[tokens: 10]] [[chunk: 1]] [[rate: 50]]";
+    let body = json!({"messages": [{"role": "user", "content": content}], "stream": true});
+    let mut response = app.send(PATH, &body).await;
+    assert!(response.chunk().await.unwrap().is_some());
+    app.stop.cancel();
+    let mut text = Vec::new();
+    while let Some(piece) = response.chunk().await.unwrap() {
+        text.extend_from_slice(&piece);
+    }
+    assert!(text.ends_with(b"data: [DONE]\n\n"), "{}", String::from_utf8_lossy(&text));
+    let TestApp { background, ledger, .. } = app;
+    background.await.unwrap();
+    let records = ledger.records.lock().unwrap();
+    assert_eq!((records.len(), records[0].outcome), (1, Outcome::Completed));
+}

@@ -66,11 +66,14 @@ pub(crate) async fn run(args: &ChatArgs, config: &Config) -> Result<(), Failure>
     if let Some(model) = &args.model {
         body["model"] = json!(model);
     }
-    let url = args.url.as_deref().filter(|url| !url.is_empty()).map_or_else(|| local_url(config), ToOwned::to_owned);
+    let url = args
+        .url
+        .as_deref()
+        .filter(|url| !url.is_empty())
+        .map_or_else(|| local_url(config), ToOwned::to_owned);
     let url = url.trim_end_matches('/');
-    let unreachable = |error: reqwest::Error| {
-        Failure::failed(format!("could not reach {url}: {}", root_cause(&error)))
-    };
+    let unreachable =
+        |error: reqwest::Error| Failure::failed(format!("could not reach {url}: {}", root_cause(&error)));
     let response = client()?
         .post(format!("{url}/v1/chat/completions"))
         .bearer_auth(key)

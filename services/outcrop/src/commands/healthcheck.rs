@@ -12,7 +12,11 @@ use crate::local_url::local_url;
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 
 pub(crate) async fn run(args: &HealthcheckArgs, config: &Config) -> Result<(), Failure> {
-    let base = args.url.as_deref().filter(|url| !url.is_empty()).map_or_else(|| local_url(config), ToOwned::to_owned);
+    let base = args
+        .url
+        .as_deref()
+        .filter(|url| !url.is_empty())
+        .map_or_else(|| local_url(config), ToOwned::to_owned);
     let path = if args.ready { "readyz" } else { "healthz" };
     let url = format!("{}/{path}", base.trim_end_matches('/'));
     let client = reqwest::Client::builder().timeout(TIME_LIMIT).build();

@@ -99,9 +99,10 @@ async fn list(args: &ListKeysArgs, auth: &AuthService) -> Result<(), Failure> {
 async fn revoke(args: &RevokeKeyArgs, auth: &AuthService) -> Result<(), Failure> {
     // A whole key names itself too, and is what people have at hand.
     let text = args.id.strip_prefix("ock_").unwrap_or(&args.id);
-    let id: KeyId = text.split('_').next().unwrap_or(text).parse().map_err(|_| {
-        Failure::Usage("that is not a key's id; `outcrop keys list` shows them".to_owned())
-    })?;
+    let id: KeyId =
+        text.split('_').next().unwrap_or(text).parse().map_err(|_| {
+            Failure::Usage("that is not a key's id; `outcrop keys list` shows them".to_owned())
+        })?;
     match auth.revoke_key(&id).await.map_err(|error| Failure::from_error(&error))? {
         Some(key) => output::line(&format!("Key {} ({}) is revoked.", key.id, key.name)),
         None => Err(Failure::failed(format!("there is no key {id}"))),

@@ -21,7 +21,11 @@ pub(crate) async fn run(args: &MigrateArgs, config: &Config) -> Result<(), Failu
         return output::line("The database is up to date.");
     }
     if args.check {
-        return Err(Failure::failed(format!("the database lacks {}: {}", count(&pending), pending.join(", "))));
+        return Err(Failure::failed(format!(
+            "the database lacks {}: {}",
+            count(&pending),
+            pending.join(", ")
+        )));
     }
     admin.stores.migrate().await?;
     output::line(&format!("Applied {}: {}", count(&pending), pending.join(", ")))

@@ -82,7 +82,9 @@ async fn migrations_are_checked_and_applied() {
 async fn settings_are_shown_with_their_sources() {
     let home = Home::new();
     let mut command = home.command(&["config", "show"]);
-    command.env("OUTCROP__AUTH__KEY_SECRET", "a-secret-that-is-long-enough-0123").env("OUTCROP__SERVER__PORT", "9000");
+    command
+        .env("OUTCROP__AUTH__KEY_SECRET", "a-secret-that-is-long-enough-0123")
+        .env("OUTCROP__SERVER__PORT", "9000");
     let shown = text(&finish(command).await.stdout);
     assert!(shown.contains("port = 9000  # OUTCROP__SERVER__PORT"), "{shown}");
     assert!(!shown.contains("long-enough"), "{shown}");

@@ -20,7 +20,9 @@ async fn an_answer_is_printed_and_nothing_else() {
     let output = finish(chat(&home, &server, &["[[say: one]]"])).await;
     assert!(output.status.success(), "{output:?}");
     assert_eq!((text(&output.stdout).as_str(), text(&output.stderr).as_str()), ("one\n", ""));
-    let output = finish(chat(&home, &server, &["--model", "nova-lite", "--system", "Be brief.", "[[say: two]]"])).await;
+    let output =
+        finish(chat(&home, &server, &["--model", "nova-lite", "--system", "Be brief.", "[[say: two]]"]))
+            .await;
     assert_eq!(text(&output.stdout), "two\n", "{output:?}");
 }
 
@@ -42,7 +44,10 @@ async fn tokens_are_printed_as_they_come_and_a_reader_may_leave() {
     let mut child = chat(&home, &server, &["[[tokens: 300]] [[rate: 10]]"]).spawn().unwrap();
     let mut stdout = child.stdout.take().unwrap();
     let mut first = [0; 1];
-    tokio::time::timeout(Duration::from_secs(10), stdout.read_exact(&mut first)).await.expect("a first token").unwrap();
+    tokio::time::timeout(Duration::from_secs(10), stdout.read_exact(&mut first))
+        .await
+        .expect("a first token")
+        .unwrap();
     drop(stdout);
     let output = tokio::time::timeout(Duration::from_secs(10), child.wait_with_output()).await;
     let output = output.expect("nobody reads, so it leaves").unwrap();
@@ -72,6 +77,6 @@ async fn what_goes_wrong_goes_to_stderr() {
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).starts_with("outcrop: could not reach http://127.0.0.1:9"), "{output:?}");
 
-    let output = finish(chat(&home, &server, &["[[say: half]] [[fault: stream_error]]"])).await;
+    let output = finish(chat(&home, &server, &["[[say: half]] [[fault: cut after 4]]"])).await;
     assert_eq!(output.status.code(), Some(1), "{output:?}");
 }

@@ -64,13 +64,10 @@ async fn the_printed_lines_work_when_pasted() {
     };
     let streamed = paste(&printed_line("curl ")).await;
     assert!(streamed.ends_with("data: [DONE]\n\n"), "{streamed}");
-    let python = testkit_python();
+    let python = outcrop_testkit::python();
     let answer = paste(&printed_line("python3 ").replacen("python3", &python, 1)).await;
     assert!(answer.contains("Hello"), "{answer}");
-    let chat = printed_line("OUTCROP_API_KEY=").replace(" outcrop ", &format!(" {} ", env!("CARGO_BIN_EXE_outcrop")));
+    let chat = printed_line("OUTCROP_API_KEY=")
+        .replace(" outcrop ", &format!(" {} ", env!("CARGO_BIN_EXE_outcrop")));
     assert!(paste(&chat).await.contains("Hello"));
-}
-
-fn testkit_python() -> String {
-    outcrop_testkit::python()
 }

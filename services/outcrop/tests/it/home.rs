@@ -47,6 +47,8 @@ impl Home {
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("OUTCROP__DATA_DIR", self.data_dir())
+            // No test waits for, or asks, a machine that only EC2 has.
+            .env("AWS_EC2_METADATA_DISABLED", "true")
             .current_dir(self.path())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -40,7 +40,11 @@ async fn a_misspelt_setting() {
     command.env("OUTCROP__SERVER__PROT", "1");
     check(&finish(command).await, 78, "did you mean `OUTCROP__SERVER__PORT`?");
     std::fs::write(home.path().join("outcrop.toml"), "[serve]\nport = 1\n").unwrap();
-    check(&home.run(&["serve"]).await, 78, "unknown setting `serve.port` in outcrop.toml; did you mean `server.port`?");
+    check(
+        &home.run(&["serve"]).await,
+        78,
+        "unknown setting `serve.port` in outcrop.toml; did you mean `server.port`?",
+    );
 }
 
 #[tokio::test]
@@ -73,6 +77,8 @@ async fn server_flags_on_another_command() {
 async fn postgres_without_what_replicas_share() {
     let home = Home::new();
     let mut command = home.command(&["--port", "0"]);
-    command.env("OUTCROP__STORE__URL", "postgres://nobody@127.0.0.1:9/none").env("OUTCROP__QUEUE__URL", "sqs://jobs");
+    command
+        .env("OUTCROP__STORE__URL", "postgres://nobody@127.0.0.1:9/none")
+        .env("OUTCROP__QUEUE__URL", "sqs://jobs");
     check(&finish(command).await, 78, "`auth.key_secret` must be set");
 }

@@ -10,7 +10,8 @@ const IMAGE_FORMATS: [&str; 4] = ["png", "jpeg", "gif", "webp"];
 const DOCUMENT_FORMATS: [&str; 9] = ["pdf", "csv", "doc", "docx", "xls", "xlsx", "html", "txt", "md"];
 const VIDEO_FORMATS: [&str; 9] = ["mkv", "mov", "mp4", "webm", "flv", "mpeg", "mpg", "wmv", "three_gp"];
 const AUDIO_FORMATS: [&str; 15] = [
-    "mp3", "opus", "wav", "aac", "flac", "mp4", "ogg", "mkv", "mka", "x-aac", "m4a", "mpeg", "mpga", "pcm", "webm",
+    "mp3", "opus", "wav", "aac", "flac", "mp4", "ogg", "mkv", "mka", "x-aac", "m4a", "mpeg", "mpga", "pcm",
+    "webm",
 ];
 
 /// 3.75 MB.
@@ -94,13 +95,22 @@ fn document_name(media: &Media<'_>, path: &str) -> Result<(), Refusal> {
     let name = media.name.as_deref().ok_or_else(|| Refusal::missing(&format!("{path}.document.name")))?;
     let path = format!("{path}.document.name");
     if name.is_empty() {
-        return Err(Refusal::constraint(&path, Some(""), "Member must have length greater than or equal to 1"));
+        return Err(Refusal::constraint(
+            &path,
+            Some(""),
+            "Member must have length greater than or equal to 1",
+        ));
     }
     if name.chars().count() > 200 {
-        return Err(Refusal::constraint(&path, Some(name), "Member must have length less than or equal to 200"));
+        return Err(Refusal::constraint(
+            &path,
+            Some(name),
+            "Member must have length less than or equal to 200",
+        ));
     }
     let allowed = |it: char| it.is_alphanumeric() || it.is_whitespace() || "-()[]".contains(it);
-    let doubled = name.as_bytes().windows(2).any(|it| it[0].is_ascii_whitespace() && it[1].is_ascii_whitespace());
+    let doubled =
+        name.as_bytes().windows(2).any(|it| it[0].is_ascii_whitespace() && it[1].is_ascii_whitespace());
     if doubled || !name.chars().all(allowed) {
         return Err(Refusal::validation(format!(
             "The file name provided at {path} can only contain alphanumeric characters, whitespace characters, hyphens, parentheses, \
@@ -136,7 +146,11 @@ fn bytes(medium: Medium, format: Option<&str>, base64: &str, path: &str) -> Resu
     let key = medium.key();
     let at = || format!("{path}.{key}.source.bytes");
     if base64.is_empty() {
-        return Err(Refusal::constraint(&at(), Some(""), "Member must have length greater than or equal to 1"));
+        return Err(Refusal::constraint(
+            &at(),
+            Some(""),
+            "Member must have length greater than or equal to 1",
+        ));
     }
     let Some(size) = decoded_len(base64) else {
         return Err(Refusal::new(Exception::Serialization, format!("{}: not valid base64", at())));

@@ -1,8 +1,9 @@
 //! `messages`: order of roles, and what each block may be and hold.
 
-use super::super::request::{Block, Guard, Media, Message, Reasoning, Request, ResultBlock, ToolResult, ToolUse};
+use super::super::request::{Block, Guard, Media, Message, Reasoning, Request};
+use super::blank;
 use super::media::{self, Medium};
-use super::{blank, tool_name};
+use super::turns::{expected_results, results, tool_result, tool_use, uses};
 use crate::answer::signature;
 use crate::errors::Refusal;
 use crate::models::{Capability, Model};
@@ -33,10 +34,14 @@ pub(super) fn check(model: &Model, request: &Request<'_>, thinking: bool) -> Res
         return Err(expected_results(messages.len(), &pending));
     }
     if images > MAX_IMAGES {
-        return Err(Refusal::validation(format!("The number of image blocks in messages exceeds the limit of {MAX_IMAGES}: {images}.")));
+        return Err(Refusal::validation(format!(
+            "The number of image blocks in messages exceeds the limit of {MAX_IMAGES}: {images}."
+        )));
     }
     if documents > MAX_DOCUMENTS {
-        return Err(Refusal::validation(format!("The number of document blocks in messages exceeds the limit of {MAX_DOCUMENTS}: {documents}.")));
+        return Err(Refusal::validation(format!(
+            "The number of document blocks in messages exceeds the limit of {MAX_DOCUMENTS}: {documents}."
+        )));
     }
     if model.is_claude() {
         reasoning(messages, thinking)?;
@@ -80,12 +85,14 @@ fn roles(model: &Model, messages: &[Message<'_>]) -> Result<(), Refusal> {
             "This model does not support assistant message prefill. The conversation must end with a user message.",
         ));
     }
-    if previous == "assistant" && model.is_claude() {
-        if let Some(Block::Text(text)) = messages.last().and_then(|it| it.content.as_deref()).and_then(<[_]>::last) {
-            if text.ends_with(|it: char| it.is_whitespace()) && !blank(text) {
-                return Err(Refusal::model("messages: final assistant content cannot end with trailing whitespace"));
-            }
-        }
+    if previous == "assistant"
+        && model.is_claude()
+        && let Some(Block::Text(text)) =
+            messages.last().and_then(|it| it.content.as_deref()).and_then(<[_]>::last)
+        && text.ends_with(|it: char| it.is_whitespace())
+        && !blank(text)
+    {
+        return Err(Refusal::model("messages: final assistant content cannot end with trailing whitespace"));
     }
     Ok(())
 }
@@ -97,12 +104,16 @@ fn ends_in_tool_use(messages: &[Message<'_>]) -> bool {
 }
 
 fn no_user_first() -> Refusal {
-    Refusal::validation("A conversation must start with a user message. Try again with a conversation that starts with a user message. (messages.0.role)")
+    Refusal::validation(
+        "A conversation must start with a user message. Try again with a conversation that starts with a user message. (messages.0.role)",
+    )
 }
 
 fn system_message(model: &Model, at: usize, message: &Message<'_>) -> Result<(), Refusal> {
     if !model.can(Capability::MidConversationSystem) {
-        return Err(Refusal::validation(format!("This model doesn't support the system role in messages (messages.{at}.role). Use the system field and try again.")));
+        return Err(Refusal::validation(format!(
+            "This model doesn't support the system role in messages (messages.{at}.role). Use the system field and try again."
+        )));
     }
     if at == 0 {
         return Err(no_user_first());
@@ -112,14 +123,18 @@ fn system_message(model: &Model, at: usize, message: &Message<'_>) -> Result<(),
         !matches!(it, Block::Text(_) | Block::CachePoint(_) | Block::ToolAddition(_) | Block::ToolRemoval(_))
     });
     match wrong {
-        Some(block) => Err(Refusal::validation(format!("The content block at messages.{at}.content.{block} isn't allowed in a message with the system role."))),
+        Some(block) => Err(Refusal::validation(format!(
+            "The content block at messages.{at}.content.{block} isn't allowed in a message with the system role."
+        ))),
         None => Ok(()),
     }
 }
 
 fn content(model: &Model, at: usize, role: &str, blocks: &[Block<'_>]) -> Result<(), Refusal> {
     if blocks.is_empty() {
-        return Err(Refusal::validation(format!("The content field in the Message object at messages.{at} is empty. Add a ContentBlock object to the content field and try again.")));
+        return Err(Refusal::validation(format!(
+            "The content field in the Message object at messages.{at} is empty. Add a ContentBlock object to the content field and try again."
+        )));
     }
     let has_text = blocks.iter().any(|it| matches!(it, Block::Text(_)));
     let mut tools_began = false;
@@ -128,10 +143,16 @@ fn content(model: &Model, at: usize, role: &str, blocks: &[Block<'_>]) -> Result
         match block {
             Block::Text(text) => {
                 if blank(text) {
-                    return Err(Refusal::validation(format!("The text field in the ContentBlock object at {} is blank. Add text to the text field, and try again.", path())));
+                    return Err(Refusal::validation(format!(
+                        "The text field in the ContentBlock object at {} is blank. Add text to the text field, and try again.",
+                        path()
+                    )));
                 }
                 if role == "assistant" && tools_began {
-                    return Err(Refusal::model(format_args!("{}: `text` blocks must come before `tool_use` blocks in an assistant message", path())));
+                    return Err(Refusal::model(format_args!(
+                        "{}: `text` blocks must come before `tool_use` blocks in an assistant message",
+                        path()
+                    )));
                 }
             }
             Block::Image(it) => medium(model, Medium::Image, it, role, &path())?,
@@ -140,7 +161,10 @@ fn content(model: &Model, at: usize, role: &str, blocks: &[Block<'_>]) -> Result
             Block::Document(it) => {
                 medium(model, Medium::Document, it, role, &path())?;
                 if !has_text {
-                    return Err(Refusal::validation(format!("The content field at messages.{at}.content must include a text block when it holds a document block ({}.document).", path())));
+                    return Err(Refusal::validation(format!(
+                        "The content field at messages.{at}.content must include a text block when it holds a document block ({}.document).",
+                        path()
+                    )));
                 }
             }
             Block::ToolUse(it) => {
@@ -151,16 +175,27 @@ fn content(model: &Model, at: usize, role: &str, blocks: &[Block<'_>]) -> Result
             Block::Guard(guard) => guarded(guard, &path())?,
             Block::Reasoning(it) => thought(role, it, &path())?,
             Block::SearchResult(it) => {
-                let whole = it.source.is_some() && it.title.is_some() && it.content.as_ref().is_some_and(|it| !it.is_empty());
+                let whole = it.source.is_some()
+                    && it.title.is_some()
+                    && it.content.as_ref().is_some_and(|it| !it.is_empty());
                 if !whole {
-                    return Err(Refusal::missing(&format!("{}.searchResult.source, title and content", path())));
+                    return Err(Refusal::missing(&format!(
+                        "{}.searchResult.source, title and content",
+                        path()
+                    )));
                 }
             }
             Block::CachePoint(_) if index == 0 && blocks.len() == 1 => {
-                return Err(Refusal::validation(format!("The cachePoint at {} has no content before it in its message.", path())));
+                return Err(Refusal::validation(format!(
+                    "The cachePoint at {} has no content before it in its message.",
+                    path()
+                )));
             }
             Block::ToolAddition(_) | Block::ToolRemoval(_) if role != "system" => {
-                return Err(Refusal::validation(format!("The content block at {} is only allowed in a message with the system role.", path())));
+                return Err(Refusal::validation(format!(
+                    "The content block at {} is only allowed in a message with the system role.",
+                    path()
+                )));
             }
             Block::Unknown => {
                 return Err(Refusal::validation(format!(
@@ -178,7 +213,9 @@ fn content(model: &Model, at: usize, role: &str, blocks: &[Block<'_>]) -> Result
 fn medium(model: &Model, medium: Medium, media: &Media<'_>, role: &str, path: &str) -> Result<(), Refusal> {
     if role != "user" {
         let key = medium.key();
-        return Err(Refusal::validation(format!("The {key} block at {path} isn't allowed in a message with the {role} role. You can include {key} blocks in user messages only.")));
+        return Err(Refusal::validation(format!(
+            "The {key} block at {path} isn't allowed in a message with the {role} role. You can include {key} blocks in user messages only."
+        )));
     }
     media::check(model, medium, media, path)
 }
@@ -186,125 +223,35 @@ fn medium(model: &Model, medium: Medium, media: &Media<'_>, role: &str, path: &s
 fn guarded(guard: &Guard<'_>, path: &str) -> Result<(), Refusal> {
     let whole = match guard {
         Guard::Text(text) => text.text.as_deref().is_some_and(|it| !blank(it)),
-        Guard::Image(image) => image.source.is_some() && matches!(image.format.as_deref(), Some("png" | "jpeg")),
+        Guard::Image(image) => {
+            image.source.is_some() && matches!(image.format.as_deref(), Some("png" | "jpeg"))
+        }
         Guard::Unknown => false,
     };
-    if whole { Ok(()) } else { Err(Refusal::validation(format!("The guardContent at {path}.guardContent is empty or of an unsupported format."))) }
+    if whole {
+        Ok(())
+    } else {
+        Err(Refusal::validation(format!(
+            "The guardContent at {path}.guardContent is empty or of an unsupported format."
+        )))
+    }
 }
 
 fn thought(role: &str, reasoning: &Reasoning<'_>, path: &str) -> Result<(), Refusal> {
     if role != "assistant" {
-        return Err(Refusal::validation(format!("The reasoningContent block at {path} is only allowed in a message with the assistant role.")));
+        return Err(Refusal::validation(format!(
+            "The reasoningContent block at {path} is only allowed in a message with the assistant role."
+        )));
     }
     match reasoning {
-        Reasoning::Text(text) if text.text.is_none() => Err(Refusal::missing(&format!("{path}.reasoningContent.reasoningText.text"))),
-        Reasoning::Unknown => Err(Refusal::validation(format!("The reasoningContent at {path} must set one of the following keys: reasoningText, redactedContent."))),
+        Reasoning::Text(text) if text.text.is_none() => {
+            Err(Refusal::missing(&format!("{path}.reasoningContent.reasoningText.text")))
+        }
+        Reasoning::Unknown => Err(Refusal::validation(format!(
+            "The reasoningContent at {path} must set one of the following keys: reasoningText, redactedContent."
+        ))),
         _ => Ok(()),
     }
-}
-
-/// The id of a call: 1 to 64 of `[a-zA-Z0-9_.:-]`.
-fn tool_use_id(path: &str, id: Option<&str>) -> Result<(), Refusal> {
-    let id = id.ok_or_else(|| Refusal::missing(path))?;
-    let constraint = match id.len() {
-        0 => "Member must have length greater than or equal to 1",
-        65.. => "Member must have length less than or equal to 64",
-        _ if !id.bytes().all(|it| it.is_ascii_alphanumeric() || b"_.:-".contains(&it)) => {
-            "Member must satisfy regular expression pattern: [a-zA-Z0-9_.:-]+"
-        }
-        _ => return Ok(()),
-    };
-    Err(Refusal::constraint(path, Some(id), constraint))
-}
-
-fn tool_use(role: &str, call: &ToolUse<'_>, path: &str) -> Result<(), Refusal> {
-    if role != "assistant" {
-        return Err(Refusal::validation(format!("The toolUse block at {path} is only allowed in a message with the assistant role.")));
-    }
-    tool_use_id(&format!("{path}.toolUse.toolUseId"), call.tool_use_id.as_deref())?;
-    tool_name(&format!("{path}.toolUse.name"), call.name.as_deref())?;
-    let input = call.input.ok_or_else(|| Refusal::missing(&format!("{path}.toolUse.input")))?;
-    if !input.get().starts_with('{') {
-        return Err(Refusal::validation(format!("The format of the value at {path}.toolUse.input is invalid. Provide a json object for the field and try again.")));
-    }
-    Ok(())
-}
-
-fn tool_result(model: &Model, role: &str, result: &ToolResult<'_>, path: &str) -> Result<(), Refusal> {
-    if role != "user" {
-        return Err(Refusal::validation(format!("The toolResult block at {path} is only allowed in a message with the user role.")));
-    }
-    tool_use_id(&format!("{path}.toolResult.toolUseId"), result.tool_use_id.as_deref())?;
-    let blocks = result.content.as_deref().ok_or_else(|| Refusal::missing(&format!("{path}.toolResult.content")))?;
-    if let Some(status) = result.status.as_deref().filter(|it| !["success", "error"].contains(it)) {
-        let text = "Member must satisfy enum value set: [success, error]";
-        return Err(Refusal::constraint(&format!("{path}.toolResult.status"), Some(status), text));
-    }
-    for (index, block) in blocks.iter().enumerate() {
-        let path = format!("{path}.toolResult.content.{index}");
-        match block {
-            ResultBlock::Image(_) if !model.can(Capability::ToolResultImages) => {
-                return Err(Refusal::validation(format!("This model doesn't support the image content block that you provided at {path}. Remove it and try again.")));
-            }
-            ResultBlock::Image(it) => media::check(model, Medium::Image, it, &path)?,
-            ResultBlock::Document(it) => media::check(model, Medium::Document, it, &path)?,
-            ResultBlock::Video(it) => media::check(model, Medium::Video, it, &path)?,
-            ResultBlock::Text(text) if blank(text) && model.is_claude() && !text.is_empty() => {
-                return Err(Refusal::validation(format!("The text field in the ToolResultContentBlock object at {path} is blank. Add text to the text field, and try again.")));
-            }
-            ResultBlock::Json(json) if !json.get().starts_with('{') => {
-                return Err(Refusal::validation(format!("The format of the value at {path}.json is invalid. Provide a json object for the field and try again.")));
-            }
-            ResultBlock::Unknown => {
-                return Err(Refusal::validation(format!("The ToolResultContentBlock object at {path} must set one of the following keys: json, text, image, document, video, searchResult.")));
-            }
-            ResultBlock::Text(_) | ResultBlock::Json(_) | ResultBlock::SearchResult(_) => {}
-        }
-    }
-    Ok(())
-}
-
-/// The ids an assistant message calls with, each once.
-fn uses<'a>(at: usize, blocks: &'a [Block<'a>]) -> Result<Vec<&'a str>, Refusal> {
-    let mut ids = Vec::new();
-    for block in blocks {
-        let Block::ToolUse(call) = block else { continue };
-        let id = call.tool_use_id.as_deref().unwrap_or_default();
-        if ids.contains(&id) {
-            return Err(Refusal::validation(format!("The toolUse blocks at messages.{at}.content contain duplicate Ids: {id}")));
-        }
-        ids.push(id);
-    }
-    Ok(ids)
-}
-
-/// The results of a user message answer exactly the calls before it, and come first in it.
-fn results(at: usize, blocks: &[Block<'_>], pending: &[&str]) -> Result<(), Refusal> {
-    let mut ids = Vec::new();
-    let mut other_came = false;
-    for (index, block) in blocks.iter().enumerate() {
-        let Block::ToolResult(result) = block else {
-            other_came |= !matches!(block, Block::CachePoint(_));
-            continue;
-        };
-        if other_came {
-            return Err(Refusal::model(format_args!("messages.{at}.content.{index}: `tool_result` blocks must come first in the content of their message")));
-        }
-        let id = result.tool_use_id.as_deref().unwrap_or_default();
-        if ids.contains(&id) {
-            return Err(Refusal::validation(format!("The toolResult blocks at messages.{at}.content contain duplicate Ids: {id}")));
-        }
-        ids.push(id);
-    }
-    if ids.len() > pending.len() {
-        return Err(Refusal::validation(format!("The number of toolResult blocks at messages.{at}.content exceeds the number of toolUse blocks of previous turn.")));
-    }
-    let missing: Vec<_> = pending.iter().copied().filter(|it| !ids.contains(it)).collect();
-    if missing.is_empty() { Ok(()) } else { Err(expected_results(at, &missing)) }
-}
-
-fn expected_results(at: usize, ids: &[&str]) -> Refusal {
-    Refusal::validation(format!("Expected toolResult blocks at messages.{at}.content for the following Ids: {}", ids.join(", ")))
 }
 
 /// Claude's rules for replayed reasoning: it carries our signature, and while calls are being answered the
@@ -318,15 +265,21 @@ fn reasoning(messages: &[Message<'_>], thinking: bool) -> Result<(), Refusal> {
             let Block::Reasoning(Reasoning::Text(text)) = block else { continue };
             let path = format!("messages.{at}.content.{index}");
             match text.signature.as_deref() {
-                None => return Err(Refusal::model(format_args!("{path}.thinking.signature: Field required"))),
+                None => {
+                    return Err(Refusal::model(format_args!("{path}.thinking.signature: Field required")));
+                }
                 Some(it) if it != signature(text.text.as_deref().unwrap_or_default()) => {
-                    return Err(Refusal::model(format_args!("{path}: Invalid `signature` in `thinking` block")));
+                    return Err(Refusal::model(format_args!(
+                        "{path}: Invalid `signature` in `thinking` block"
+                    )));
                 }
                 Some(_) => {}
             }
         }
     }
-    let Some(last) = messages.iter().rposition(|it| it.role.as_deref() == Some("assistant")) else { return Ok(()) };
+    let Some(last) = messages.iter().rposition(|it| it.role.as_deref() == Some("assistant")) else {
+        return Ok(());
+    };
     let blocks = messages[last].content.as_deref().unwrap_or_default();
     let calls = blocks.iter().any(|it| matches!(it, Block::ToolUse(_)));
     if calls && !matches!(blocks.first(), Some(Block::Reasoning(_))) {

@@ -7,9 +7,12 @@
 pub(crate) mod media;
 mod messages;
 mod options;
+mod reasoning;
+mod strict;
 mod tools;
+mod turns;
 
-pub(crate) use options::{Thinking, thinking};
+pub(crate) use reasoning::{Thinking, thinking};
 
 use super::request::Request;
 use crate::errors::Refusal;
@@ -25,7 +28,9 @@ pub(crate) struct Checked {
 /// Refuses what Bedrock refuses for this model.
 pub(crate) fn check(model: &Model, request: &Request<'_>) -> Result<Checked, Refusal> {
     if model.kind != ModelKind::Chat {
-        return Err(Refusal::validation("This action doesn't support the model that you provided. Try again with a supported text or chat model."));
+        return Err(Refusal::validation(
+            "This action doesn't support the model that you provided. Try again with a supported text or chat model.",
+        ));
     }
     let checked = options::check(model, request)?;
     tools::config(model, request, checked.thinking)?;

@@ -1,7 +1,8 @@
 //! `toolConfig`.
 
 use super::super::request::{Block, Request, Tool, ToolChoice, ToolConfig, ToolSpec};
-use super::options::{strict_schema, unsupported};
+use super::options::unsupported;
+use super::strict::strict_schema;
 use super::tool_name;
 use crate::errors::Refusal;
 use crate::models::{Capability, Model};
@@ -9,7 +10,9 @@ use crate::models::{Capability, Model};
 pub(super) fn config(model: &Model, request: &Request<'_>, thinking: bool) -> Result<(), Refusal> {
     let Some(config) = &request.tool_config else { return without(request) };
     if !model.can(Capability::Tools) {
-        return Err(Refusal::validation("This model doesn't support tool use. Remove toolConfig and try again."));
+        return Err(Refusal::validation(
+            "This model doesn't support tool use. Remove toolConfig and try again.",
+        ));
     }
     let tools = config.tools.as_deref().ok_or_else(|| Refusal::missing("toolConfig.tools"))?;
     if tools.is_empty() {
@@ -23,15 +26,22 @@ pub(super) fn config(model: &Model, request: &Request<'_>, thinking: bool) -> Re
                 self::spec(model, at, spec)?;
                 if let Some(name) = spec.name.as_deref() {
                     if names.contains(&name) {
-                        return Err(Refusal::validation(format!("The toolConfig field at toolConfig.tools.{at} repeats the tool name {name}. Tool names must be unique.")));
+                        return Err(Refusal::validation(format!(
+                            "The toolConfig field at toolConfig.tools.{at} repeats the tool name {name}. Tool names must be unique."
+                        )));
                     }
                     names.push(name);
                 }
             }
-            Tool::System(named) => tool_name(&format!("toolConfig.tools.{}.member.systemTool.name", at + 1), named.name.as_deref())?,
+            Tool::System(named) => tool_name(
+                &format!("toolConfig.tools.{}.member.systemTool.name", at + 1),
+                named.name.as_deref(),
+            )?,
             Tool::CachePoint(_) => {}
             Tool::Unknown => {
-                return Err(Refusal::validation(format!("The Tool object at toolConfig.tools.{at} must set one of the following keys: toolSpec, systemTool, cachePoint.")));
+                return Err(Refusal::validation(format!(
+                    "The Tool object at toolConfig.tools.{at} must set one of the following keys: toolSpec, systemTool, cachePoint."
+                )));
             }
         }
     }
@@ -42,7 +52,9 @@ pub(super) fn config(model: &Model, request: &Request<'_>, thinking: bool) -> Re
 fn without(request: &Request<'_>) -> Result<(), Refusal> {
     let mut blocks = request.messages.iter().flatten().flat_map(|it| it.content.iter().flatten());
     if blocks.any(|it| matches!(it, Block::ToolUse(_) | Block::ToolResult(_))) {
-        return Err(Refusal::validation("The toolConfig field must be defined when using toolUse and toolResult content blocks."));
+        return Err(Refusal::validation(
+            "The toolConfig field must be defined when using toolUse and toolResult content blocks.",
+        ));
     }
     Ok(())
 }
@@ -57,12 +69,17 @@ fn spec(model: &Model, at: usize, spec: &ToolSpec<'_>) -> Result<(), Refusal> {
         let text = "Member must have length greater than or equal to 1";
         return Err(Refusal::constraint(&format!("{}.description", path()), Some(""), text));
     }
-    let schema = spec.input_schema.as_ref().ok_or_else(|| Refusal::missing(&format!("{}.inputSchema", path())))?;
+    let schema =
+        spec.input_schema.as_ref().ok_or_else(|| Refusal::missing(&format!("{}.inputSchema", path())))?;
     let Some(schema) = schema.json else {
-        return Err(Refusal::validation(format!("The inputSchema at toolConfig.tools.{at}.toolSpec.inputSchema must set one of the following keys: json.")));
+        return Err(Refusal::validation(format!(
+            "The inputSchema at toolConfig.tools.{at}.toolSpec.inputSchema must set one of the following keys: json."
+        )));
     };
     if !schema.get().starts_with('{') {
-        return Err(Refusal::validation(format!("The format of the value at toolConfig.tools.{at}.toolSpec.inputSchema.json is invalid. Provide a json object for the field and try again.")));
+        return Err(Refusal::validation(format!(
+            "The format of the value at toolConfig.tools.{at}.toolSpec.inputSchema.json is invalid. Provide a json object for the field and try again."
+        )));
     }
     #[derive(serde::Deserialize)]
     struct Head<'a> {
@@ -72,11 +89,16 @@ fn spec(model: &Model, at: usize, spec: &ToolSpec<'_>) -> Result<(), Refusal> {
     let head: Option<Head<'_>> = serde_json::from_str(schema.get()).ok();
     let kind = head.as_ref().and_then(|it| it.r#type.as_deref());
     if kind != Some("object") {
-        return Err(Refusal::validation(format!("The value at toolConfig.tools.{at}.toolSpec.inputSchema.json.type must be one of the following: object.")));
+        return Err(Refusal::validation(format!(
+            "The value at toolConfig.tools.{at}.toolSpec.inputSchema.json.type must be one of the following: object."
+        )));
     }
     if spec.strict.is_some_and(|it| it.0) {
         if !model.can(Capability::StructuredOutput) {
-            return Err(unsupported("strict field of tools", &format!("toolConfig.tools.{at}.toolSpec.strict")));
+            return Err(unsupported(
+                "strict field of tools",
+                &format!("toolConfig.tools.{at}.toolSpec.strict"),
+            ));
         }
         let value = serde_json::from_str(schema.get()).unwrap_or_default();
         strict_schema(&value, &format!("toolConfig.tools.{at}.toolSpec.inputSchema.json"))?;
@@ -94,20 +116,29 @@ fn choice(model: &Model, config: &ToolConfig<'_>, names: &[&str], thinking: bool
             ("tool", true)
         }
         ToolChoice::Unknown => {
-            return Err(Refusal::validation("The toolChoice object at toolConfig.toolChoice must set one of the following keys: auto, any, tool."));
+            return Err(Refusal::validation(
+                "The toolChoice object at toolConfig.toolChoice must set one of the following keys: auto, any, tool.",
+            ));
         }
     };
     if !model.can(Capability::ToolChoice) || forced && !model.can(Capability::ForcedToolChoice) {
-        return Err(unsupported(&format!("toolConfig.toolChoice.{key} field"), &format!("toolConfig.toolChoice.{key}")));
+        return Err(unsupported(
+            &format!("toolConfig.toolChoice.{key} field"),
+            &format!("toolConfig.toolChoice.{key}"),
+        ));
     }
     if let ToolChoice::Tool(named) = choice {
         let name = named.name.as_deref().unwrap_or_default();
         if !names.contains(&name) {
-            return Err(Refusal::validation(format!("The tool {name} at toolConfig.toolChoice.tool.name isn't defined in toolConfig.tools.")));
+            return Err(Refusal::validation(format!(
+                "The tool {name} at toolConfig.toolChoice.tool.name isn't defined in toolConfig.tools."
+            )));
         }
     }
     if forced && thinking && model.is_claude() {
-        return Err(Refusal::model("Thinking may not be enabled when tool_choice forces tool use (toolConfig.toolChoice)."));
+        return Err(Refusal::model(
+            "Thinking may not be enabled when tool_choice forces tool use (toolConfig.toolChoice).",
+        ));
     }
     Ok(())
 }

@@ -1,0 +1,179 @@
+//! The clients against services that answer by script, over real HTTP.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
+use bytes::Bytes;
+use outcrop_client::{HttpAuthenticator, HttpInference};
+use outcrop_config::ServerConfig;
+use outcrop_embedded::{SystemClock, SystemIdGen};
+use outcrop_http::{Health, Layer, Server, ServerParts, internal_identity};
+use outcrop_lifecycle::InFlight;
+use outcrop_ports::{Authenticator, Credential, Inference, InferenceCall, PortFailure, Refused};
+use outcrop_token::{InternalSigner, InternalVerifier, service_principal};
+use outcrop_types::{PresentedKey, Principal, RequestId};
+use serde_json::{Value, json};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+const SECRET: &str = "a secret for tests, 32 bytes long";
+const CONNECT: Duration = Duration::from_secs(1);
+
+fn signer(secret: &str) -> Arc<InternalSigner> {
+    Arc::new(InternalSigner::new("tests", &secret.to_owned().into(), Duration::from_secs(60)).unwrap())
+}
+
+fn clock() -> Arc<SystemClock> {
+    Arc::new(SystemClock::default())
+}
+
+/// A service behind the internal door, and what stops it.
+fn serve(routes: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static) -> (String, DropGuard) {
+    let verifier = Arc::new(InternalVerifier::new(&SECRET.to_owned().into()).unwrap());
+    serve_with(internal_identity(verifier, clock()), routes)
+}
+
+fn serve_with(
+    layer: Layer,
+    routes: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
+) -> (String, DropGuard) {
+    let config = ServerConfig { port: 0, workers: 1, drain_ms: 100, ..ServerConfig::default() };
+    let (in_flight, ids) = (InFlight::default(), Arc::new(SystemIdGen));
+    let parts = ServerParts { in_flight, ids, layer, health: Health::new(Vec::new()) };
+    let server = Server::bind(&config, parts, routes).unwrap();
+    let (url, stop) = (format!("http://{}", server.addr()), CancellationToken::new());
+    actix_web::rt::spawn(server.run(stop.clone()));
+    (url, stop.drop_guard())
+}
+
+fn credential(seed: u8) -> Credential {
+    Credential::ApiKey(PresentedKey::generate([seed; 16], [seed; 86]))
+}
+
+fn text(credential: &Credential) -> String {
+    let Credential::ApiKey(key) = credential;
+    key.expose().to_owned()
+}
+
+fn authenticator(url: &str, secret: &str) -> HttpAuthenticator {
+    HttpAuthenticator::new(url, "tests", CONNECT, signer(secret), clock()).unwrap()
+}
+
+/// Knows the first key; finds that the second cannot be looked up; answers nonsense to the third.
+async fn introspect(request: HttpRequest, body: web::Json<Value>) -> HttpResponse {
+    assert_eq!(request.extensions().get::<Principal>(), Some(&service_principal("tests")));
+    let given = body["credential"]["api_key"].as_str().unwrap();
+    if given == text(&credential(1)) {
+        let expires_at = "2027-01-15T08:00:00Z";
+        HttpResponse::Ok().json(json!({"principal": service_principal("caller"), "expires_at": expires_at}))
+    } else if given == text(&credential(2)) {
+        HttpResponse::ServiceUnavailable().json("away")
+    } else if given == text(&credential(3)) {
+        HttpResponse::Ok().json(json!({"principal": "me"}))
+    } else {
+        HttpResponse::Unauthorized().json("unknown")
+    }
+}
+
+#[actix_web::test]
+async fn a_credential_is_good_or_bad_or_cannot_be_told() {
+    let (url, _stop) = serve(|app| {
+        app.service(web::resource("/internal/introspect").post(introspect));
+    });
+    let authenticator = authenticator(&url, SECRET);
+    let good = authenticator.authenticate(&credential(1)).await.unwrap();
+    assert_eq!(good.principal, service_principal("caller"));
+    assert_eq!(good.expires_at.unwrap().to_rfc3339(), "2027-01-15T08:00:00+00:00");
+    for seed in [2, 3] {
+        let answer = authenticator.authenticate(&credential(seed)).await;
+        assert!(matches!(answer, Err(Refused::Unknown { .. })), "{seed}: {answer:?}");
+    }
+    assert!(matches!(authenticator.authenticate(&credential(4)).await, Err(Refused::Invalid)));
+}
+
+#[actix_web::test]
+async fn a_gateway_with_the_wrong_secret_blames_no_key() {
+    let (url, _stop) = serve(|app| {
+        app.service(web::resource("/internal/introspect").post(introspect));
+    });
+    let stranger = authenticator(&url, "another secret, also 32 bytes long");
+    let answer = stranger.authenticate(&credential(1)).await;
+    let Err(Refused::Unknown { source }) = answer else { panic!("{answer:?}") };
+    assert!(source.chain().contains("internal.secret"), "{}", source.chain());
+}
+
+#[actix_web::test]
+async fn an_auth_service_that_is_away_says_nothing_of_a_key() {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let answer = authenticator(&format!("http://{free}"), SECRET).authenticate(&credential(1)).await;
+    let Err(Refused::Unknown { source }) = answer else { panic!("{answer:?}") };
+    assert_eq!(source.failure, PortFailure::Unavailable);
+    assert!(!source.chain().contains(&text(&credential(1))));
+}
+
+fn call(path: &str, deadline: Duration) -> InferenceCall {
+    InferenceCall {
+        principal: service_principal("caller"),
+        path: path.to_owned(),
+        body: Bytes::from_static(b"{}"),
+        request_id: RequestId::parse("r-1").unwrap(),
+        deadline,
+    }
+}
+
+#[actix_web::test]
+async fn a_model_is_called_on_the_callers_behalf() {
+    async fn echo(request: HttpRequest, context: outcrop_http::RequestContext, body: Bytes) -> HttpResponse {
+        HttpResponse::BadRequest().json(json!({
+            "for": request.extensions().get::<Principal>(),
+            "request_id": context.request_id,
+            "deadline_ms": u64::try_from(context.deadline.as_millis()).unwrap(),
+            "body": String::from_utf8_lossy(&body),
+        }))
+    }
+    let (url, _stop) = serve(|app| {
+        app.service(web::resource("/v1/chat/completions").post(echo));
+    });
+    let inference = HttpInference::new(&url, CONNECT, signer(SECRET), clock()).unwrap();
+    let answer = inference.call(call("/v1/chat/completions", Duration::from_secs(9))).await.unwrap();
+    assert_eq!(answer.status, 400, "an answer, whatever its status");
+    let body: Value = serde_json::from_slice(&answer.body).unwrap();
+    let caller = service_principal("caller");
+    assert_eq!(body, json!({"for": caller, "request_id": "r-1", "deadline_ms": 9000, "body": "{}"}));
+}
+
+#[actix_web::test]
+async fn an_answer_without_end_is_not_taken_in() {
+    async fn endless() -> HttpResponse {
+        let piece = Bytes::from(vec![b' '; 1024 * 1024]);
+        outcrop_http::sse::respond(futures::stream::repeat(piece))
+    }
+    let (url, _stop) = serve_with(Layer::none(), |app| {
+        app.service(web::resource("/generate").post(endless));
+    });
+    let inference = HttpInference::new(&url, CONNECT, signer(SECRET), clock()).unwrap();
+    let error = inference.call(call("/generate", Duration::from_secs(20))).await.unwrap_err();
+    assert_eq!(error.failure, PortFailure::Broken, "{}", error.chain());
+}
+
+#[actix_web::test]
+async fn the_deadline_bounds_the_waiting() {
+    async fn late() -> HttpResponse {
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        HttpResponse::Ok().finish()
+    }
+    let (url, _stop) = serve_with(Layer::none(), |app| {
+        app.service(web::resource("/generate").post(late));
+    });
+    let inference = HttpInference::new(&url, CONNECT, signer(SECRET), clock()).unwrap();
+    let waiting = inference.call(call("/generate", Duration::ZERO));
+    let error = tokio::time::timeout(Duration::from_secs(5), waiting).await.unwrap().unwrap_err();
+    assert_eq!(error.failure, PortFailure::Unavailable);
+}
+
+#[test]
+fn an_address_that_is_none_is_named() {
+    let error = HttpInference::new("inference:8080", CONNECT, signer(SECRET), clock()).unwrap_err();
+    assert_eq!(error.to_string(), "`inference:8080` is not the http(s) URL of a service");
+}

@@ -1,0 +1,255 @@
+//! A gateway that runs apart, three services behind it, and the keys they know.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use futures::{StreamExt, stream};
+use outcrop_config::{ServerConfig, ServicesConfig};
+use outcrop_gateway::{Forwarder, Gateway, GatewayOptions};
+use outcrop_http::{Health, Layer, RequestContext, Server, ServerParts, internal_identity, sse};
+use outcrop_lifecycle::InFlight;
+use outcrop_ports::{Authenticated, Authenticator, Clock, Credential, IdGen, PortError, Refused};
+use outcrop_token::{InternalSigner, InternalVerifier, service_principal};
+use outcrop_types::{PresentedKey, Principal, Role};
+use tokio::sync::Semaphore;
+use tokio_util::sync::{CancellationToken, DropGuard};
+use uuid::Uuid;
+
+pub(crate) const SECRET: &str = "a secret for tests, 32 bytes long";
+
+/// Real time, from a fixed date on: connections and caches run, signatures stay comparable.
+pub(crate) struct RunningClock(std::time::Instant);
+
+impl Clock for RunningClock {
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000, 0).unwrap() + self.monotonic()
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+struct CountingIds(AtomicU64);
+
+impl IdGen for CountingIds {
+    fn uuid(&self) -> Uuid {
+        Uuid::from_u128(u128::from(self.0.fetch_add(1, Ordering::Relaxed)) + 1)
+    }
+
+    fn fill(&self, buffer: &mut [u8]) {
+        buffer.fill(7);
+    }
+}
+
+/// Knows these keys, unless it is away.
+#[derive(Default)]
+pub(crate) struct Keys {
+    pub(crate) known: Mutex<HashMap<String, Principal>>,
+    pub(crate) away: Mutex<bool>,
+    pub(crate) asked: AtomicUsize,
+}
+
+#[async_trait]
+impl Authenticator for Keys {
+    async fn authenticate(&self, credential: &Credential) -> Result<Authenticated, Refused> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        if *self.away.lock().unwrap() {
+            return Err(Refused::Unknown { source: PortError::unavailable("look up a key", "away") });
+        }
+        let Credential::ApiKey(key) = credential;
+        let known = self.known.lock().unwrap();
+        let principal = known.get(key.expose()).cloned().ok_or(Refused::Invalid)?;
+        Ok(Authenticated { principal, expires_at: None })
+    }
+}
+
+/// What the services saw and what they wait for.
+#[derive(Default)]
+pub(crate) struct Seen {
+    /// Bytes of bodies read.
+    pub(crate) bytes: AtomicUsize,
+    /// Bodies read to their true end.
+    pub(crate) whole: AtomicUsize,
+}
+
+/// What the slow routes wait for.
+pub(crate) struct Gate(pub(crate) Semaphore);
+
+pub(crate) struct World {
+    pub(crate) url: String,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) seen: Arc<Seen>,
+    pub(crate) gate: Arc<Gate>,
+    /// Open answers of the services.
+    pub(crate) behind: InFlight,
+    /// Open answers of the gateway.
+    pub(crate) front: InFlight,
+    _stop: DropGuard,
+}
+
+pub(crate) fn key(seed: u8) -> String {
+    PresentedKey::generate([seed; 16], [seed; 86]).expose().to_owned()
+}
+
+pub(crate) fn client() -> reqwest::Client {
+    reqwest::Client::builder().timeout(Duration::from_secs(20)).build().unwrap()
+}
+
+pub(crate) fn server_config() -> ServerConfig {
+    ServerConfig { port: 0, workers: 1, drain_ms: 500, ..ServerConfig::default() }
+}
+
+/// The caller whose key has this seed.
+pub(crate) fn caller(role: Role) -> Principal {
+    Principal { role, ..service_principal("caller") }
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(server_config(), None).await
+    }
+
+    /// With the gateway's own bounds, and, if given, another address for the inference service.
+    pub(crate) async fn with(config: ServerConfig, inference: Option<String>) -> Self {
+        let stop = CancellationToken::new();
+        let keys = Arc::new(Keys::default());
+        keys.known.lock().unwrap().insert(key(1), caller(Role::Developer));
+        keys.known.lock().unwrap().insert(key(2), caller(Role::Viewer));
+        let (seen, gate) = (Arc::new(Seen::default()), Arc::new(Gate(Semaphore::new(0))));
+        let (behind, front) = (InFlight::default(), InFlight::default());
+        let clock: Arc<dyn Clock> = Arc::new(RunningClock(std::time::Instant::now()));
+        let service = |name: &'static str| {
+            let verifier = Arc::new(InternalVerifier::new(&SECRET.to_owned().into()).unwrap());
+            let layer = internal_identity(verifier, Arc::clone(&clock));
+            let (seen, gate) = (Arc::clone(&seen), Arc::clone(&gate));
+            serve(&server_config(), layer, behind.clone(), &stop, move |app| {
+                app.app_data(web::Data::from(Arc::clone(&seen)))
+                    .app_data(web::Data::from(Arc::clone(&gate)))
+                    .app_data(web::Data::new(name))
+                    .service(web::resource("/v1/chat/completions").post(count))
+                    .service(web::resource("/v1/completions").post(never_reads))
+                    .service(web::resource("/v1/responses").post(stream_pieces))
+                    .service(web::resource("/v1/embeddings").post(waits))
+                    .service(web::resource("/v1/rerank").post(breaks_off))
+                    .default_service(web::to(echo));
+            })
+        };
+        let services = ServicesConfig {
+            auth: service("auth"),
+            inference: inference.unwrap_or_else(|| service("inference")),
+            jobs: service("jobs"),
+            connect_timeout_ms: 1_000,
+        };
+        let options = GatewayOptions {
+            cache_ttl: Duration::from_millis(200),
+            grace: Duration::from_secs(60),
+            cache_entries: 100,
+        };
+        let gateway = Gateway::new(options, Arc::clone(&keys) as _, Arc::clone(&clock));
+        let signer =
+            InternalSigner::new("gateway", &SECRET.to_owned().into(), Duration::from_secs(60)).unwrap();
+        let forwarder = Forwarder::new(&services, &config, signer, clock).unwrap();
+        let url = serve(&config, gateway.layer(), front.clone(), &stop, move |app| forwarder.routes(app));
+        Self { url, keys, seen, gate, behind, front, _stop: stop.drop_guard() }
+    }
+
+    pub(crate) fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    /// A request with the developer's key.
+    pub(crate) fn post(&self, path: &str) -> reqwest::RequestBuilder {
+        client().post(self.at(path)).bearer_auth(key(1))
+    }
+}
+
+fn serve(
+    config: &ServerConfig,
+    layer: Layer,
+    in_flight: InFlight,
+    stop: &CancellationToken,
+    routes: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
+) -> String {
+    let ids = Arc::new(CountingIds(AtomicU64::new(0)));
+    let parts = ServerParts { in_flight, ids, layer, health: Health::new(Vec::new()) };
+    let server = Server::bind(config, parts, routes).unwrap();
+    let url = format!("http://{}", server.addr());
+    actix_web::rt::spawn(server.run(stop.clone()));
+    url
+}
+
+/// Says what arrived.
+async fn echo(
+    request: HttpRequest,
+    context: RequestContext,
+    service: web::Data<&'static str>,
+    body: Bytes,
+) -> HttpResponse {
+    let headers: serde_json::Map<_, _> = request
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), value.to_str().unwrap().into()))
+        .collect();
+    HttpResponse::Created().insert_header(("x-from-service", "yes")).json(serde_json::json!({
+        "service": **service,
+        "method": request.method().as_str(),
+        "uri": request.uri().to_string(),
+        "headers": headers,
+        "principal": request.extensions().get::<Principal>(),
+        "request_id": context.request_id,
+        "deadline_ms": u64::try_from(context.deadline.as_millis()).unwrap(),
+        "body": String::from_utf8_lossy(&body),
+    }))
+}
+
+/// Reads a body piece by piece and says how long it was.
+async fn count(mut body: web::Payload, seen: web::Data<Seen>) -> HttpResponse {
+    let mut length = 0;
+    while let Some(piece) = body.next().await {
+        let Ok(piece) = piece else { return HttpResponse::BadRequest().finish() };
+        length += piece.len();
+        seen.bytes.fetch_add(piece.len(), Ordering::SeqCst);
+    }
+    seen.whole.fetch_add(1, Ordering::SeqCst);
+    HttpResponse::Ok().json(length)
+}
+
+async fn never_reads(_body: web::Payload, gate: web::Data<Gate>) -> HttpResponse {
+    gate.0.acquire().await.unwrap().forget();
+    HttpResponse::Ok().finish()
+}
+
+/// A piece for every permit, three in all.
+async fn stream_pieces(gate: web::Data<Gate>) -> HttpResponse {
+    let gate = gate.into_inner();
+    sse::respond(stream::iter(0..3).then(move |at| {
+        let gate = Arc::clone(&gate);
+        async move {
+            gate.0.acquire().await.unwrap().forget();
+            Bytes::from(format!("data: {at}\n\n"))
+        }
+    }))
+}
+
+async fn waits(gate: web::Data<Gate>) -> HttpResponse {
+    gate.0.acquire().await.unwrap().forget();
+    HttpResponse::Ok().json("at last")
+}
+
+/// One piece, and, with a permit, the connection is cut.
+async fn breaks_off(gate: web::Data<Gate>) -> HttpResponse {
+    let cut = stream::once(async move {
+        gate.0.acquire().await.unwrap().forget();
+        Err(std::io::Error::other("cut"))
+    });
+    let pieces = stream::iter([Ok(Bytes::from_static(b"data: 0\n\n"))]).chain(cut);
+    HttpResponse::Ok().content_type("text/event-stream").streaming(pieces)
+}
