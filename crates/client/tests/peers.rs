@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use bytes::Bytes;
-use outcrop_client::{HttpAuthenticator, HttpInference};
+use outcrop_client::{HttpAuthenticator, HttpInference, HttpProbe};
 use outcrop_config::ServerConfig;
 use outcrop_embedded::{SystemClock, SystemIdGen};
 use outcrop_http::{Health, Layer, Server, ServerParts, internal_identity};
 use outcrop_lifecycle::InFlight;
-use outcrop_ports::{Authenticator, Credential, Inference, InferenceCall, PortFailure, Refused};
+use outcrop_ports::{Authenticator, Credential, Inference, InferenceCall, PortFailure, Probe, Refused};
 use outcrop_token::{InternalSigner, InternalVerifier, service_principal};
 use outcrop_types::{PresentedKey, Principal, RequestId};
 use serde_json::{Value, json};
@@ -170,6 +170,21 @@ async fn the_deadline_bounds_the_waiting() {
     let waiting = inference.call(call("/generate", Duration::ZERO));
     let error = tokio::time::timeout(Duration::from_secs(5), waiting).await.unwrap().unwrap_err();
     assert_eq!(error.failure, PortFailure::Unavailable);
+}
+
+#[actix_web::test]
+async fn a_service_is_probed_without_an_identity() {
+    let (url, stop) = serve(|_| {});
+    let probe = HttpProbe::new("inference", &url, CONNECT).unwrap();
+    probe.probe().await.unwrap();
+    drop(stop);
+    let gone = async {
+        while probe.probe().await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(5), gone).await.unwrap();
+    assert_eq!(probe.probe().await.unwrap_err().to_string(), "could not reach the inference service");
 }
 
 #[test]

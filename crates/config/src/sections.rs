@@ -1,9 +1,12 @@
 //! The sections.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use secrecy::SecretString;
 use serde::Deserialize;
+
+use crate::show::without_password;
 
 /// All settings of a process.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -91,7 +94,7 @@ impl Default for ServerConfig {
 }
 
 /// Where rows live. The scheme of `url` picks the adapter.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StoreConfig {
     /// `sqlite://path` (default: `outcrop.db` in the data folder) or `postgres://user@host/db`.
@@ -102,8 +105,18 @@ pub struct StoreConfig {
     pub max_connections: u32,
 }
 
+impl fmt::Debug for StoreConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreConfig")
+            .field("url", &self.url.as_deref().map(without_password))
+            .field("password", &self.password)
+            .field("max_connections", &self.max_connections)
+            .finish()
+    }
+}
+
 /// Where shared counters live.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CacheConfig {
     /// `memory://` or `redis://host:6379` / `rediss://…`.
@@ -112,6 +125,16 @@ pub struct CacheConfig {
     pub password: Option<SecretString>,
     /// How long a request waits for it, milliseconds.
     pub timeout_ms: u64,
+}
+
+impl fmt::Debug for CacheConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CacheConfig")
+            .field("url", &without_password(&self.url))
+            .field("password", &self.password)
+            .field("timeout_ms", &self.timeout_ms)
+            .finish()
+    }
 }
 
 impl Default for CacheConfig {

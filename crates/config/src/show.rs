@@ -35,7 +35,7 @@ impl Config {
             let secret = lookup(key).is_some_and(|it| it.secret);
             let _ = match value {
                 Some(value) => {
-                    let value = if secret { masked(&value) } else { without_password(value) };
+                    let value = if secret { masked(&value) } else { shown(value) };
                     writeln!(text, "{field} = {value}  # {}", sources.of(key))
                 }
                 None => writeln!(text, "# {field} is not set"),
@@ -225,15 +225,22 @@ fn masked(value: &Value) -> Value {
     }
 }
 
-/// People do put passwords into URLs.
-fn without_password(value: Value) -> Value {
-    let Value::String(url) = &value else { return value };
-    let Some((scheme, rest)) = url.split_once("://") else { return value };
+fn shown(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(without_password(&text)),
+        other => other,
+    }
+}
+
+/// People do put passwords into URLs. What is no URL stays as it is.
+pub(crate) fn without_password(text: &str) -> String {
+    let whole = || text.to_owned();
+    let Some((scheme, rest)) = text.split_once("://") else { return whole() };
     let authority_end = rest.find('/').unwrap_or(rest.len());
-    // A password may itself hold an @ or a /: the last @ of all counts if there is one before the path.
-    let Some(at) = rest[..authority_end].rfind('@').or_else(|| rest.rfind('@')) else { return value };
+    // The last @ before the path ends a password; one that itself holds a / has its @ further on.
+    let Some(at) = rest[..authority_end].rfind('@').or_else(|| rest.rfind('@')) else { return whole() };
     match rest[..at].split_once(':') {
-        Some((user, _)) => Value::String(format!("{scheme}://{user}:{MASK}{}", &rest[at..])),
-        None => value,
+        Some((user, _)) => format!("{scheme}://{user}:{MASK}{}", &rest[at..]),
+        None => whole(),
     }
 }

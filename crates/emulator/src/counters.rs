@@ -70,6 +70,7 @@ struct Inner {
     calls: [AtomicU64; 9],
     refusals: AtomicU64,
     faults: AtomicU64,
+    abandoned: AtomicU64,
     input_tokens: AtomicU64,
     output_tokens: AtomicU64,
 }
@@ -84,6 +85,8 @@ pub struct CountersSnapshot {
     pub refusals: u64,
     /// Faults injected.
     pub faults: u64,
+    /// Paced streams whose client went away before their end.
+    pub abandoned: u64,
     /// Input tokens of answered calls, cached ones included.
     pub input_tokens: u64,
     /// Output tokens of answered calls.
@@ -117,6 +120,7 @@ impl Counters {
             calls: Operation::ALL.into_iter().map(|it| (it.name(), self.calls(it))).collect(),
             refusals: self.0.refusals.load(Ordering::Relaxed),
             faults: self.faults(),
+            abandoned: self.0.abandoned.load(Ordering::Relaxed),
             input_tokens: self.input_tokens(),
             output_tokens: self.output_tokens(),
         }
@@ -132,6 +136,10 @@ impl Counters {
 
     pub(crate) fn fault(&self) {
         self.0.faults.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn abandoned(&self) {
+        self.0.abandoned.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn answered(&self, input: u64, output: u64) {

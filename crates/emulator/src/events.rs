@@ -61,8 +61,8 @@ pub(crate) trait Encoder {
 /// Writes a whole answer.
 pub(crate) fn encode(answer: &Answer, latency_ms: u64, encoder: &mut impl Encoder) {
     // About what a delta takes in either dialect, so that long answers grow the buffer once.
-    let deltas = answer.usage.output as usize / answer.chunk.max(1);
-    encoder.events().bytes.reserve(512 + deltas.min(4096) * 224);
+    let expected = answer.usage.output as usize / answer.chunk.max(1);
+    encoder.events().bytes.reserve(512 + expected.min(4096) * 224);
     encoder.start();
     for block in &answer.blocks {
         match block {

@@ -1,5 +1,6 @@
 //! HTTP answers: whole ones, streams, and both at a given pace or cut short on purpose.
 
+use crate::counters::Counters;
 use crate::errors::{Exception, Refusal};
 use crate::events::{Events, Mark};
 use crate::faults::{Fault, FaultKind, Pace};
@@ -69,7 +70,7 @@ pub(crate) fn whole(mut builder: HttpResponseBuilder, body: Vec<u8>, fault: Opti
     }
     let (size, mut body) = (body.len() as u64, Bytes::from(body));
     let half = body.split_to(body.len() / 2);
-    builder.body(SizedStream::new(size, Box::pin(parts(vec![(Duration::ZERO, half)], Ending::Cut))))
+    builder.body(SizedStream::new(size, Box::pin(parts(vec![(Duration::ZERO, half)], Ending::Cut, None))))
 }
 
 /// Closes the connection without a word.
@@ -113,6 +114,7 @@ pub(crate) fn events(
     events: Events,
     pace: Pace,
     fault: Option<Fault>,
+    counters: &Counters,
 ) -> HttpResponse {
     builder.insert_header((CONTENT_TYPE, EVENT_STREAM));
     let bytes = Bytes::from(events.bytes);
@@ -135,7 +137,8 @@ pub(crate) fn events(
             _ => parts_.push((wait, part)),
         }
     }
-    builder.body(BodyStream::new(Box::pin(parts(parts_, ending))))
+    let open = Open { counters: counters.clone(), ended: false };
+    builder.body(BodyStream::new(Box::pin(parts(parts_, ending, Some(open)))))
 }
 
 /// An event stream that is made as it goes.
@@ -176,27 +179,42 @@ fn apply(fault: Option<Fault>, bytes: Bytes, mut marks: Vec<Mark>) -> (Bytes, Ve
     }
 }
 
+/// A stream under way; dropped before its end, its client went away.
+struct Open {
+    counters: Counters,
+    ended: bool,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.counters.abandoned();
+        }
+    }
+}
+
 fn parts(
     parts: Vec<(Duration, Bytes)>,
     ending: Ending,
+    open: Option<Open>,
 ) -> impl stream::Stream<Item = Result<Bytes, io::Error>> {
-    stream::unfold((parts.into_iter(), ending), |(mut parts, ending)| async move {
+    stream::unfold((parts.into_iter(), ending, open), |(mut parts, ending, mut open)| async move {
         if let Some((wait, part)) = parts.next() {
             if !wait.is_zero() {
                 tokio::time::sleep(wait).await;
             }
-            return Some((Ok(part), (parts, ending)));
+            return Some((Ok(part), (parts, ending, open)));
         }
-        match ending {
-            Ending::Proper => None,
-            Ending::Cut => {
-                tokio::time::sleep(FLUSH).await;
-                Some((Err(cut()), (parts, Ending::Proper)))
-            }
-            Ending::Stall => {
-                tokio::time::sleep(STALL).await;
-                None
-            }
+        if ending == Ending::Stall {
+            tokio::time::sleep(STALL).await;
         }
+        if let Some(open) = &mut open {
+            open.ended = true;
+        }
+        if ending != Ending::Cut {
+            return None;
+        }
+        tokio::time::sleep(FLUSH).await;
+        Some((Err(cut()), (parts, Ending::Proper, open)))
     })
 }

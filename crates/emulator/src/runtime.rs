@@ -179,7 +179,7 @@ async fn anthropic_stream(
     let events = std::mem::take(events::Encoder::events(&mut encoder));
     let mut builder = reply::builder(state, StatusCode::OK);
     builder.insert_header(("x-amzn-bedrock-content-type", "application/json"));
-    Ok(reply::events(builder, events, conduct.pace, conduct.fault))
+    Ok(reply::events(builder, events, conduct.pace, conduct.fault, &state.counters))
 }
 
 /// What a fault answers instead of an answer; faults in mid-stream come later.
@@ -231,7 +231,8 @@ async fn converse_stream(
     let mut encoder = StreamEncoder::new(conduct.marked(), Echo::new(model, &request));
     events::encode(&answer, conduct.total_ms(&answer), &mut encoder);
     let events = std::mem::take(events::Encoder::events(&mut encoder));
-    Ok(reply::events(reply::builder(state, StatusCode::OK), events, conduct.pace, conduct.fault))
+    let builder = reply::builder(state, StatusCode::OK);
+    Ok(reply::events(builder, events, conduct.pace, conduct.fault, &state.counters))
 }
 
 /// A whole answer: Ollama's if there is one, else the scripted.

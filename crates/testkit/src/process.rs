@@ -18,8 +18,11 @@ pub struct Process {
 impl Process {
     /// Starts `command` with its output in `log`.
     pub fn start(name: &str, command: &mut Command, log: &Path) -> anyhow::Result<Self> {
-        let mut file =
-            std::fs::File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
+        let mut file = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(log)
+            .with_context(|| format!("cannot write {}", log.display()))?;
         writeln!(file, "{command:?}")?;
         let child = command
             .stdin(Stdio::null())
@@ -34,6 +37,16 @@ impl Process {
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Asks it to end, as Ctrl-C does, and waits until it has.
+    pub fn stop(&mut self) -> anyhow::Result<()> {
+        let asked = Command::new("kill").args(["-s", "INT", &self.id().to_string()]).status()?;
+        if !asked.success() {
+            bail!("{} could not be asked to end", self.name);
+        }
+        self.child.wait()?;
+        Ok(())
     }
 
     /// Waits until something listens on `port`; fails if the process ends first or `limit` passes.

@@ -11,12 +11,38 @@ use crate::tools::{Tools, is_root, run};
 
 const START: Duration = Duration::from_secs(60);
 
+/// A server that can be stopped and started again where it was.
+#[derive(Debug)]
+struct Server {
+    name: &'static str,
+    command: Command,
+    log: PathBuf,
+    port: u16,
+    process: Process,
+}
+
+impl Server {
+    fn start(name: &'static str, mut command: Command, folder: &Path, port: u16) -> anyhow::Result<Self> {
+        let log = folder.join(name).with_extension("log");
+        let process = Self::launch(name, &mut command, &log, port)?;
+        Ok(Self { name, command, log, port, process })
+    }
+
+    fn launch(name: &str, command: &mut Command, log: &Path, port: u16) -> anyhow::Result<Process> {
+        let mut process = Process::start(name, command, log)?;
+        process.wait_for_port(port, START)?;
+        Ok(process)
+    }
+
+    fn start_again(&mut self) -> anyhow::Result<()> {
+        self.process = Self::launch(self.name, &mut self.command, &self.log, self.port)?;
+        Ok(())
+    }
+}
+
 /// A Postgres server of our own.
 #[derive(Debug)]
-pub struct Postgres {
-    process: Process,
-    port: u16,
-}
+pub struct Postgres(Server);
 
 impl Postgres {
     /// Makes a cluster in `folder` and starts it.
@@ -36,30 +62,35 @@ impl Postgres {
         {
             postgres.args(["-c", setting]);
         }
-        let mut process = Process::start("postgres", &mut postgres, &folder.join("postgres.log"))?;
-        process.wait_for_port(port, START)?;
-        Ok(Self { process, port })
+        Ok(Self(Server::start("postgres", postgres, folder, port)?))
+    }
+
+    /// Stops it; its data stay. Sessions are cut off.
+    pub fn stop(&mut self) -> anyhow::Result<()> {
+        self.0.process.stop()
+    }
+
+    /// Starts it again after [`stop`](Self::stop), with its data, where it was.
+    pub fn start_again(&mut self) -> anyhow::Result<()> {
+        self.0.start_again()
     }
 
     /// A URL with a role that may do everything.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.0.port)
     }
 
     /// The operating system's id of the server.
     #[must_use]
     pub fn id(&self) -> u32 {
-        self.process.id()
+        self.0.process.id()
     }
 }
 
 /// A Redis server of our own.
 #[derive(Debug)]
-pub struct Redis {
-    _process: Process,
-    port: u16,
-}
+pub struct Redis(Server);
 
 impl Redis {
     /// Starts it, keeping nothing on disk.
@@ -68,15 +99,23 @@ impl Redis {
         let mut redis = Command::new(&tools.redis_server);
         redis.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]);
         redis.current_dir(folder);
-        let mut process = Process::start("redis", &mut redis, &folder.join("redis.log"))?;
-        process.wait_for_port(port, START)?;
-        Ok(Self { _process: process, port })
+        Ok(Self(Server::start("redis", redis, folder, port)?))
+    }
+
+    /// Stops it; what it held is gone.
+    pub fn stop(&mut self) -> anyhow::Result<()> {
+        self.0.process.stop()
+    }
+
+    /// Starts it again after [`stop`](Self::stop), empty, where it was.
+    pub fn start_again(&mut self) -> anyhow::Result<()> {
+        self.0.start_again()
     }
 
     /// Its URL.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        format!("redis://127.0.0.1:{}", self.0.port)
     }
 }
 

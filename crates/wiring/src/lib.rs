@@ -22,7 +22,7 @@ pub use data_dir::make_data_dir;
 pub use error::WiringError;
 pub use models::{Models, models};
 pub use outcrop_aws::install_crypto;
-pub use peers::{authenticator, inference, services};
+pub use peers::{RankedProbe, authenticator, inference, services};
 pub use process::{BAD_SETTINGS_EXIT_CODE, Process, ServiceError, init_log, run_service};
 pub use secrets::{internal_secret, key_hasher, resolve, signer, verifier};
 pub use shared::{Probed, blobs, limiter, queue};

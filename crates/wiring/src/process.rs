@@ -85,7 +85,9 @@ fn begin<F>(
 where
     F: Future<Output = Result<(), ServiceError>>,
 {
-    let options = LoadOptions { file: arguments.config, ..LoadOptions::from_process() };
+    let mut options = LoadOptions::from_process();
+    // The command line goes before the variable that names a file.
+    options.file = arguments.config.or(options.file);
     let config = Config::load(&options).map_err(|error| {
         let lines: Vec<_> = error.problems.iter().map(ToString::to_string).collect();
         ServiceError { line: lines.join("\n"), code: BAD_SETTINGS_EXIT_CODE }

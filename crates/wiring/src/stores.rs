@@ -37,7 +37,7 @@ pub struct Stores {
 #[derive(Clone)]
 enum Database {
     Sqlite(SqliteStore),
-    Postgres(PostgresStore),
+    Postgres(Box<PostgresStore>),
 }
 
 /// Connects to the database that `store.url` names. Its tables may be missing or old: see
@@ -52,7 +52,7 @@ pub async fn stores(config: &Config) -> Result<Stores, WiringError> {
         return Ok(of(store.clone(), Database::Sqlite(store)));
     }
     let store = postgres(config)?;
-    Ok(of(store.clone(), Database::Postgres(store)))
+    Ok(of(store.clone(), Database::Postgres(Box::new(store))))
 }
 
 fn of<S>(store: S, database: Database) -> Stores

@@ -113,8 +113,8 @@ fn is_plain(path: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn of(method: Method, path: &str) -> Option<(Owner, Access)> {
-        find(&method, path).map(|route| (route.owner, route.access))
+    fn of(method: &Method, path: &str) -> Option<(Owner, Access)> {
+        find(method, path).map(|route| (route.owner, route.access))
     }
 
     #[test]
@@ -145,7 +145,7 @@ mod tests {
             (Method::GET, "/.well-known/jwks.json", Some((Auth, Public))),
         ];
         for (method, path, expected) in cases {
-            assert_eq!(of(method.clone(), path), expected, "{method} {path}");
+            assert_eq!(of(&method, path), expected, "{method} {path}");
         }
     }
 
@@ -167,7 +167,7 @@ mod tests {
             "/auth\\..\\internal\\introspect",
             "//internal/introspect",
         ] {
-            assert_eq!(of(Method::POST, path), None, "{path}");
+            assert_eq!(of(&Method::POST, path), None, "{path}");
         }
     }
 }

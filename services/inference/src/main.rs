@@ -20,6 +20,7 @@ fn main() -> ExitCode {
 async fn start(Process { config, stop }: Process) -> Result<(), ServiceError> {
     let (over, last) = (CancellationToken::new(), CancellationToken::new());
     let (service, server) = build(&config, last.clone()).await?;
+    tracing::info!(server.address = %server.addr(), "listening");
     // Open answers end first, then the usage they leave behind is shipped, then a local emulator may go.
     let served = async {
         let served = server.run(stop).await;

@@ -170,13 +170,16 @@ impl<F: Frames> Stream for FrameStream<F> {
     }
 }
 
-/// The error's causes in one line.
+/// The error and its causes in one line; a cause that only repeats what was said is left out.
 fn chain(error: &ModelError) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
+        let said = error.to_string();
+        if !text.ends_with(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
         cause = error.source();
     }
     text

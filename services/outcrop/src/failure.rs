@@ -3,12 +3,9 @@
 use std::process::ExitCode;
 
 use outcrop_config::LoadError;
-use outcrop_wiring::WiringError;
+use outcrop_wiring::{BAD_SETTINGS_EXIT_CODE, WiringError};
 
 use crate::output;
-
-/// `EX_CONFIG` of sysexits: the settings are to blame, and starting again will not help.
-const BAD_SETTINGS: u8 = 78;
 
 /// `EX_USAGE` is clap's: 2, as most tools have it.
 const WRONG_USE: u8 = 2;
@@ -47,7 +44,7 @@ impl Failure {
     pub(crate) fn report(&self) -> ExitCode {
         let (lines, code) = match self {
             Self::Usage(line) => (std::slice::from_ref(line), WRONG_USE),
-            Self::Settings(lines) => (lines.as_slice(), BAD_SETTINGS),
+            Self::Settings(lines) => (lines.as_slice(), BAD_SETTINGS_EXIT_CODE),
             Self::Failed(line) => (std::slice::from_ref(line), 1),
             Self::NobodyReads => (&[][..], 0),
         };

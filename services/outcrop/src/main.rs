@@ -19,8 +19,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use cli::{Cli, Command};
 use failure::Failure;
-use outcrop_config::{Config, LogFormat, TelemetryConfig};
-use outcrop_telemetry::Format;
+use outcrop_config::Config;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -43,12 +42,13 @@ async fn run(cli: &Cli) -> Result<(), Failure> {
     let config = Config::load(&options)?;
     match &cli.command {
         None | Some(Command::Serve(_)) => {
-            log(&config.telemetry, None)?;
-            commands::serve::run(config, cli.common.data_dir.as_deref()).await
+            outcrop_wiring::init_log("outcrop", &config.telemetry, None)?;
+            // On the heap: it holds the whole platform.
+            Box::pin(commands::serve::run(config, cli.common.data_dir.as_deref())).await
         }
         Some(command) => {
             // A command's own words are enough; the log speaks up only when something is wrong.
-            log(&config.telemetry, Some("warn,aws_config::imds=error"))?;
+            outcrop_wiring::init_log("outcrop", &config.telemetry, Some("warn,aws_config::imds=error"))?;
             administer(command, &config).await
         }
     }
@@ -64,14 +64,4 @@ async fn administer(command: &Command, config: &Config) -> Result<(), Failure> {
         // Handled before settings are loaded, or with the server.
         Command::Config(_) | Command::Serve(_) => Ok(()),
     }
-}
-
-fn log(config: &TelemetryConfig, filter: Option<&str>) -> Result<(), Failure> {
-    let format = match config.format {
-        LogFormat::Auto => Format::Auto,
-        LogFormat::Json => Format::Json,
-        LogFormat::Text => Format::Text,
-    };
-    outcrop_telemetry::init("outcrop", format, filter.unwrap_or(&config.filter))
-        .map_err(|error| Failure::Settings(vec![format!("`telemetry.filter` or RUST_LOG: {error}")]))
 }

@@ -1,4 +1,5 @@
 //! Servers over real HTTP, on free ports.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod drain;
 mod errors;

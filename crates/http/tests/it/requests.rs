@@ -39,7 +39,7 @@ async fn a_body_up_to_the_limit_is_read_however_it_comes() {
     let body = format!("\"{}\"", "a".repeat(1022));
     let announced = client().post(world.at("/generate")).body(body.clone()).send().await.unwrap();
     assert_eq!(announced.text().await.unwrap(), r#"{"bytes":1024}"#);
-    let answer = client().post(world.at("/generate")).body(chunked(body)).send().await.unwrap();
+    let answer = client().post(world.at("/generate")).body(chunked(&body)).send().await.unwrap();
     assert_eq!(answer.text().await.unwrap(), r#"{"bytes":1024}"#);
 }
 
@@ -50,7 +50,7 @@ async fn a_body_over_the_limit_is_refused_however_it_comes() {
     for path in ["/generate", "/v1/jobs/raw"] {
         let announced = client().post(world.at(path)).body(body.clone()).send().await.unwrap();
         assert_eq!(announced.status(), 413, "{path}");
-        let answer = client().post(world.at(path)).body(chunked(body.clone())).send().await.unwrap();
+        let answer = client().post(world.at(path)).body(chunked(&body)).send().await.unwrap();
         assert_eq!(answer.status(), 413, "{path}");
     }
 }
@@ -99,7 +99,7 @@ async fn only_what_is_clearly_no_json_is_refused_by_its_type() {
     assert_eq!(status("content-encoding", "gzip").await, 415);
 }
 
-fn chunked(body: String) -> reqwest::Body {
+fn chunked(body: &str) -> reqwest::Body {
     let pieces: Vec<_> =
         body.as_bytes().chunks(100).map(|piece| Ok::<_, std::io::Error>(piece.to_vec())).collect();
     reqwest::Body::wrap_stream(futures::stream::iter(pieces))

@@ -1,5 +1,4 @@
 //! A server with everything around it and a few routes that misbehave on demand.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -1,7 +1,7 @@
 //! What is particular about a store that is a file.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
@@ -68,12 +68,7 @@ async fn what_was_written_outlives_a_kill() {
     }
     let folder = Folder::new();
     let path = folder.path("kept.db");
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "file::what_was_written_outlives_a_kill"])
-        .env(CHILD, &path)
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child = another_process("file::what_was_written_outlives_a_kill", CHILD, &path);
     let started = Instant::now();
     while !path.with_extension("written").exists() {
         assert_eq!(child.try_wait().unwrap(), None, "the child failed");
@@ -104,20 +99,30 @@ async fn only_the_owner_can_read_the_files() {
 }
 
 /// A process that opens and closes the file beside SQLite loses its locks, and other processes walk in.
+/// Runs itself in another process, which has no locks but those of this one test.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn connecting_again_drops_no_lock() {
-    use std::os::unix::fs::MetadataExt;
-
+    const CHILD: &str = "OUTCROP_TEST_LOCKED_DATABASE";
+    // The first byte that shared locks are on (`SHARED_FIRST` in SQLite's os.h).
+    const SHARED: &str = "1073741826";
+    if let Some(path) = std::env::var_os(CHILD) {
+        let ours = format!(" {} ", std::process::id());
+        let locks = || {
+            let all = std::fs::read_to_string("/proc/locks").unwrap();
+            all.lines().filter(|line| line.contains(&ours) && line.contains(SHARED)).count()
+        };
+        let first = SqliteStore::connect(Path::new(&path)).await.unwrap();
+        first.migrate().await.unwrap();
+        assert_eq!(locks(), 1, "a connection in write-ahead mode holds a shared lock all the time");
+        let _second = SqliteStore::connect(Path::new(&path)).await.unwrap();
+        assert_eq!(locks(), 1);
+        return;
+    }
     let folder = Folder::new();
     let path = folder.path("shared.db");
-    let first = SqliteStore::connect(&path).await.unwrap();
-    first.migrate().await.unwrap();
-    let inode = format!(":{} ", std::fs::metadata(&path).unwrap().ino());
-    let locks = || std::fs::read_to_string("/proc/locks").unwrap().matches(&inode).count();
-    assert_eq!(locks(), 1, "a connection in write-ahead mode holds a shared lock all the time");
-    let _second = SqliteStore::connect(&path).await.unwrap();
-    assert_eq!(locks(), 1);
+    let mut child = another_process("file::connecting_again_drops_no_lock", CHILD, &path);
+    assert!(child.wait().unwrap().success());
 }
 
 #[tokio::test]
@@ -174,4 +179,14 @@ async fn tables_that_are_not_there_are_broken_and_not_away() {
     let store = SqliteStore::connect(&folder.path("empty.db")).await.unwrap();
     let failed = store.lookup_key(&key_id(1)).await.unwrap_err();
     assert_eq!(failed.failure, PortFailure::Broken, "{}", failed.chain());
+}
+
+/// Runs one test of this program in another process, where the variable says that it is the other one.
+fn another_process(test: &str, variable: &str, path: &Path) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test])
+        .env(variable, path)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap()
 }

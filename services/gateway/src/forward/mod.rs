@@ -82,7 +82,8 @@ impl Forwarder {
         let bases = [base(Owner::Auth)?, base(Owner::Inference)?, base(Owner::Jobs)?];
         let connect_timeout = Duration::from_millis(services.connect_timeout_ms);
         let bounds = Bounds::from(server);
-        let client = client(connect_timeout, &bounds).map_err(|source| ForwarderError::Client { source })?;
+        let client =
+            client(&bases, connect_timeout, &bounds).map_err(|source| ForwarderError::Client { source })?;
         Ok(Self(Arc::new(Shared { bases, signer, clock, connect_timeout, bounds, client })))
     }
 
@@ -90,7 +91,8 @@ impl Forwarder {
     /// byte of an answer changes threads.
     pub fn routes(&self, service: &mut web::ServiceConfig) {
         let shared = Arc::clone(&self.0);
-        let client = client(shared.connect_timeout, &shared.bounds).unwrap_or_else(|_| shared.client.clone());
+        let client = client(&shared.bases, shared.connect_timeout, &shared.bounds)
+            .unwrap_or_else(|_| shared.client.clone());
         service.app_data(web::Data::new(Worker { shared, client })).default_service(web::to(forward));
     }
 }
@@ -112,8 +114,13 @@ fn parse_base(text: &str) -> Option<Url> {
     fits.then_some(url)
 }
 
-fn client(connect_timeout: Duration, bounds: &Bounds) -> reqwest::Result<reqwest::Client> {
-    reqwest::Client::builder()
+fn client(bases: &[Url], connect_timeout: Duration, bounds: &Bounds) -> reqwest::Result<reqwest::Client> {
+    let mut builder = reqwest::Client::builder();
+    if bases.iter().all(|base| base.scheme() == "http") {
+        // Reading the system's certificates costs milliseconds and memory, for nothing here.
+        builder = builder.tls_certs_only([]);
+    }
+    builder
         .tcp_nodelay(true)
         .connect_timeout(connect_timeout)
         // Between two pieces of an answer; the whole of a stream has no bound.

@@ -1,4 +1,5 @@
 //! The gateway over real HTTP, with services behind it that do as they are told.
+#![expect(clippy::unwrap_used, reason = "tests")]
 
 mod bodies;
 mod edge;

@@ -1,5 +1,4 @@
 //! A gateway that runs apart, three services behind it, and the keys they know.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

@@ -112,17 +112,40 @@ impl Shipper {
         if stranded > 0 {
             tracing::debug!(stranded, "usage records still wait in memory");
         }
+        let (mut moved, mut stuck, mut failure) = (false, Vec::new(), None);
         for part in self.spool.parts() {
-            self.ship(part).await?;
-            if part.closed {
+            match self.ship(part).await {
+                Ok(some) => {
+                    moved |= some;
+                    if part.closed {
+                        self.remove(part).map_err(ShipError::Spool)?;
+                    }
+                }
+                Err(ShipError::Ledger(error)) if error.failure == PortFailure::Unavailable => {
+                    return Err(ShipError::Ledger(error));
+                }
+                // One segment that cannot be moved must not hold up the others.
+                Err(error) => {
+                    let refused = matches!(error, ShipError::Ledger(_)) && part.closed;
+                    stuck.extend(refused.then_some(part));
+                    failure = failure.or(Some(error));
+                }
+            }
+        }
+        if moved {
+            // The ledger works, so that what it refuses it will refuse for ever.
+            for part in stuck {
+                self.progress.entry(part.sequence).or_default().spoilt = true;
                 self.remove(part).map_err(ShipError::Spool)?;
             }
         }
-        Ok(())
+        failure.map_or(Ok(()), Err)
     }
 
-    async fn ship(&mut self, part: Part) -> Result<(), ShipError> {
+    /// Ships one segment; says whether there was anything to ship.
+    async fn ship(&mut self, part: Part) -> Result<bool, ShipError> {
         let mut progress = self.progress.get(&part.sequence).copied().unwrap_or_default();
+        let mut moved = false;
         if progress.shipped < part.upto {
             self.idle = Duration::ZERO;
             let spool = Arc::clone(&self.spool);
@@ -135,6 +158,7 @@ impl Shipper {
             }
             for batch in records.chunks(BATCH) {
                 progress.spoilt |= !self.send(batch).await?;
+                moved = true;
             }
             progress.shipped = part.upto;
             self.progress.insert(part.sequence, progress);
@@ -145,7 +169,7 @@ impl Shipper {
             self.spool.close(part.sequence);
             self.idle = Duration::ZERO;
         }
-        Ok(())
+        Ok(moved)
     }
 
     /// Sends one batch; `false` if the ledger took only some of it and will never take the rest.

@@ -152,6 +152,24 @@ async fn one_refused_record_does_not_hold_up_the_others() {
 }
 
 #[tokio::test]
+async fn a_segment_that_is_refused_whole_is_set_aside_once_the_ledger_takes_others() {
+    let refuses = Some(UsageId::new(Uuid::from_u128(1)));
+    let (root, ledger) = (TempDir::new().unwrap(), Arc::new(TestLedger { refuses, ..TestLedger::default() }));
+    let killed = open(&root, "a");
+    fill(&killed, 1..=1);
+    drop(killed);
+    let spool = open(&root, "b");
+    let mut shipper = Shipper::new(Arc::clone(&spool), Arc::clone(&ledger) as _, FLUSH);
+    assert!(!shipper.round().await, "it may be the ledger's fault");
+    assert!(!root.path().join("bad").exists());
+    fill(&spool, 2..=2);
+    shipper.round().await;
+    assert_eq!(ledger.numbers(), [2]);
+    assert_eq!(files_in(&root.path().join("bad")).len(), 1);
+    assert!(shipper.round().await);
+}
+
+#[tokio::test]
 async fn shipped_records_are_not_sent_again_and_large_segments_are_deleted() {
     let (root, ledger) = (TempDir::new().unwrap(), Arc::new(TestLedger::default()));
     let spool = open(&root, "a");

@@ -59,10 +59,12 @@ impl TestApp {
         let (stop, last) = (CancellationToken::new(), CancellationToken::new());
         let emulator = Emulator::bind(EmulatorConfig::default()).await.unwrap();
         let sdk = outcrop_aws::local_config(&emulator.url(), "us-east-1");
+        let options = BedrockOptions { idle_timeout: Duration::from_secs(5) };
+        let model = BedrockModel::new(&sdk, options).unwrap();
         tokio::spawn(emulator.run(last.clone()));
         let root = TempDir::new().unwrap();
         let ledger = Arc::new(MemoryLedger::default());
-        let service = service(&setup, &sdk, Arc::clone(&ledger), &root);
+        let service = service(&setup, model, Arc::clone(&ledger), &root);
         let background = tokio::spawn({
             let (service, stop) = (service.clone(), stop.clone());
             async move { service.run(stop).await }
@@ -121,15 +123,14 @@ impl TestApp {
 
 fn service(
     setup: &Setup,
-    sdk: &aws_types::SdkConfig,
+    model: BedrockModel,
     ledger: Arc<MemoryLedger>,
     root: &TempDir,
 ) -> InferenceService {
     let catalog =
         CatalogOptions { overrides: None, default_model: MODEL, region: "us-east-1", cross_region: None };
-    let options = BedrockOptions { idle_timeout: Duration::from_secs(5) };
     let ports = InferencePorts {
-        model: Arc::new(BedrockModel::new(sdk, options).unwrap()),
+        model: Arc::new(model),
         catalog: Arc::new(Catalog::load(&catalog).unwrap()),
         limiter: Arc::new(MemoryLimiter::with_capacity(100)),
         local_limiter: Arc::new(MemoryLimiter::with_capacity(100)),

@@ -14,7 +14,7 @@ pub(crate) async fn run(config: Config, data_dir: Option<&Path>) -> Result<(), F
     together(&config)?;
     let stop = outcrop_lifecycle::stop_on_signal().map_err(|error| Failure::from_error(&error))?;
     let config = outcrop_wiring::resolve(config).await?;
-    let platform = Platform::build(&config).await?;
+    let platform = Box::pin(Platform::build(&config)).await?;
     let url = welcome::base_url(platform.addr());
     // Only once the address is ours: a key that nobody gets to see would be lost.
     let first = platform.auth.bootstrap_if_empty().await.map_err(|error| Failure::from_error(&error))?;

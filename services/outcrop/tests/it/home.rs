@@ -71,8 +71,14 @@ impl Home {
 
     /// Starts the server on a free port and waits until it says that it is ready.
     pub(crate) async fn start(&self) -> Running {
+        self.start_with(&[]).await
+    }
+
+    /// The same, with these variables.
+    pub(crate) async fn start_with(&self, variables: &[(String, String)]) -> Running {
         let log = std::fs::File::create(self.path().join("log")).unwrap();
         let mut command = self.command(&["--port", "0"]);
+        command.envs(variables.iter().map(|(name, value)| (name, value)));
         let mut child = command.stderr(log).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut printed = String::new();

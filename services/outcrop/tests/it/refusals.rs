@@ -69,6 +69,20 @@ async fn bedrock_without_a_region() {
 }
 
 #[tokio::test]
+async fn a_database_that_is_away() {
+    let home = Home::new();
+    let mut command = home.command(&["--port", "0"]);
+    command
+        .env("OUTCROP__STORE__URL", "postgres://me:hunter2@127.0.0.1:9/none")
+        .env("OUTCROP__QUEUE__URL", "sqs://jobs")
+        .env("OUTCROP__AUTH__KEY_SECRET", "s".repeat(32))
+        .env("AWS_REGION", "us-east-1");
+    let output = finish(command).await;
+    check(&output, 1, "could not migrate the database");
+    assert!(!text(&output.stderr).contains("hunter2"), "{output:?}");
+}
+
+#[tokio::test]
 async fn server_flags_on_another_command() {
     check(&Home::new().run(&["--port", "1", "keys", "list"]).await, 2, "--port");
 }

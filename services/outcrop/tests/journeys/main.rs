@@ -1,0 +1,66 @@
+//! What the platform promises, told once and asked of both compositions: over HTTP, and through official SDKs.
+//!
+//! *Together* is the one process `outcrop`; *apart* are the four services on Postgres, Redis, SQS and S3. Either
+//! calls a Bedrock emulator that runs as a process of its own, so that a journey can make it fail. Start reading
+//! at [`platform`]; each journey is a module below it.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod client;
+mod emulator;
+mod platform;
+mod process;
+mod servers;
+mod sse;
+mod wait;
+
+mod chat;
+mod chat_stream;
+mod chat_tools;
+mod generate;
+mod jobs;
+mod keys;
+mod limits;
+mod models;
+mod outage;
+mod refusals;
+mod sdk;
+mod service_door;
+mod stopping;
+mod upstream;
+mod usage;
+
+use platform::Platform;
+
+/// The same journeys in both compositions. Each test starts one platform and walks all of its journeys there,
+/// because starting one is what costs time.
+macro_rules! journeys {
+    ($($test:ident: [$($journey:path),+ $(,)?],)+) => {
+        mod together {
+            use super::*;
+            $(#[tokio::test]
+            async fn $test() {
+                let platform = Platform::together().await;
+                $($journey(&platform).await;)+
+            })+
+        }
+
+        mod apart {
+            use super::*;
+            $(#[tokio::test]
+            #[ignore = "needs postgres, redis and a local AWS: cargo xtask test"]
+            async fn $test() {
+                let platform = Platform::apart().await;
+                $($journey(&platform).await;)+
+            })+
+        }
+    };
+}
+
+journeys! {
+    chats: [chat::journey, chat_stream::journey, chat_tools::journey, generate::journey, models::journey],
+    refuses: [refusals::journey],
+    knows_its_callers: [keys::journey, limits::journey],
+    meters_and_works_later: [usage::journey, jobs::journey],
+    survives_a_failing_model: [upstream::journey],
+}

@@ -1,0 +1,194 @@
+//! A running platform, in either composition.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::client::{Answer, Client};
+use crate::emulator::Emulator;
+use crate::process::{Program, Service, port};
+use crate::servers::Backends;
+use crate::wait::until;
+
+/// Smaller than the default, so that tests of it send little.
+pub(crate) const MAX_BODY_BYTES: usize = 1024 * 1024;
+/// The secret that signs identities between services apart.
+pub(crate) const INTERNAL_SECRET: &str = "journeys-internal-secret-of-many-bytes";
+const KEY_SECRET: &str = "journeys-key-secret-of-at-least-32-bytes";
+
+/// The platform and the Bedrock it calls. Dropping it ends all of its processes.
+#[derive(Debug)]
+pub(crate) struct Platform {
+    /// Its first admin.
+    pub(crate) admin: Client,
+    /// The admin's key.
+    pub(crate) key: String,
+    pub(crate) emulator: Emulator,
+    pub(crate) services: Services,
+    /// Its state and logs; the last to go.
+    _folder: TempDir,
+}
+
+/// The processes of the platform.
+#[derive(Debug)]
+pub(crate) enum Services {
+    Together(Service),
+    Apart { gateway: Service, auth: Service, inference: Service, jobs: Service },
+}
+
+impl Platform {
+    /// The one process on embedded defaults, but for its models.
+    pub(crate) async fn together() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let emulator = Emulator::start(folder.path()).await;
+        let port = port();
+        let program = Program::new("outcrop", folder.path())
+            .arguments(["--port", &port.to_string(), "--data-dir", "data", "--models", "bedrock://us-east-1"])
+            .envs(&common(&emulator));
+        let service = program.start(port).await;
+        let key = first_key(&service).await;
+        Self::ready(Services::Together(service), &key, emulator, folder).await
+    }
+
+    /// The four services, on the servers that the environment names.
+    pub(crate) async fn apart() -> Self {
+        Self::apart_on(&Backends::shared()).await
+    }
+
+    /// The four services, on servers of the test's own.
+    pub(crate) async fn apart_on(backends: &Backends) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let emulator = Emulator::start(folder.path()).await;
+        let mut env = common(&emulator);
+        env.extend(backends.settings().await);
+        env.push(setting("MODELS__URL", "bedrock://us-east-1"));
+        env.push(setting("AUTH__KEY_SECRET", KEY_SECRET));
+        env.push(setting("INTERNAL__SECRET", INTERNAL_SECRET));
+        let command = |arguments: &'static [&'static str]| {
+            Program::new("outcrop", folder.path()).arguments(arguments).envs(&env)
+        };
+        command(&["migrate"]).succeed().await;
+        let arguments = &["keys", "create", "--name", "journeys", "--role", "platform_admin", "--json"];
+        let created: Value = serde_json::from_str(&command(arguments).succeed().await).unwrap();
+        let services = Services::apart(folder.path(), &env).await;
+        Self::ready(services, created["key"].as_str().unwrap(), emulator, folder).await
+    }
+
+    async fn ready(services: Services, key: &str, emulator: Emulator, folder: TempDir) -> Self {
+        let admin = Client::new(&services.front().url, Some(key));
+        let platform = Self { admin, key: key.to_owned(), emulator, services, _folder: folder };
+        for service in platform.services.all() {
+            let client = Client::new(&service.url, None);
+            until(&service.url, async || (client.get("/readyz").await.status == 200).then_some(())).await;
+        }
+        platform
+    }
+
+    /// A new key of the admin's team.
+    pub(crate) async fn create_key(&self, fields: &Value) -> Answer {
+        self.admin.post("/admin/v1/keys", fields).await.expect(201)
+    }
+
+    /// Somebody with this role.
+    pub(crate) async fn caller(&self, role: &str) -> Client {
+        let created = self.create_key(&json!({ "name": role, "role": role })).await;
+        self.admin.with_key(created.body["key"].as_str().unwrap())
+    }
+
+    /// The usage record of a request, once it is in the ledger.
+    pub(crate) async fn usage_of(&self, request_id: &str) -> Value {
+        let what = format!("the usage record of {request_id}");
+        let records =
+            until(&what, async || Some(self.usage_records(request_id).await).filter(|it| !it.is_empty()));
+        let mut records = records.await;
+        assert_eq!(records.len(), 1, "{records:#?}");
+        records.remove(0)
+    }
+
+    /// All usage records of a request that are in the ledger now.
+    pub(crate) async fn usage_records(&self, request_id: &str) -> Vec<Value> {
+        let listed = self.admin.get("/v1/usage?limit=1000").await;
+        let records = listed.body["data"].as_array().cloned().unwrap_or_default();
+        records.into_iter().filter(|record| record["request_id"] == request_id).collect()
+    }
+}
+
+impl Services {
+    async fn apart(folder: &Path, env: &[(String, String)]) -> Self {
+        let start = async |name, env: &[(String, String)]| {
+            let port = port();
+            let program = Program::new(name, folder).envs(env).env("OUTCROP__SERVER__PORT", port.to_string());
+            program.start(port).await
+        };
+        let (auth, inference) = tokio::join!(start("outcrop-auth", env), start("outcrop-inference", env));
+        let mut env = env.to_vec();
+        env.push(setting("SERVICES__AUTH", &auth.url));
+        env.push(setting("SERVICES__INFERENCE", &inference.url));
+        let jobs = start("outcrop-job-worker", &env).await;
+        env.push(setting("SERVICES__JOBS", &jobs.url));
+        let gateway = start("outcrop-gateway", &env).await;
+        Self::Apart { gateway, auth, inference, jobs }
+    }
+
+    /// What the public reaches.
+    pub(crate) fn front(&self) -> &Service {
+        match self {
+            Self::Together(service) => service,
+            Self::Apart { gateway, .. } => gateway,
+        }
+    }
+
+    /// What the public reaches.
+    pub(crate) fn gateway(&mut self) -> &mut Service {
+        match self {
+            Self::Together(service) => service,
+            Self::Apart { gateway, .. } => gateway,
+        }
+    }
+
+    /// What calls models.
+    pub(crate) fn inference(&mut self) -> &mut Service {
+        match self {
+            Self::Together(service) => service,
+            Self::Apart { inference, .. } => inference,
+        }
+    }
+
+    fn all(&self) -> Vec<&Service> {
+        match self {
+            Self::Together(service) => vec![service],
+            Self::Apart { gateway, auth, inference, jobs } => vec![auth, inference, jobs, gateway],
+        }
+    }
+
+    /// In the order in which an operator stops them: from the public inwards.
+    pub(crate) fn all_mut(&mut self) -> Vec<&mut Service> {
+        match self {
+            Self::Together(service) => vec![service],
+            Self::Apart { gateway, auth, inference, jobs } => vec![gateway, jobs, inference, auth],
+        }
+    }
+}
+
+/// A setting as a variable.
+pub(crate) fn setting(name: &str, value: &str) -> (String, String) {
+    (format!("OUTCROP__{name}"), value.to_owned())
+}
+
+fn common(emulator: &Emulator) -> Vec<(String, String)> {
+    vec![
+        ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME".to_owned(), emulator.url().to_owned()),
+        setting("SERVER__MAX_BODY_BYTES", &MAX_BODY_BYTES.to_string()),
+        setting("SERVER__WORKERS", "2"),
+    ]
+}
+
+/// The key that the first start prints.
+async fn first_key(service: &Service) -> String {
+    until("the first key", async || {
+        let log = service.log();
+        log.lines().map(str::trim).find(|line| line.starts_with("ock_")).map(str::to_owned)
+    })
+    .await
+}

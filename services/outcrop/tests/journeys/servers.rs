@@ -1,0 +1,127 @@
+//! What the services apart stand on: a database, a queue and a bucket of each platform's own.
+
+use std::path::PathBuf;
+
+use outcrop_testkit::Tools;
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::client::http;
+use crate::platform::setting;
+
+/// Where Postgres, Redis and the local AWS are.
+#[derive(Debug)]
+pub(crate) struct Backends {
+    /// With a role that may create databases and needs no password.
+    pub(crate) postgres: String,
+    pub(crate) redis: String,
+    pub(crate) aws: String,
+}
+
+impl Backends {
+    /// Those that the environment names.
+    pub(crate) fn shared() -> Self {
+        Self {
+            postgres: outcrop_testkit::postgres_url(),
+            redis: outcrop_testkit::redis_url(),
+            aws: outcrop_testkit::aws_endpoint(),
+        }
+    }
+
+    /// Makes a database, a queue and a bucket; the settings of services that use them.
+    pub(crate) async fn settings(&self) -> Vec<(String, String)> {
+        let name = unique();
+        create_database(&self.postgres, &name).await;
+        create_queue(&self.aws, &name).await;
+        create_bucket(&self.aws, &name).await;
+        let (server, _) = self.postgres.rsplit_once('/').expect("the URL names a database");
+        vec![
+            setting("STORE__URL", &format!("{server}/{name}")),
+            setting("CACHE__URL", &self.redis),
+            setting("QUEUE__URL", &format!("sqs://{name}")),
+            setting("BLOBS__URL", &format!("s3://{name}/files")),
+            ("AWS_ENDPOINT_URL".to_owned(), self.aws.clone()),
+        ]
+    }
+}
+
+/// The programs with which a test starts servers of its own, as `cargo xtask test` names them.
+pub(crate) fn tools() -> Tools {
+    let path = |name: &str| {
+        PathBuf::from(std::env::var_os(name).unwrap_or_else(|| panic!("{name} is not set: cargo xtask test")))
+    };
+    Tools {
+        postgres_bin: path("OUTCROP_TEST_POSTGRES_BIN"),
+        redis_server: path("OUTCROP_TEST_REDIS_SERVER"),
+        python: outcrop_testkit::python().into(),
+    }
+}
+
+/// A name that nobody else uses, fit for databases, queues and buckets.
+fn unique() -> String {
+    let folder = tempfile::Builder::new().prefix("").rand_bytes(12).tempdir().unwrap();
+    let random = folder.path().file_name().unwrap().to_str().unwrap().to_ascii_lowercase();
+    format!("journey{}{random}", std::process::id())
+}
+
+/// One simple query in Postgres' own protocol: a start-up message, then `Q`, each answered up to `Z`
+/// (PostgreSQL documentation, "Message Flow"). SQL libraries stay in the store adapters.
+async fn create_database(url: &str, name: &str) {
+    let rest = url.strip_prefix("postgres://").expect("a Postgres URL");
+    let (user, rest) = rest.split_once('@').expect("the URL names a role");
+    let (address, database) = rest.split_once('/').expect("the URL names a database");
+    let mut connection = TcpStream::connect(address).await.unwrap();
+    let start = format!("user\0{user}\0database\0{database}\0\0");
+    let mut message = message(start.len() + 4, start.as_bytes());
+    message.splice(4..4, 196_608_i32.to_be_bytes());
+    connection.write_all(&message).await.unwrap();
+    until_ready(&mut connection).await;
+    let query = format!("create database {name}\0");
+    connection.write_all(b"Q").await.unwrap();
+    connection.write_all(&self::message(query.len(), query.as_bytes())).await.unwrap();
+    until_ready(&mut connection).await;
+}
+
+/// A length, which counts itself, and what it is the length of.
+fn message(length: usize, body: &[u8]) -> Vec<u8> {
+    let length = i32::try_from(length + 4).unwrap();
+    [&length.to_be_bytes()[..], body].concat()
+}
+
+async fn until_ready(connection: &mut TcpStream) {
+    loop {
+        let kind = connection.read_u8().await.unwrap();
+        let length = usize::try_from(connection.read_i32().await.unwrap()).unwrap() - 4;
+        let mut body = vec![0; length];
+        connection.read_exact(&mut body).await.unwrap();
+        match kind {
+            b'E' => panic!("Postgres refuses: {}", String::from_utf8_lossy(&body)),
+            b'Z' => return,
+            _ => {}
+        }
+    }
+}
+
+/// The local AWS reads the service from the signature and does not check it.
+fn signature(service: &str) -> String {
+    format!(
+        "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
+    )
+}
+
+async fn create_queue(aws: &str, name: &str) {
+    let request = http().post(aws).header("x-amz-target", "AmazonSQS.CreateQueue");
+    let request = request.header("content-type", "application/x-amz-json-1.0");
+    let body = json!({ "QueueName": name }).to_string();
+    created(request.header("authorization", signature("sqs")).body(body)).await;
+}
+
+async fn create_bucket(aws: &str, name: &str) {
+    created(http().put(format!("{aws}/{name}")).header("authorization", signature("s3"))).await;
+}
+
+async fn created(request: reqwest::RequestBuilder) {
+    let answer = request.send().await.unwrap();
+    assert!(answer.status().is_success(), "{}: {}", answer.status(), answer.text().await.unwrap());
+}
