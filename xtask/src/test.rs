@@ -3,7 +3,9 @@
 use std::process::Command;
 use std::time::Instant;
 
-use outcrop_testkit::{AWS_ENDPOINT, Moto, POSTGRES_URL, PYTHON, Postgres, REDIS_URL, Redis, Tools};
+use outcrop_testkit::{
+    AWS_ENDPOINT, Moto, POSTGRES_BIN, POSTGRES_URL, PYTHON, Postgres, REDIS_SERVER, REDIS_URL, Redis, Tools,
+};
 
 use crate::paths;
 
@@ -48,8 +50,8 @@ fn with_servers(options: &Options) -> anyhow::Result<()> {
         .env(REDIS_URL, redis.url())
         .env(AWS_ENDPOINT, moto.endpoint())
         .env(PYTHON, &tools.python)
-        .env("OUTCROP_TEST_POSTGRES_BIN", &tools.postgres_bin)
-        .env("OUTCROP_TEST_REDIS_SERVER", &tools.redis_server);
+        .env(POSTGRES_BIN, &tools.postgres_bin)
+        .env(REDIS_SERVER, &tools.redis_server);
     paths::check(&mut command)
 }
 

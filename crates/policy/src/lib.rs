@@ -81,7 +81,6 @@ pub fn matrix() -> String {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use outcrop_types::{Limits, Subject};
 

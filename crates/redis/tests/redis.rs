@@ -171,7 +171,8 @@ fn free_port() -> u16 {
 }
 
 async fn start(port: u16, folder: &std::path::Path) -> Child {
-    let server = Command::new("redis-server")
+    let program = std::env::var(outcrop_testkit::REDIS_SERVER).unwrap_or_else(|_| "redis-server".into());
+    let server = Command::new(program)
         .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"])
         .arg(port.to_string())
         .arg("--dir")

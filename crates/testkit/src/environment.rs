@@ -9,6 +9,11 @@ pub const AWS_ENDPOINT: &str = "OUTCROP_TEST_AWS_ENDPOINT";
 /// Holds the path of a Python that has the official SDKs.
 pub const PYTHON: &str = "OUTCROP_TEST_PYTHON";
 
+/// Holds the folder of Postgres' programs, for tests that stop and start a server of their own.
+pub const POSTGRES_BIN: &str = "OUTCROP_TEST_POSTGRES_BIN";
+/// Holds the path of the Redis server, for tests that stop and start one of their own.
+pub const REDIS_SERVER: &str = "OUTCROP_TEST_REDIS_SERVER";
+
 /// The Postgres to test against. Panics where there is none: such a test is marked as ignored.
 #[must_use]
 pub fn postgres_url() -> String {

@@ -10,7 +10,8 @@ mod servers;
 mod tools;
 
 pub use environment::{
-    AWS_ENDPOINT, POSTGRES_URL, PYTHON, REDIS_URL, aws_endpoint, postgres_url, python, redis_url,
+    AWS_ENDPOINT, POSTGRES_BIN, POSTGRES_URL, PYTHON, REDIS_SERVER, REDIS_URL, aws_endpoint, postgres_url,
+    python, redis_url,
 };
 pub use process::{Process, free_port, wait_for_port};
 pub use servers::{Moto, Postgres, Redis};

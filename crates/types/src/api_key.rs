@@ -260,7 +260,6 @@ impl ApiKey {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
 
     fn key() -> PresentedKey {

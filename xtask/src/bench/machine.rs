@@ -2,11 +2,15 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::LazyLock;
 use std::time::Duration;
+
+/// How many cores there are, counted before this process confines itself to one of them.
+static CORES: LazyLock<usize> = LazyLock::new(|| std::thread::available_parallelism().map_or(1, usize::from));
 
 /// The core of the system under test: the last one.
 fn subject_core() -> usize {
-    std::thread::available_parallelism().map_or(0, |cores| cores.get() - 1)
+    *CORES - 1
 }
 
 /// A command that runs on the core of the system under test, where cores can be chosen.
@@ -30,6 +34,7 @@ fn pinned(program: &Path, core: usize) -> Command {
 
 /// Moves this process to the load generator's core.
 pub(crate) fn pin_this_process() {
+    LazyLock::force(&CORES);
     if has_taskset() {
         // Where it fails, the table is noisier and still true.
         let _ = Command::new("taskset").args(["-acp", "0", &std::process::id().to_string()]).output();
@@ -64,11 +69,11 @@ pub(crate) fn describe() -> String {
         let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_default();
         line.split_once(':').map_or_else(|| "unknown".to_owned(), |(_, value)| value.trim().to_owned())
     };
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let memory =
         field(&read("/proc/meminfo"), "MemTotal").trim_end_matches(" kB").parse::<u64>().unwrap_or(0);
     format!(
-        "{cores} cores of {}, {} GiB, {}; rustc {}",
+        "{} cores of {}, {} GiB, {}; rustc {}",
+        *CORES,
         field(&read("/proc/cpuinfo"), "model name"),
         memory / 1024 / 1024,
         first_line("uname", &["-sr"]),

@@ -14,6 +14,7 @@ pub(crate) async fn journey(platform: &Platform) {
     usage_comes_when_asked_for(platform).await;
     chunks_come_as_the_model_speaks(platform).await;
     a_long_answer_arrives_whole(platform).await;
+    many_at_once_are_not_mixed_up(platform).await;
 }
 
 async fn chunks_have_openais_shape(platform: &Platform) {
@@ -82,4 +83,21 @@ async fn a_long_answer_arrives_whole(platform: &Platform) {
     let chunks = platform.admin.chat_stream(&request).await.chunks().await;
     assert_eq!(whole.body["choices"][0]["message"]["content"].as_str().unwrap(), text(&chunks));
     assert!(chunks.len() > 20_000, "one chunk for each delta: {}", chunks.len());
+}
+
+async fn many_at_once_are_not_mixed_up(platform: &Platform) {
+    let calls = (0..60).map(|at| {
+        let client = platform.admin.clone();
+        async move {
+            let said = format!("answer {at} of many, which are under way at once");
+            let prompt = format!("[[say: {said}]][[rate: 50]]");
+            if at % 3 == 0 {
+                let answer = client.chat(&ask(&prompt)).await.expect(200);
+                assert_eq!(answer.body["choices"][0]["message"]["content"], said);
+            } else {
+                assert_eq!(text(&client.chat_stream(&ask_streamed(&prompt)).await.chunks().await), said);
+            }
+        }
+    });
+    futures::future::join_all(calls).await;
 }

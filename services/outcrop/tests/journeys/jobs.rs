@@ -18,7 +18,8 @@ fn job(body: &Value) -> Value {
     json!({ "path": "/v1/chat/completions", "body": body })
 }
 
-async fn ended(client: &Client, id: &Value) -> Value {
+/// The job, once it has ended.
+pub(crate) async fn ended(client: &Client, id: &Value) -> Value {
     let path = format!("/v1/jobs/{}", id.as_str().unwrap());
     until("the job's end", async || {
         let job = client.get(&path).await.expect(200).body;

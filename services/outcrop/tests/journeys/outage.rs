@@ -99,3 +99,35 @@ async fn without_postgres_known_keys_work_and_usage_arrives_later() {
     unused.chat(&ask("[[say: ok]]")).await.expect(200);
     stranger.chat(&ask("Hi")).await.expect(401);
 }
+
+#[tokio::test]
+#[ignore = "needs postgres, redis and a local AWS: cargo xtask test"]
+async fn without_a_service_the_others_say_so_and_recover() {
+    let mut platform = Platform::apart().await;
+    let unused = platform.caller("developer").await;
+    platform.admin.chat(&ask("[[say: ok]]")).await.expect(200);
+    let gateway = platform.services.front().url.clone();
+
+    let Services::Apart { auth, .. } = &mut platform.services else { panic!("apart") };
+    auth.kill().await;
+    until_ready_says(&gateway, "degraded").await;
+    platform.admin.chat(&ask("[[say: ok]]")).await.expect(200);
+    unused.chat(&ask("Hi")).await.expect(503).header("retry-after");
+    platform.admin.get("/admin/v1/keys").await.expect(503);
+    let Services::Apart { auth, .. } = &mut platform.services else { panic!("apart") };
+    auth.start_again().await;
+    until("the auth service", async || (unused.get("/v1/models").await.status == 200).then_some(())).await;
+    until_ready_says(&gateway, "ready").await;
+
+    platform.services.inference().kill().await;
+    let refused = platform.admin.chat(&ask("Hi")).await.expect(503);
+    assert_eq!(refused.body["error"]["code"], "service_unavailable", "{refused:#?}");
+    refused.header("retry-after");
+    // Jobs are taken in, and done once there is somebody to do them.
+    let body = json!({ "path": "/v1/chat/completions", "body": ask("[[say: later]]") });
+    let taken = platform.admin.post("/v1/jobs", &body).await.expect(202);
+    platform.services.inference().start_again().await;
+    platform.admin.chat(&ask("[[say: ok]]")).await.expect(200);
+    let done = crate::jobs::ended(&platform.admin, &taken.body["id"]).await;
+    assert_eq!(done["response"]["body"]["choices"][0]["message"]["content"], "later", "{done:#}");
+}

@@ -37,6 +37,26 @@ pub(crate) enum Services {
     Apart { gateway: Service, auth: Service, inference: Service, jobs: Service },
 }
 
+/// The one process as `cargo run` starts it: on embedded defaults, the emulator in it included.
+#[derive(Debug)]
+pub(crate) struct PlainStart {
+    pub(crate) service: Service,
+    /// The first admin's key.
+    pub(crate) key: String,
+    _folder: TempDir,
+}
+
+impl PlainStart {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = port();
+        let program = Program::new("outcrop", folder.path()).arguments(["--port", &port.to_string()]);
+        let service = program.start(port).await;
+        let key = first_key(&service).await;
+        Self { service, key, _folder: folder }
+    }
+}
+
 impl Platform {
     /// The one process on embedded defaults, but for its models.
     pub(crate) async fn together() -> Self {

@@ -169,8 +169,8 @@ impl Drop for Service {
 /// Below the range from which systems take the ports of outgoing connections, and apart for each test process,
 /// so that nobody takes it meanwhile.
 pub(crate) fn port() -> u16 {
-    const PORTS: u16 = 32;
-    const SHARES: u32 = 370;
+    const PORTS: u16 = 200;
+    const SHARES: u32 = 60;
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let share = u16::try_from(std::process::id() % SHARES).unwrap();
     let ports = (0..PORTS).map(|_| NEXT.fetch_add(1, Ordering::Relaxed) % PORTS);

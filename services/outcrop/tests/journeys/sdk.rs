@@ -5,17 +5,17 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
-use crate::platform::Platform;
+use crate::platform::{PlainStart, Platform};
 use crate::wait::LIMIT;
 
 /// Runs a script as a user would; gives what it printed.
-async fn run(script: &str, platform: &Platform) -> String {
+async fn run(script: &str, url: &str, key: &str) -> String {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python").join(script);
     let mut command = Command::new(outcrop_testkit::python());
     command
         .arg(script)
-        .env("OPENAI_BASE_URL", format!("{}/v1", platform.services.front().url))
-        .env("OPENAI_API_KEY", &platform.key)
+        .env("OPENAI_BASE_URL", format!("{url}/v1"))
+        .env("OPENAI_API_KEY", key)
         .env("NO_PROXY", "*")
         .stdin(Stdio::null())
         .kill_on_drop(true);
@@ -28,10 +28,15 @@ async fn run(script: &str, platform: &Platform) -> String {
 
 #[tokio::test]
 #[ignore = "needs postgres, redis, a local AWS and python: cargo xtask test"]
-async fn openais_sdk_gets_the_same_answers_from_both_compositions() {
-    let (together, apart) = tokio::join!(Platform::together(), Platform::apart());
-    let (from_one, from_four) =
-        tokio::join!(run("openai_journey.py", &together), run("openai_journey.py", &apart));
+async fn openais_sdk_gets_the_same_answers_from_every_composition() {
+    let (plain, together, apart) = tokio::join!(PlainStart::new(), Platform::together(), Platform::apart());
+    let script = async |url: &str, key: &str| run("openai_journey.py", url, key).await;
+    let (from_plain, from_one, from_four) = tokio::join!(
+        script(&plain.service.url, &plain.key),
+        script(&together.services.front().url, &together.key),
+        script(&apart.services.front().url, &apart.key),
+    );
     assert!(from_one.lines().count() > 10, "{from_one}");
     assert_eq!(from_one, from_four);
+    assert_eq!(from_one, from_plain);
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::client::{ask, ask_streamed};
+use crate::client::{Client, ask, ask_streamed};
 use crate::platform::{Platform, Services};
 use crate::process::Service;
 use crate::sse::text;
@@ -30,7 +30,10 @@ fn assert_finished(chunks: &[Value]) {
 async fn drains(platform: &mut Platform, pick: impl Fn(&mut Services) -> &mut Service) {
     let stream = stream_in_the_middle(platform).await;
     let id = stream.header("x-request-id");
-    pick(&mut platform.services).signal("TERM").await;
+    let service = pick(&mut platform.services);
+    service.signal("TERM").await;
+    let door = Client::new(&service.url, None);
+    until("draining", async || (door.get("/readyz").await.body["status"] == "draining").then_some(())).await;
     assert_finished(&stream.chunks().await);
     let service = pick(&mut platform.services);
     assert_eq!(service.ended().await, Some(0));
