@@ -259,3 +259,15 @@ fn choices_arrive_as_their_variants() {
     let config = Config::load(&with_env(&[("OUTCROP__LIMITS__ON_UNAVAILABLE", "closed")])).unwrap();
     assert_eq!(config.limits.on_unavailable, OnUnavailable::Closed);
 }
+
+#[test]
+fn every_setting_is_documented() {
+    let page = include_str!("../../../docs/configuration.md");
+    for setting in SETTINGS {
+        assert!(
+            page.contains(&format!("\n| `{}` | ", setting.key)),
+            "docs/configuration.md lacks `{}`",
+            setting.key
+        );
+    }
+}

@@ -41,7 +41,9 @@ impl Process {
 
     /// Asks it to end, as Ctrl-C does, and waits until it has.
     pub fn stop(&mut self) -> anyhow::Result<()> {
-        let asked = Command::new("kill").args(["-s", "INT", &self.id().to_string()]).status()?;
+        // The shell's own: not every machine has the program.
+        let kill = format!("kill -s INT {}", self.id());
+        let asked = Command::new("/bin/sh").args(["-c", &kill]).status()?;
         if !asked.success() {
             bail!("{} could not be asked to end", self.name);
         }

@@ -91,7 +91,8 @@ impl PresentedKey {
     /// Makes a new key out of fresh randomness.
     #[must_use]
     pub fn generate(id_entropy: [u8; ID_LEN], secret_entropy: [u8; SECRET_LEN * 2]) -> Self {
-        let id: String = id_entropy.iter().map(|byte| char::from(ID_ALPHABET[usize::from(byte % 32)])).collect();
+        let id: String =
+            id_entropy.iter().map(|byte| char::from(ID_ALPHABET[usize::from(byte % 32)])).collect();
         // Two bytes a character keep the bias of the modulus below one in a thousand.
         let secret: String = secret_entropy
             .chunks_exact(2)
@@ -111,7 +112,8 @@ impl PresentedKey {
         let rest = body.strip_prefix(PREFIX).ok_or(MalformedKey)?;
         let (id, secret) = rest.split_once('_').ok_or(MalformedKey)?;
         let id: KeyId = id.parse()?;
-        let secret_fits = secret.len() == SECRET_LEN && secret.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        let secret_fits =
+            secret.len() == SECRET_LEN && secret.bytes().all(|byte| byte.is_ascii_alphanumeric());
         if !secret_fits || checksum(body) != sum {
             return Err(MalformedKey);
         }

@@ -8,6 +8,10 @@ use crate::platform::Platform;
 /// A red dot: the smallest PNG that is one.
 pub(crate) const IMAGE: &str = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAUAAAAFCAYAAACNbyblAAAAHElEQVQI12P4//8/w38GIAXDIBKE0DHxgljNBAAO9TXL0Y4OHwAAAABJRU5ErkJggg==";
 
+/// A model's name with all that a name may hold.
+pub(crate) const PROFILE: &str =
+    "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.amazon.nova-lite-v1:0";
+
 pub(crate) async fn journey(platform: &Platform) {
     an_answer_has_openais_shape(platform).await;
     turns_and_instructions_arrive(platform).await;
@@ -94,6 +98,7 @@ async fn names_lead_to_models(platform: &Platform) {
         ("nova-lite", "amazon.nova-lite-v1:0"),
         ("amazon.nova-lite-v1:0", "amazon.nova-lite-v1:0"),
         ("us.amazon.nova-lite-v1:0", "us.amazon.nova-lite-v1:0"),
+        (PROFILE, "us.amazon.nova-lite-v1:0"),
     ] {
         let request = ask_with("[[say: here]]", json!({ "model": asked }));
         let answer = platform.admin.chat(&request).await.expect(200);

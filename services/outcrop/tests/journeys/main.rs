@@ -1,8 +1,8 @@
 //! What the platform promises, told once and asked of both compositions: over HTTP, and through official SDKs.
 //!
 //! *Together* is the one process `outcrop`; *apart* are the four services on Postgres, Redis, SQS and S3. Either
-//! calls a Bedrock emulator that runs as a process of its own, so that a journey can make it fail. Start reading
-//! at [`platform`]; each journey is a module below it.
+//! calls a Bedrock emulator outside of it, so that a journey can make it fail. Start reading at [`platform`];
+//! each journey is a module beside it.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 

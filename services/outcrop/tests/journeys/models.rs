@@ -1,5 +1,6 @@
 //! `GET /v1/models` and `GET /v1/models/{id}`.
 
+use crate::chat::PROFILE;
 use crate::client::MODEL;
 use crate::platform::Platform;
 
@@ -19,9 +20,8 @@ async fn the_catalogue_is_listed(platform: &Platform) {
 }
 
 async fn models_have_many_names(platform: &Platform) {
-    let profile = "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.amazon.nova-lite-v1:0";
-    let encoded = profile.replace(':', "%3A").replace('/', "%2F");
-    let names = ["nova-lite", "amazon.nova-lite-v1:0", "amazon.nova-lite-v1%3A0", profile, &encoded];
+    let encoded = PROFILE.replace(':', "%3A").replace('/', "%2F");
+    let names = ["nova-lite", "amazon.nova-lite-v1:0", "amazon.nova-lite-v1%3A0", PROFILE, &encoded];
     for name in names {
         let answer = platform.admin.get(&format!("/v1/models/{name}")).await.expect(200);
         assert_eq!(answer.body["id"], "nova-lite", "{name}");

@@ -33,8 +33,17 @@ pub(crate) struct Platform {
 /// The processes of the platform.
 #[derive(Debug)]
 pub(crate) enum Services {
-    Together(Service),
-    Apart { gateway: Service, auth: Service, inference: Service, jobs: Service },
+    Together(Box<Service>),
+    Apart(Box<Apart>),
+}
+
+/// The four services.
+#[derive(Debug)]
+pub(crate) struct Apart {
+    pub(crate) gateway: Service,
+    pub(crate) auth: Service,
+    pub(crate) inference: Service,
+    pub(crate) jobs: Service,
 }
 
 /// The one process as `cargo run` starts it: on embedded defaults, the emulator in it included.
@@ -61,14 +70,14 @@ impl Platform {
     /// The one process on embedded defaults, but for its models.
     pub(crate) async fn together() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let emulator = Emulator::start(folder.path()).await;
+        let emulator = Emulator::start_here().await;
         let port = port();
         let program = Program::new("outcrop", folder.path())
             .arguments(["--port", &port.to_string(), "--data-dir", "data", "--models", "bedrock://us-east-1"])
             .envs(&common(&emulator));
         let service = program.start(port).await;
         let key = first_key(&service).await;
-        Self::ready(Services::Together(service), &key, emulator, folder).await
+        Self::ready(Services::Together(Box::new(service)), &key, emulator, folder).await
     }
 
     /// The four services, on the servers that the environment names.
@@ -91,7 +100,7 @@ impl Platform {
         command(&["migrate"]).succeed().await;
         let arguments = &["keys", "create", "--name", "journeys", "--role", "platform_admin", "--json"];
         let created: Value = serde_json::from_str(&command(arguments).succeed().await).unwrap();
-        let services = Services::apart(folder.path(), &env).await;
+        let services = Services::Apart(Box::new(Apart::start(folder.path(), &env).await));
         Self::ready(services, created["key"].as_str().unwrap(), emulator, folder).await
     }
 
@@ -134,8 +143,8 @@ impl Platform {
     }
 }
 
-impl Services {
-    async fn apart(folder: &Path, env: &[(String, String)]) -> Self {
+impl Apart {
+    async fn start(folder: &Path, env: &[(String, String)]) -> Self {
         let start = async |name, env: &[(String, String)]| {
             let port = port();
             let program = Program::new(name, folder).envs(env).env("OUTCROP__SERVER__PORT", port.to_string());
@@ -148,14 +157,16 @@ impl Services {
         let jobs = start("outcrop-job-worker", &env).await;
         env.push(setting("SERVICES__JOBS", &jobs.url));
         let gateway = start("outcrop-gateway", &env).await;
-        Self::Apart { gateway, auth, inference, jobs }
+        Self { gateway, auth, inference, jobs }
     }
+}
 
+impl Services {
     /// What the public reaches.
     pub(crate) fn front(&self) -> &Service {
         match self {
             Self::Together(service) => service,
-            Self::Apart { gateway, .. } => gateway,
+            Self::Apart(apart) => &apart.gateway,
         }
     }
 
@@ -163,7 +174,7 @@ impl Services {
     pub(crate) fn gateway(&mut self) -> &mut Service {
         match self {
             Self::Together(service) => service,
-            Self::Apart { gateway, .. } => gateway,
+            Self::Apart(apart) => &mut apart.gateway,
         }
     }
 
@@ -171,22 +182,28 @@ impl Services {
     pub(crate) fn inference(&mut self) -> &mut Service {
         match self {
             Self::Together(service) => service,
-            Self::Apart { inference, .. } => inference,
+            Self::Apart(apart) => &mut apart.inference,
         }
+    }
+
+    /// What does jobs.
+    pub(crate) fn jobs(&mut self) -> &mut Service {
+        match self {
+            Self::Together(service) => service,
+            Self::Apart(apart) => &mut apart.jobs,
+        }
+    }
+
+    /// The four services, which it must be.
+    pub(crate) fn apart(&mut self) -> &mut Apart {
+        let Self::Apart(apart) = self else { panic!("the services are together") };
+        apart
     }
 
     fn all(&self) -> Vec<&Service> {
         match self {
             Self::Together(service) => vec![service],
-            Self::Apart { gateway, auth, inference, jobs } => vec![auth, inference, jobs, gateway],
-        }
-    }
-
-    /// In the order in which an operator stops them: from the public inwards.
-    pub(crate) fn all_mut(&mut self) -> Vec<&mut Service> {
-        match self {
-            Self::Together(service) => vec![service],
-            Self::Apart { gateway, auth, inference, jobs } => vec![gateway, jobs, inference, auth],
+            Self::Apart(apart) => vec![&apart.auth, &apart.inference, &apart.jobs, &apart.gateway],
         }
     }
 }
@@ -201,6 +218,10 @@ fn common(emulator: &Emulator) -> Vec<(String, String)> {
         ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME".to_owned(), emulator.url().to_owned()),
         setting("SERVER__MAX_BODY_BYTES", &MAX_BODY_BYTES.to_string()),
         setting("SERVER__WORKERS", "2"),
+        // Long enough for what is to finish, and short enough to wait for what is not.
+        setting("SERVER__DRAIN_MS", "6000"),
+        setting("JOBS__LEASE_MS", "3000"),
+        setting("JOBS__SWEEP_MS", "1000"),
     ]
 }
 

@@ -130,6 +130,10 @@ async fn a_clients_own_identity_is_not_believed(platform: &Platform) {
     let viewer = platform.caller("viewer").await;
     claimed(&viewer, "/v1/models").await.expect(200);
     claimed(&viewer, "/admin/v1/keys").await.expect(403);
+    // Nor is a deadline, which only our own services set.
+    let hurried = platform.admin.request(Method::POST, "/v1/chat/completions");
+    let body = ask("[[say: ok]][[latency: 200]]");
+    answer(hurried.header("x-outcrop-deadline-ms", "1").json(&body)).await.expect(200);
 }
 
 async fn raw(client: &Client, body: String) -> Answer {

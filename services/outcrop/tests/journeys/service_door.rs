@@ -8,7 +8,7 @@ use outcrop_types::{Principal, Role};
 use reqwest::Method;
 
 use crate::client::{Client, answer};
-use crate::platform::{INTERNAL_SECRET, Platform, Services};
+use crate::platform::{Apart, INTERNAL_SECRET, Platform, Services};
 use crate::wait::now;
 
 /// A good identity, as the gateway would sign it.
@@ -24,7 +24,8 @@ fn identity(secret: &str, age: TimeDelta) -> String {
 
 /// Together there is no such door.
 pub(crate) async fn only_our_own_services_come_in(platform: &Platform) {
-    let Services::Apart { auth, inference, jobs, .. } = &platform.services else { return };
+    let Services::Apart(apart) = &platform.services else { return };
+    let Apart { auth, inference, jobs, .. } = apart.as_ref();
     let good = identity_of_an_admin();
     let (head, tail) = good.rsplit_once('.').unwrap();
     let tampered = format!("{head}.{}{tail}", if tail.starts_with('A') { 'B' } else { 'A' });

@@ -41,14 +41,17 @@ impl Stream {
 
     /// The next event; `None` after the last.
     pub(crate) async fn next(&mut self) -> Option<Event> {
+        let event = self.read().await.expect("the stream ends properly");
+        assert!(event.is_some() || self.text.is_empty(), "the stream ended within an event: {}", self.text);
+        event
+    }
+
+    async fn read(&mut self) -> reqwest::Result<Option<Event>> {
         loop {
             if let Some(event) = self.events.pop_front() {
-                return Some(event);
+                return Ok(Some(event));
             }
-            let Some(bytes) = self.response.chunk().await.expect("the stream ends properly") else {
-                assert_eq!(self.text, "", "the stream ended within an event");
-                return None;
-            };
+            let Some(bytes) = self.response.chunk().await? else { return Ok(None) };
             // Frames are ASCII but for their texts, which the tests that come here keep to ASCII too.
             self.text.push_str(std::str::from_utf8(&bytes).unwrap());
             while let Some(end) = self.text.find("\n\n") {
@@ -56,6 +59,15 @@ impl Stream {
                 self.events.extend(parse(&frame));
             }
         }
+    }
+
+    /// What still comes before the connection breaks, or the stream ends.
+    pub(crate) async fn until_cut(mut self) -> Vec<Event> {
+        let mut events = Vec::new();
+        while let Ok(Some(event)) = self.read().await {
+            events.push(event);
+        }
+        events
     }
 
     /// All that is still to come.

@@ -85,6 +85,8 @@ async fn a_generation_that_fails_is_told(platform: &Platform) {
 
 async fn a_client_that_goes_ends_the_call(platform: &Platform) {
     let abandoned = platform.emulator.count("abandoned").await;
+    platform.admin.chat_stream(&ask_streamed("[[tokens: 5]][[rate: 50]]")).await.chunks().await;
+    assert_eq!(platform.emulator.count("abandoned").await, abandoned, "nobody went away");
     // Half an hour, if nobody ends it.
     let mut stream = platform.admin.chat_stream(&ask_streamed("[[tokens: 18000]][[rate: 10]]")).await;
     let id = stream.header("x-request-id");
