@@ -212,6 +212,7 @@ fn generic(asked: &str) -> ResolvedModel {
         max_output_tokens: None,
         min_max_tokens: 1,
         sampling: true,
+        exclusive_sampling: false,
         stop_sequences: true,
         tools: true,
         tool_choice: true,

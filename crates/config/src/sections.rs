@@ -278,9 +278,9 @@ pub enum OnUnavailable {
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsConfig {
-    /// Model calls of one key in any 60 seconds, where the key itself sets none.
+    /// Model calls of one key in a sliding window of 60 seconds, where the key itself sets none.
     pub requests_per_minute_per_key: Option<u32>,
-    /// Model calls of one team in any 60 seconds.
+    /// Model calls of one team in a sliding window of 60 seconds.
     pub requests_per_minute_per_team: Option<u32>,
     /// What to do when the counters cannot be reached.
     pub on_unavailable: OnUnavailable,

@@ -38,6 +38,8 @@ pub struct ModelInfo {
     pub min_max_tokens: u32,
     /// Whether it takes temperature and top_p.
     pub sampling: bool,
+    /// Whether it takes temperature or top_p, and refuses both at once.
+    pub exclusive_sampling: bool,
     /// Whether it takes stop strings.
     pub stop_sequences: bool,
     /// Whether it takes tools.

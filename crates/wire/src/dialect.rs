@@ -15,12 +15,12 @@ pub enum Dialect {
     Mcp,
 }
 
-/// The OpenAI dialect's resources, which stand below `/v1` and below `/api/v1`.
-const OPENAI_RESOURCES: [&str; 9] =
-    ["chat", "models", "completions", "embeddings", "responses", "files", "batches", "images", "rerank"];
+/// Our own resources below `/v1`. Everything else there is for clients of OpenAI, whatever it turns out to be.
+const OWN_RESOURCES: [&str; 3] = ["generate", "jobs", "usage"];
 
 impl Dialect {
-    /// The dialect of a request path; whatever belongs to no other dialect is [`Dialect::Outcrop`].
+    /// The dialect of a request path: what is below `/v1` or `/api/v1` and neither Anthropic's nor our own is
+    /// OpenAI's, known or not; elsewhere, what belongs to no other dialect is [`Dialect::Outcrop`].
     #[must_use]
     pub fn of_path(path: &str) -> Self {
         if path.starts_with("/model/") {
@@ -32,11 +32,14 @@ impl Dialect {
         let Some(below) = path.strip_prefix("/v1").or_else(|| path.strip_prefix("/api/v1")) else {
             return Self::Outcrop;
         };
+        if !below.starts_with('/') {
+            return Self::Outcrop;
+        }
         let resource = first_segment(below);
         if resource == "messages" && !path.starts_with("/api") {
             return Self::Anthropic;
         }
-        if OPENAI_RESOURCES.contains(&resource) { Self::OpenAi } else { Self::Outcrop }
+        if OWN_RESOURCES.contains(&resource) { Self::Outcrop } else { Self::OpenAi }
     }
 
     /// The name in usage records, logs and metrics.
@@ -84,9 +87,10 @@ mod tests {
             ("/generate", Dialect::Outcrop),
             ("/v1/generate", Dialect::Outcrop),
             ("/v1/jobs/1", Dialect::Outcrop),
-            ("/v1/chatter", Dialect::Outcrop),
+            ("/v1/usage?limit=1", Dialect::Outcrop),
+            ("/v1/nothing", Dialect::OpenAi),
             ("/v1chat", Dialect::Outcrop),
-            ("/api/v1/messages", Dialect::Outcrop),
+            ("/api/v1/messages", Dialect::OpenAi),
             ("/auth/token", Dialect::Outcrop),
             ("/admin/v1/keys", Dialect::Outcrop),
             ("/mcpx", Dialect::Outcrop),

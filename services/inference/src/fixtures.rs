@@ -86,7 +86,12 @@ impl Meter {
 }
 
 fn model() -> ResolvedModel {
-    let info = ModelInfo {
+    ResolvedModel { bedrock_id: "vendor.m".into(), info: Arc::new(model_info()) }
+}
+
+/// A model that takes everything.
+pub(crate) fn model_info() -> ModelInfo {
+    ModelInfo {
         id: "m".into(),
         aliases: Vec::new(),
         bedrock_id: "vendor.m".into(),
@@ -98,11 +103,11 @@ fn model() -> ResolvedModel {
         max_output_tokens: None,
         min_max_tokens: 1,
         sampling: true,
+        exclusive_sampling: false,
         stop_sequences: true,
         tools: true,
         tool_choice: true,
-    };
-    ResolvedModel { bedrock_id: "vendor.m".into(), info: Arc::new(info) }
+    }
 }
 
 /// A usage record that differs from others by its number alone.

@@ -101,7 +101,7 @@ pub(crate) struct CreateKeyArgs {
     /// How long it is good: a number and s, m, h or d, e.g. 90d [default: for ever]
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) expires_in: Option<Duration>,
-    /// Most model calls in any 60 seconds [default: no limit of its own]
+    /// Most model calls in a sliding window of 60 seconds [default: no limit of its own]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) requests_per_minute: Option<u32>,
     /// Print one JSON object

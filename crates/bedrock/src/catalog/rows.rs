@@ -38,6 +38,7 @@ pub(super) struct Row {
     max_output_tokens: Option<u32>,
     min_max_tokens: Option<u32>,
     sampling: Option<bool>,
+    exclusive_sampling: Option<bool>,
     stop_sequences: Option<bool>,
     tools: Option<bool>,
     tool_choice: Option<bool>,
@@ -88,6 +89,7 @@ impl Row {
         set(&mut self.max_output_tokens, change.max_output_tokens);
         set(&mut self.min_max_tokens, change.min_max_tokens);
         set(&mut self.sampling, change.sampling);
+        set(&mut self.exclusive_sampling, change.exclusive_sampling);
         set(&mut self.stop_sequences, change.stop_sequences);
         set(&mut self.tools, change.tools);
         set(&mut self.tool_choice, change.tool_choice);
@@ -134,6 +136,7 @@ pub(super) fn into_entry(row: Row, region: &str, preferred: Option<&str>) -> Res
         max_output_tokens: row.max_output_tokens,
         min_max_tokens: row.min_max_tokens.unwrap_or(1),
         sampling: row.sampling.unwrap_or(true),
+        exclusive_sampling: row.exclusive_sampling.unwrap_or(false),
         stop_sequences: row.stop_sequences.unwrap_or(true),
         tools: row.tools.unwrap_or(true),
         tool_choice: row.tool_choice.unwrap_or(true),
