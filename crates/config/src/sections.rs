@@ -300,7 +300,7 @@ pub struct UsageConfig {
 
 impl Default for UsageConfig {
     fn default() -> Self {
-        Self { spool_dir: None, max_spool_bytes: 1024 * 1024 * 1024, flush_ms: 500 }
+        Self { spool_dir: None, max_spool_bytes: 1024 * 1024 * 1024, flush_ms: 1_000 }
     }
 }
 
