@@ -27,6 +27,10 @@ pub struct CatalogOptions<'a> {
     /// Prefer the inference profiles of this geography (`us`, `eu`, `global`, …) even where a model could be
     /// invoked in the region itself. Models without such a profile are not changed by it.
     pub cross_region: Option<&'a str>,
+    /// Let clients name ARNs whose model only Bedrock knows (application inference profiles, imported, custom and
+    /// provisioned models) although no row lists them. Off, only what the operator lists can be called, not everything
+    /// this process may call.
+    pub allow_arns: bool,
 }
 
 /// Why a catalogue cannot be used.
@@ -75,6 +79,7 @@ pub struct Catalog {
     /// Base model ids as Bedrock spells them.
     by_bedrock_id: HashMap<String, usize>,
     default: ResolvedModel,
+    allow_arns: bool,
 }
 
 /// A model and how it is reached.
@@ -99,6 +104,7 @@ impl Catalog {
             by_name: HashMap::new(),
             by_bedrock_id: HashMap::new(),
             default: generic(options.default_model),
+            allow_arns: options.allow_arns,
         };
         for row in rows {
             catalog.add(row, options)?;
@@ -130,6 +136,9 @@ impl Catalog {
     }
 
     fn lookup(&self, asked: &str) -> Option<ResolvedModel> {
+        if !names::could_be_sent(asked) {
+            return None;
+        }
         match parse_name(asked) {
             Named::Plain => self.by_plain_name(asked),
             Named::ModelArn(id) => {
@@ -137,10 +146,15 @@ impl Catalog {
                 Some(ResolvedModel { bedrock_id: asked.to_owned(), info })
             }
             // An operator may describe what is behind an opaque ARN by listing it as an alias.
-            Named::OpaqueArn => Some(self.by_name.get(asked).map_or_else(
-                || generic(asked),
-                |at| ResolvedModel { bedrock_id: asked.to_owned(), info: Arc::clone(&self.models[*at].info) },
-            )),
+            Named::OpaqueArn => match self.by_name.get(asked) {
+                Some(at) => {
+                    let info = Arc::clone(&self.models[*at].info);
+                    Some(ResolvedModel { bedrock_id: asked.to_owned(), info })
+                }
+                // The default model is the operator's own choice.
+                None if self.allow_arns || asked == self.default.bedrock_id => Some(generic(asked)),
+                None => None,
+            },
             Named::OtherArn => None,
         }
     }

@@ -11,6 +11,16 @@ use outcrop_ports::{ModelError, ModelFailure};
 
 type Source = Box<dyn std::error::Error + Send + Sync>;
 
+/// Said where Bedrock had begun to answer.
+const BROKEN: &str = "the connection to Bedrock broke";
+/// Said where nothing left this server; what an operator can do about it stands in the log only.
+const NOT_MADE: &str = "the call to Bedrock could not be made";
+
+/// A call that could not be signed, for the log.
+#[derive(Debug, thiserror::Error)]
+#[error("check this server's AWS credentials and region")]
+struct Unsigned(#[source] Source);
+
 /// A failure that is known by its kind and our own words.
 pub(crate) fn failed(failure: ModelFailure, message: impl Into<String>) -> ModelError {
     ModelError { failure, message: message.into(), bedrock_request_id: None, retry_after: None, source: None }
@@ -45,6 +55,9 @@ where
             let meta = context.err().meta();
             service_failure(meta.code().unwrap_or_default(), meta.message().unwrap_or_default(), status)
         }
+        SdkError::ResponseError(_) if status.is_some_and(|it| it >= 300) => {
+            (by_status(status), BROKEN.to_owned())
+        }
         _ => transport_failure(&error),
     };
     let retry_after = error.raw_response().and_then(retry_after);
@@ -62,7 +75,9 @@ where
         SdkError::ServiceError(context) => {
             service_failure(&code, context.err().meta().message().unwrap_or_default(), None)
         }
-        _ => transport_failure(&error),
+        SdkError::TimeoutError(_) => transport_failure(&error),
+        // Whatever else happens to a stream happens to an answer that has begun.
+        _ => (ModelFailure::Broken, BROKEN.to_owned()),
     };
     with_source(ModelError { bedrock_request_id: request_id, ..failed(failure, message) }, error)
 }
@@ -85,17 +100,30 @@ fn transport_failure<E, R>(error: &SdkError<E, R>) -> (ModelFailure, String) {
         SdkError::DispatchFailure(failure) if failure.is_timeout() => {
             (ModelFailure::TimedOut, "Bedrock could not be reached in time")
         }
-        SdkError::DispatchFailure(failure) if failure.is_io() => {
-            (ModelFailure::Unavailable, "Bedrock could not be reached")
-        }
-        SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) => (
-            ModelFailure::Unavailable,
-            "the call to Bedrock could not be made; check this server's AWS credentials and region",
-        ),
-        SdkError::ResponseError(_) => (ModelFailure::Unavailable, "the connection to Bedrock broke"),
+        SdkError::DispatchFailure(_) if is_unsigned(error) => (ModelFailure::Unavailable, NOT_MADE),
+        SdkError::DispatchFailure(_) => (ModelFailure::Unavailable, "Bedrock could not be reached"),
+        SdkError::ConstructionFailure(_) => (ModelFailure::Unavailable, NOT_MADE),
+        SdkError::ResponseError(_) => (ModelFailure::Broken, BROKEN),
         _ => (ModelFailure::Internal, "the call to Bedrock failed"),
     };
     (failure, message.to_owned())
+}
+
+/// Whether there were no credentials, or no region, to sign a request with. The SDK reports that like a connection
+/// that failed, in types that are its own; no word of these stands in an error of a connection.
+fn is_unsigned<E, R>(error: &SdkError<E, R>) -> bool {
+    const OF_SIGNING: [&str; 6] =
+        ["auth scheme", "credential", "identity", "the token", "token provider", "signing"];
+    let SdkError::DispatchFailure(failure) = error else { return false };
+    let mut cause = failure.as_connector_error().and_then(std::error::Error::source);
+    while let Some(error) = cause {
+        let said = error.to_string().to_ascii_lowercase();
+        if OF_SIGNING.iter().any(|words| said.contains(words)) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 fn with_source<E, R>(failure: ModelError, error: SdkError<E, R>) -> ModelError
@@ -103,7 +131,9 @@ where
     E: std::error::Error + Send + Sync + 'static,
     R: std::fmt::Debug + Send + Sync + 'static,
 {
+    let unsigned = is_unsigned(&error);
     let source = error.into_source().unwrap_or_else(|whole| Source::from(whole.to_string()));
+    let source = if unsigned { Box::new(Unsigned(source)) } else { source };
     ModelError { source: Some(source), ..failure }
 }
 

@@ -14,6 +14,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 use crate::errors;
 use crate::response::usage;
 
+/// Longest wait for the usage of an answer that is whole: it follows at once, or never.
+const METADATA_WAIT: Duration = Duration::from_secs(5);
+
 type Receiver = EventReceiver<sdk::ConverseStreamOutput, ConverseStreamOutputError>;
 
 /// A stream that Bedrock has accepted.
@@ -47,16 +50,30 @@ impl Events {
         let state = Box::new(self);
         let rest = stream::unfold(Some(state), |state| async move {
             let mut events = state?;
-            match timeout(events.idle, events.next()).await {
+            match timeout(events.patience(), events.next()).await {
                 Ok(Ok(Some(event))) => Some((Ok(event), Some(events))),
                 Ok(Ok(None)) => None,
-                // Everything was said and counted; how the connection ends is of no interest.
-                Ok(Err(_)) | Err(_) if events.metered => None,
+                // Everything was said; how the connection ends is of no interest. If usage did not come by now it is
+                // estimated, which is better than to call a whole answer a failure.
+                Ok(Err(_)) | Err(_) if events.stopped => {
+                    if !events.metered {
+                        tracing::warn!(
+                            bedrock.request_id = events.request_id,
+                            "Bedrock told no usage of an answer"
+                        );
+                    }
+                    None
+                }
                 Ok(Err(error)) => Some((Err(error), None)),
                 Err(_) => Some((Err(errors::timed_out(events.idle, "nothing more")), None)),
             }
         });
         Ok(Box::pin(stream::StreamExt::chain(stream::iter(first.map(Ok)), rest)))
+    }
+
+    /// Longest wait for the next event.
+    fn patience(&self) -> Duration {
+        if self.stopped { self.idle.min(METADATA_WAIT) } else { self.idle }
     }
 
     /// The next event that means something here; `None` at the end of a whole answer.
@@ -82,7 +99,7 @@ impl Events {
         let message = "the connection to Bedrock ended before the answer was whole";
         ModelError {
             bedrock_request_id: self.request_id.take(),
-            ..errors::failed(ModelFailure::Unavailable, message)
+            ..errors::failed(ModelFailure::Broken, message)
         }
     }
 

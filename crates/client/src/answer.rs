@@ -2,7 +2,18 @@
 
 use bytes::{Bytes, BytesMut};
 use outcrop_ports::PortError;
-use reqwest::Response;
+use reqwest::{Response, StatusCode};
+
+/// Stands on a 401 that is about us and not about whoever we ask for (`outcrop_http::REFUSED_HEADER`).
+const REFUSED_HEADER: &str = "x-outcrop-refused";
+
+/// What is to be said of such an answer.
+pub(crate) const REFUSED: &str = "it does not take this service's identity; is `internal.secret` the same everywhere, and do the clocks agree?";
+
+/// Whether a service did not take our identity: nothing whoever we ask for could do anything about.
+pub(crate) fn refuses_us(answer: &Response) -> bool {
+    answer.status() == StatusCode::UNAUTHORIZED && answer.headers().contains_key(REFUSED_HEADER)
+}
 
 /// Reads a body of at most `max` bytes.
 pub(crate) async fn read(mut answer: Response, max: usize, attempted: &str) -> Result<Bytes, PortError> {

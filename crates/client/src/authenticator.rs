@@ -21,9 +21,6 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 /// Largest answer read, bytes.
 const MAX_ANSWER: usize = 64 * 1024;
 
-/// Stands on a 401 that is about us and not about the credential (`outcrop_http::REFUSED_HEADER`).
-const REFUSED_HEADER: &str = "x-outcrop-refused";
-
 const ATTEMPTED: &str = "ask the auth service about a credential";
 
 /// Asks the auth service. It asks in its own name, as the service principal of `service`.
@@ -58,12 +55,7 @@ impl HttpAuthenticator {
                     serde_json::from_slice(&body).map_err(|error| PortError::broken(ATTEMPTED, error))?;
                 Ok(Some(Authenticated { principal: found.principal, expires_at: found.expires_at }))
             }
-            StatusCode::UNAUTHORIZED if answer.headers().contains_key(REFUSED_HEADER) => {
-                Err(PortError::broken(
-                    ATTEMPTED,
-                    "it does not take this service's identity; is `internal.secret` the same everywhere?",
-                ))
-            }
+            _ if answer::refuses_us(&answer) => Err(PortError::broken(ATTEMPTED, answer::REFUSED)),
             StatusCode::UNAUTHORIZED => Ok(None),
             status => Err(PortError::unavailable(ATTEMPTED, format!("it answered {status}"))),
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use outcrop_ports::{Clock, Inference, InferenceAnswer, InferenceCall, PortError};
 use outcrop_token::InternalSigner;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 use crate::peer::Peer;
 use crate::{ClientError, answer};
@@ -48,9 +49,20 @@ impl Inference for HttpInference {
             .send()
             .await
             .map_err(|error| answer::away(ATTEMPTED, error))?;
+        if answer::refuses_us(&answer) {
+            return Err(PortError::unavailable(ATTEMPTED, answer::REFUSED));
+        }
         let status = answer.status().as_u16();
-        Ok(InferenceAnswer { status, body: answer::read(answer, MAX_ANSWER, ATTEMPTED).await? })
+        let retry_after = retry_after(answer.headers());
+        let body = answer::read(answer, MAX_ANSWER, ATTEMPTED).await?;
+        Ok(InferenceAnswer { status, body, retry_after })
     }
+}
+
+/// `Retry-After` in whole seconds; our services send no dates.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
 }
 
 impl fmt::Debug for HttpInference {

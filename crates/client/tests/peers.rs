@@ -104,6 +104,16 @@ async fn a_gateway_with_the_wrong_secret_blames_no_key() {
 }
 
 #[actix_web::test]
+async fn a_worker_with_the_wrong_secret_gets_no_answer_for_its_caller() {
+    let (url, _stop) = serve(|_| {});
+    let stranger =
+        HttpInference::new(&url, CONNECT, signer("another secret, also 32 bytes long"), clock()).unwrap();
+    let error = stranger.call(call("/generate", Duration::from_secs(9))).await.unwrap_err();
+    assert_eq!(error.failure, PortFailure::Unavailable);
+    assert!(error.chain().contains("internal.secret"), "{}", error.chain());
+}
+
+#[actix_web::test]
 async fn an_auth_service_that_is_away_says_nothing_of_a_key() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let answer = authenticator(&format!("http://{free}"), SECRET).authenticate(&credential(1)).await;
@@ -125,7 +135,7 @@ fn call(path: &str, deadline: Duration) -> InferenceCall {
 #[actix_web::test]
 async fn a_model_is_called_on_the_callers_behalf() {
     async fn echo(request: HttpRequest, context: outcrop_http::RequestContext, body: Bytes) -> HttpResponse {
-        HttpResponse::BadRequest().json(json!({
+        HttpResponse::BadRequest().insert_header(("retry-after", "7")).json(json!({
             "for": request.extensions().get::<Principal>(),
             "request_id": context.request_id,
             "deadline_ms": u64::try_from(context.deadline.as_millis()).unwrap(),
@@ -138,6 +148,7 @@ async fn a_model_is_called_on_the_callers_behalf() {
     let inference = HttpInference::new(&url, CONNECT, signer(SECRET), clock()).unwrap();
     let answer = inference.call(call("/v1/chat/completions", Duration::from_secs(9))).await.unwrap();
     assert_eq!(answer.status, 400, "an answer, whatever its status");
+    assert_eq!(answer.retry_after, Some(Duration::from_secs(7)));
     let body: Value = serde_json::from_slice(&answer.body).unwrap();
     let caller = service_principal("caller");
     assert_eq!(body, json!({"for": caller, "request_id": "r-1", "deadline_ms": 9000, "body": "{}"}));

@@ -13,8 +13,11 @@ const PREFIX: &str = "OUTCROP__";
 
 /// Variables of the Bedrock Access Gateway that mean one of our settings. The rest of its variables are the
 /// AWS SDK's (`AWS_REGION`) or have no counterpart, and are left alone.
-const ACCESS_GATEWAY: &[(&str, &str)] =
-    &[("DEFAULT_MODEL", "models.default"), ("ENABLE_CROSS_REGION_INFERENCE", "models.cross_region")];
+const ACCESS_GATEWAY: &[(&str, &str)] = &[
+    ("DEFAULT_MODEL", "models.default"),
+    ("ENABLE_CROSS_REGION_INFERENCE", "models.cross_region"),
+    ("ENABLE_APPLICATION_INFERENCE_PROFILES", "models.allow_arns"),
+];
 
 /// What has been set so far, and everything that was wrong on the way.
 #[derive(Debug, Default)]

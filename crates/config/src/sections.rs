@@ -181,6 +181,8 @@ pub struct ModelsConfig {
     pub catalog: Option<PathBuf>,
     /// Prefer the inference profiles of the region's geography even for models that the region itself serves.
     pub cross_region: bool,
+    /// Let callers name ARNs that the catalogue does not list: application inference profiles, imported, custom and provisioned models.
+    pub allow_arns: bool,
     /// Longest wait for the next piece of a stream, milliseconds.
     pub idle_timeout_ms: u64,
     /// An Ollama server that the emulator asks for its answers.
@@ -194,6 +196,7 @@ impl Default for ModelsConfig {
             default: "claude-haiku-4-5".into(),
             catalog: None,
             cross_region: false,
+            allow_arns: false,
             idle_timeout_ms: 120_000,
             ollama: None,
         }
@@ -316,11 +319,19 @@ pub struct JobsConfig {
     pub max_attempts: u32,
     /// How often lost nudges are looked for, milliseconds.
     pub sweep_ms: u64,
+    /// Jobs of one team that may wait or run at once; further ones are refused.
+    pub max_open_jobs_per_team: usize,
 }
 
 impl Default for JobsConfig {
     fn default() -> Self {
-        Self { concurrency: 8, lease_ms: 60_000, max_attempts: 3, sweep_ms: 30_000 }
+        Self {
+            concurrency: 8,
+            lease_ms: 60_000,
+            max_attempts: 3,
+            sweep_ms: 30_000,
+            max_open_jobs_per_team: 10_000,
+        }
     }
 }
 
@@ -350,7 +361,7 @@ pub struct TelemetryConfig {
 impl Default for TelemetryConfig {
     fn default() -> Self {
         // The HTTP library announces every worker thread; the AWS SDK warns where there is no EC2 to ask for a region.
-        let filter = "info,actix_server=warn,aws_config::imds=error".into();
+        let filter = "info,actix_server=warn,aws_config=warn,aws_config::imds=error".into();
         Self { format: LogFormat::Auto, filter }
     }
 }

@@ -78,6 +78,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     text("models.default"),
     text("models.catalog"),
     switch("models.cross_region"),
+    switch("models.allow_arns"),
     whole("models.idle_timeout_ms", 1, DAY),
     text("models.ollama"),
     secret("auth.key_secret"),
@@ -100,6 +101,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     whole("jobs.lease_ms", SECOND, DAY),
     whole("jobs.max_attempts", 1, 1_000),
     whole("jobs.sweep_ms", SECOND, DAY),
+    whole("jobs.max_open_jobs_per_team", 1, 1_000_000),
     choice("telemetry.format", &["auto", "json", "text"]),
     text("telemetry.filter"),
 ];

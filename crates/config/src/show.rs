@@ -124,13 +124,14 @@ fn of_adapters(
     ]
 }
 
-fn of_models(it: &ModelsConfig) -> [Entry; 6] {
-    let ModelsConfig { url, default, catalog, cross_region, idle_timeout_ms, ollama } = it;
+fn of_models(it: &ModelsConfig) -> [Entry; 7] {
+    let ModelsConfig { url, default, catalog, cross_region, allow_arns, idle_timeout_ms, ollama } = it;
     [
         ("models.url", text(url)),
         ("models.default", text(default)),
         ("models.catalog", catalog.as_deref().and_then(path)),
         ("models.cross_region", Some(Value::Boolean(*cross_region))),
+        ("models.allow_arns", Some(Value::Boolean(*allow_arns))),
         ("models.idle_timeout_ms", whole(*idle_timeout_ms)),
         ("models.ollama", ollama.as_deref().and_then(text)),
     ]
@@ -173,9 +174,9 @@ fn of_limits(it: LimitsConfig) -> [Entry; 3] {
     ]
 }
 
-fn of_work(usage: &UsageConfig, jobs: &JobsConfig) -> [Entry; 7] {
+fn of_work(usage: &UsageConfig, jobs: &JobsConfig) -> [Entry; 8] {
     let UsageConfig { spool_dir, max_spool_bytes, flush_ms } = usage;
-    let JobsConfig { concurrency, lease_ms, max_attempts, sweep_ms } = jobs;
+    let JobsConfig { concurrency, lease_ms, max_attempts, sweep_ms, max_open_jobs_per_team } = jobs;
     [
         ("usage.spool_dir", spool_dir.as_deref().and_then(path)),
         ("usage.max_spool_bytes", whole(*max_spool_bytes)),
@@ -184,6 +185,7 @@ fn of_work(usage: &UsageConfig, jobs: &JobsConfig) -> [Entry; 7] {
         ("jobs.lease_ms", whole(*lease_ms)),
         ("jobs.max_attempts", whole(*max_attempts)),
         ("jobs.sweep_ms", whole(*sweep_ms)),
+        ("jobs.max_open_jobs_per_team", size(*max_open_jobs_per_team)),
     ]
 }
 
@@ -232,8 +234,12 @@ fn shown(value: Value) -> Value {
     }
 }
 
-/// People do put passwords into URLs. What is no URL stays as it is.
+/// People do put passwords into URLs, before the host or as a parameter. What is no URL stays as it is.
 pub(crate) fn without_password(text: &str) -> String {
+    without_secret_parameters(&without_userinfo(text))
+}
+
+fn without_userinfo(text: &str) -> String {
     let whole = || text.to_owned();
     let Some((scheme, rest)) = text.split_once("://") else { return whole() };
     let authority_end = rest.find('/').unwrap_or(rest.len());
@@ -241,6 +247,72 @@ pub(crate) fn without_password(text: &str) -> String {
     let Some(at) = rest[..authority_end].rfind('@').or_else(|| rest.rfind('@')) else { return whole() };
     match rest[..at].split_once(':') {
         Some((user, _)) => format!("{scheme}://{user}:{MASK}{}", &rest[at..]),
+        // A name alone says who; with HTTP it is as likely a token.
+        None if matches!(scheme, "http" | "https") && at < authority_end => {
+            format!("{scheme}://{MASK}{}", &rest[at..])
+        }
         None => whole(),
+    }
+}
+
+fn without_secret_parameters(text: &str) -> String {
+    let Some((before, query)) = text.split_once('?') else { return text.to_owned() };
+    let parameters = query.split('&').map(|parameter| match parameter.split_once('=') {
+        Some((name, _)) if is_secret_name(name) => format!("{name}={MASK}"),
+        _ => parameter.to_owned(),
+    });
+    format!("{before}?{}", parameters.collect::<Vec<_>>().join("&"))
+}
+
+/// Whether a parameter of this name may hold a secret; so may one whose name is written with escapes.
+fn is_secret_name(name: &str) -> bool {
+    const SECRET: [&str; 8] =
+        ["password", "passwd", "pwd", "token", "secret", "credential", "signature", "api_key"];
+    let name = name.to_ascii_lowercase();
+    name.contains('%') || SECRET.iter().any(|word| name.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_password;
+
+    #[test]
+    fn no_form_of_a_password_is_shown() {
+        let hidden = [
+            "postgres://u:hunter2@h/db",
+            "postgres://u:hun/ter2@h/db",
+            "postgres://u:hun?ter2@h/db",
+            "postgres://u@h/db?password=hunter2",
+            "postgres://u@h/db?sslmode=require&PassWord=hunter2&x=1",
+            "postgres://h?password=hun@ter2",
+            "postgres://h:5432/db?password=hun:ter2@x",
+            "postgres:///db?host=/run&sslpassword=hunter2",
+            "postgres://u@h/db?p%61ssword=hunter2",
+            "redis://:hunter2@h:6379/0",
+            "https://hunter2@sqs.example/q",
+            "https://h/q?X-Amz-Security-Token=hunter2",
+        ];
+        for url in hidden {
+            let shown = without_password(url);
+            assert!(!shown.contains("hun") && !shown.contains("ter2"), "{url} -> {shown}");
+            assert!(shown.contains("********"), "{url} -> {shown}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_secret_is_shown() {
+        for url in [
+            "postgres://u@h/db?sslmode=require&application_name=o",
+            "secretsmanager://outcrop#key",
+            "memory://",
+            "info,outcrop=debug",
+            "a@b",
+        ] {
+            assert_eq!(without_password(url), url);
+        }
+        assert_eq!(
+            without_password("postgres://u@h/db?password=x&sslmode=require"),
+            "postgres://u@h/db?password=********&sslmode=require"
+        );
     }
 }

@@ -51,9 +51,15 @@ fn later_layers_win() {
 
 #[test]
 fn the_access_gateways_variables_are_honoured_below_our_own() {
-    let theirs = [("DEFAULT_MODEL", "amazon.nova-lite-v1:0"), ("ENABLE_CROSS_REGION_INFERENCE", "True")];
-    let config = Config::load(&with_env(&theirs)).unwrap();
-    assert_eq!((config.models.default.as_str(), config.models.cross_region), ("amazon.nova-lite-v1:0", true));
+    assert!(!Config::load(&LoadOptions::default()).unwrap().models.allow_arns);
+    let theirs = [
+        ("DEFAULT_MODEL", "amazon.nova-lite-v1:0"),
+        ("ENABLE_CROSS_REGION_INFERENCE", "True"),
+        ("ENABLE_APPLICATION_INFERENCE_PROFILES", "true"),
+    ];
+    let models = Config::load(&with_env(&theirs)).unwrap().models;
+    assert_eq!(models.default, "amazon.nova-lite-v1:0");
+    assert!(models.cross_region && models.allow_arns);
     let both = with_env(&[("OUTCROP__MODELS__DEFAULT", "ours"), ("DEFAULT_MODEL", "theirs")]);
     assert_eq!(Config::load(&both).unwrap().models.default, "ours");
 }

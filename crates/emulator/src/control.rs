@@ -113,7 +113,7 @@ pub(crate) fn get_foundation_model(state: &State, region: &str, name: &str) -> R
 }
 
 /// Geographies whose profiles a region can call.
-fn reachable(region: &str, geography: &str) -> bool {
+pub(crate) fn reachable(region: &str, geography: &str) -> bool {
     match geography {
         "global" => !region.starts_with("us-gov-"),
         "us" => (region.starts_with("us-") && !region.starts_with("us-gov-")) || region.starts_with("ca-"),
@@ -241,7 +241,8 @@ pub(crate) fn get_inference_profile(
         return reply::value(state, &application_profile(state, region, profile));
     }
     let geography = id.split_once('.').map(|it| it.0).unwrap_or_default();
-    match state.catalog.profile(id).filter(|_| kind != "application-inference-profile") {
+    let here = kind != "application-inference-profile" && reachable(region, geography);
+    match state.catalog.profile(id).filter(|_| here) {
         Some(model) => reply::value(state, &system_profile(state, region, geography, model)),
         None => {
             let message = format!(

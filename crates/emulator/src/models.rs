@@ -1,5 +1,6 @@
 //! Which models there are and what each can do: `models.json`, read once.
 
+use crate::control;
 use crate::errors::{Exception, Refusal};
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -170,7 +171,21 @@ impl Catalog {
         Ok(Self { models, application_profiles, by_name })
     }
 
-    /// The model an invocation names: by id, by inference profile, or by the ARN of either.
+    /// The model an invocation from `region` names. A system-defined profile is known in the regions of its
+    /// geography only.
+    pub(crate) fn invoked_from(&self, region: &str, name: &str) -> Result<&Model, Refusal> {
+        let profile = match Arn::parse(name) {
+            Some(arn) => (arn.kind == "inference-profile").then_some(arn.id),
+            None => Some(name),
+        };
+        let geography = profile.filter(|id| self.profile(id).is_some()).and_then(|id| id.split('.').next());
+        if geography.is_some_and(|it| !control::reachable(region, it)) {
+            return Err(invalid_identifier());
+        }
+        self.invoked(name)
+    }
+
+    /// The model an invocation names, wherever it comes from: by id, by inference profile, or by the ARN of either.
     pub(crate) fn invoked(&self, name: &str) -> Result<&Model, Refusal> {
         if name.starts_with("arn:") {
             return self.by_arn(name);
@@ -281,6 +296,21 @@ mod tests {
             assert_eq!(profile.id.len(), 12);
             assert!(profile.models.iter().all(|it| catalog.foundation(it).is_some()));
         }
+    }
+
+    #[test]
+    fn a_profile_serves_its_geography_only() {
+        let catalog = Catalog::load().unwrap();
+        let known = |region: &str, name: &str| catalog.invoked_from(region, name).is_ok();
+        let arn = "arn:aws:bedrock:eu-west-1:123456789012:inference-profile/eu.amazon.nova-lite-v1:0";
+        for name in ["eu.amazon.nova-lite-v1:0", arn] {
+            assert!(known("eu-west-1", name) && !known("us-east-1", name), "{name}");
+        }
+        assert!(
+            known("us-west-2", "us.amazon.nova-lite-v1:0")
+                && !known("ap-northeast-1", "us.amazon.nova-lite-v1:0")
+        );
+        assert!(known("ap-northeast-1", "amazon.nova-lite-v1:0"), "a model's own id is no profile");
     }
 
     #[test]

@@ -53,7 +53,7 @@ async fn answer(
         Operation::GetFoundationModel => control::get_foundation_model(state, region, &name),
         Operation::ListInferenceProfiles => control::list_inference_profiles(state, region, query),
         Operation::GetInferenceProfile => control::get_inference_profile(state, region, &name),
-        _ => runtime::run(state, operation, &name, body).await,
+        _ => runtime::run(state, operation, region, &name, body).await,
     }
 }
 

@@ -73,6 +73,7 @@ impl Conduct {
 pub(crate) async fn run(
     state: &State,
     operation: Operation,
+    region: &str,
     name: &str,
     body: Bytes,
 ) -> Result<HttpResponse, Refusal> {
@@ -84,7 +85,7 @@ pub(crate) async fn run(
     if let Some(response) = strike(state, conduct.fault) {
         return Ok(response);
     }
-    let model = state.catalog.invoked(name)?;
+    let model = state.catalog.invoked_from(region, name)?;
     match operation {
         Operation::Converse => converse_whole(state, model, &body, &mut conduct).await,
         Operation::ConverseStream => converse_stream(state, model, &body, &mut conduct).await,

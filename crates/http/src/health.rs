@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures::future::join_all;
-use outcrop_ports::{PortError, Probe};
+use outcrop_ports::{PortError, PortFailure, Probe};
 use serde::Serialize;
 use serde::ser::SerializeMap;
 use tokio::sync::Mutex;
@@ -93,12 +93,18 @@ impl Health {
 impl Watched {
     async fn ask(&self) -> State {
         let name = self.dependency.probe.name();
-        let answer = match timeout(PROBE_TIMEOUT, self.dependency.probe.probe()).await {
-            Ok(answer) => answer,
-            Err(_) => Err(PortError::unavailable(format!("hear from {name} in time"), "the probe timed out")),
+        let (answer, why) = match timeout(PROBE_TIMEOUT, self.dependency.probe.probe()).await {
+            Ok(answer) => {
+                let why = answer.as_ref().err().map(reason);
+                (answer, why)
+            }
+            Err(_) => {
+                let late = PortError::unavailable(format!("hear from {name} in time"), "the probe timed out");
+                (Err(late), Some("timed out"))
+            }
         };
         self.tell(name, &answer);
-        State { name, required: self.dependency.required, error: answer.err().map(|error| error.to_string()) }
+        State { name, required: self.dependency.required, error: why }
     }
 
     /// Logs a change, once.
@@ -112,6 +118,14 @@ impl Watched {
             Ok(()) if before == DOWN => tracing::info!(dependency = name, "dependency is back"),
             _ => {}
         }
+    }
+}
+
+/// All that the public is told of a failure: the rest may name hosts and accounts, and goes to the log.
+const fn reason(error: &PortError) -> &'static str {
+    match error.failure {
+        PortFailure::Unavailable | PortFailure::Conflict => "unreachable",
+        PortFailure::Broken => "failing",
     }
 }
 
@@ -150,7 +164,8 @@ struct Report {
 struct State {
     name: &'static str,
     required: bool,
-    error: Option<String>,
+    /// Which kind of failure; safe to be shown to anybody.
+    error: Option<&'static str>,
 }
 
 impl Report {
@@ -174,7 +189,7 @@ fn by_name<S: serde::Serializer>(states: &[State], serializer: S) -> Result<S::O
     }
     let mut map = serializer.serialize_map(Some(states.len()))?;
     for state in states {
-        map.serialize_entry(state.name, &Told { ok: state.error.is_none(), error: state.error.as_deref() })?;
+        map.serialize_entry(state.name, &Told { ok: state.error.is_none(), error: state.error })?;
     }
     map.end()
 }

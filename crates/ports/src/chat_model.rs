@@ -41,6 +41,8 @@ pub enum ModelFailure {
     Model,
     /// Bedrock is away or could not be reached.
     Unavailable,
+    /// Bedrock had begun to answer when the connection broke, and may have charged for it.
+    Broken,
     /// Bedrock failed.
     Internal,
 }
@@ -71,7 +73,7 @@ impl Classify for ModelError {
             ModelFailure::Throttled => ErrorCode::RateLimited,
             ModelFailure::TimedOut => ErrorCode::Timeout,
             ModelFailure::Model => ErrorCode::Upstream,
-            ModelFailure::Unavailable => ErrorCode::Unavailable,
+            ModelFailure::Unavailable | ModelFailure::Broken => ErrorCode::Unavailable,
             ModelFailure::Internal => ErrorCode::Internal,
         }
     }

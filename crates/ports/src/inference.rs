@@ -30,6 +30,8 @@ pub struct InferenceAnswer {
     pub status: u16,
     /// The body, in the path's dialect.
     pub body: Bytes,
+    /// How long the service asks to be left alone, if it does.
+    pub retry_after: Option<Duration>,
 }
 
 /// Calls models through the inference service.

@@ -30,8 +30,30 @@ pub enum Finish {
         /// Why.
         error: String,
     },
-    /// Back to the queue, to be tried again.
-    Retry,
+    /// Back to the queue after a failed attempt, to be tried again.
+    Retry {
+        /// Not to be claimed before.
+        not_before: DateTime<Utc>,
+    },
+    /// Back to the queue, to be done later: the claim does not count as an attempt.
+    Later {
+        /// Not to be claimed before.
+        not_before: DateTime<Utc>,
+    },
+}
+
+/// What a claim found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// The job is the claimer's, under this lease.
+    Taken(Box<Job>, LeaseToken),
+    /// Not now: it runs under a lease that is not over, or shall not be tried yet.
+    Busy {
+        /// When to look again.
+        until: DateTime<Utc>,
+    },
+    /// It has ended, or there is no such job.
+    Done,
 }
 
 /// Records of jobs.
@@ -43,6 +65,9 @@ pub trait JobStore: Send + Sync + 'static {
     /// The job with this id.
     async fn lookup_job(&self, id: JobId) -> Result<Option<Job>, PortError>;
 
+    /// How many jobs of a team are queued or running; counts no further than `most`.
+    async fn count_open_jobs(&self, team: TeamId, most: usize) -> Result<usize, PortError>;
+
     /// A team's jobs, newest first. `after` is the last id of the page before.
     async fn list_jobs(
         &self,
@@ -51,14 +76,14 @@ pub trait JobStore: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Page<Job>, PortError>;
 
-    /// Takes a job for work until `lease_until`: one that is queued, or running under a lease that is over.
-    /// `None` if there is nothing to take. Each claim gives a greater token.
+    /// Takes a job for work until `lease_until`: one that is queued and not to be left alone for longer, or
+    /// running under a lease that is over. Each claim counts as an attempt and gives a greater token.
     async fn claim_job(
         &self,
         id: JobId,
         now: DateTime<Utc>,
         lease_until: DateTime<Utc>,
-    ) -> Result<Option<(Job, LeaseToken)>, PortError>;
+    ) -> Result<Claim, PortError>;
 
     /// Prolongs a lease; `false` if it has passed to another or the job was cancelled.
     async fn renew_job(
@@ -80,7 +105,14 @@ pub trait JobStore: Send + Sync + 'static {
     /// Cancels a job that is not final; gives the job as it is then. `None` if there is no such job.
     async fn cancel_job(&self, id: JobId, now: DateTime<Utc>) -> Result<Option<Job>, PortError>;
 
-    /// Jobs that may have lost their nudge: queued and unchanged since `before`, or running under a lease that
-    /// ended before it; oldest first.
-    async fn stale_jobs(&self, before: DateTime<Utc>, limit: usize) -> Result<Vec<JobId>, PortError>;
+    /// Takes jobs that may have lost their nudge, in order to nudge them at `now`: queued, unchanged and free
+    /// to be claimed since `before`, or running under a lease that ended before it. A submission is a nudge;
+    /// none is taken whose last nudge is not before `before`, so callers at once share the jobs out. Those
+    /// that have waited for a nudge the longest come first where `limit` cuts; the result is in no order.
+    async fn nudge_stale_jobs(
+        &self,
+        before: DateTime<Utc>,
+        now: DateTime<Utc>,
+        limit: usize,
+    ) -> Result<Vec<JobId>, PortError>;
 }

@@ -31,7 +31,7 @@ pub use clock::Clock;
 pub use error::{PortError, PortFailure};
 pub use id_gen::IdGen;
 pub use inference::{Inference, InferenceAnswer, InferenceCall};
-pub use job_store::{Finish, JobStore, Submitted};
+pub use job_store::{Claim, Finish, JobStore, Submitted};
 pub use key_store::KeyStore;
 pub use ledger::Ledger;
 pub use limiter::{Admission, Limiter, Window, WindowState};

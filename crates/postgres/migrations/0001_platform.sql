@@ -58,6 +58,8 @@ CREATE TABLE jobs (
     input TEXT NOT NULL,
     output TEXT,
     idempotency_key TEXT,
+    -- A digest of path and body.
+    fingerprint TEXT NOT NULL,
     state TEXT NOT NULL,
     attempts BIGINT NOT NULL,
     status BIGINT,
@@ -66,13 +68,17 @@ CREATE TABLE jobs (
     updated_at TIMESTAMPTZ NOT NULL,
     -- The number of the last claim, and until when it holds while the job is running.
     lease BIGINT NOT NULL DEFAULT 0,
-    lease_until TIMESTAMPTZ
+    lease_until TIMESTAMPTZ,
+    -- When a queued job may be claimed; at once without.
+    not_before TIMESTAMPTZ,
+    -- When a queue message was last sent for it.
+    nudged_at TIMESTAMPTZ NOT NULL
 );
 CREATE UNIQUE INDEX jobs_by_idempotency_key ON jobs (team_id, idempotency_key)
     WHERE idempotency_key IS NOT NULL;
 CREATE INDEX jobs_by_team ON jobs (team_id, id);
-CREATE INDEX jobs_queued ON jobs (updated_at) WHERE state = 'queued';
-CREATE INDEX jobs_running ON jobs (lease_until) WHERE state = 'running';
+CREATE INDEX jobs_open ON jobs (nudged_at, id) WHERE state IN ('queued', 'running');
+CREATE INDEX jobs_open_by_team ON jobs (team_id) WHERE state IN ('queued', 'running');
 
 -- Written once, never changed.
 CREATE TABLE usage_records (

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use outcrop_ports::{Finish, JobStore, PortError, Submitted};
+use outcrop_ports::{Claim, Finish, JobStore, PortError, Submitted};
 use outcrop_types::{
     IdempotencyKey, Job, JobId, JobKind, JobState, LeaseToken, Limits, Page, Principal, TeamId,
 };
@@ -14,7 +14,7 @@ use crate::rows::{Row, one_more};
 macro_rules! columns {
     () => {
         "id, kind, team_id, subject, role, key_id, requests_per_minute, path, input, output, idempotency_key, \
-         state, attempts, status, error, created_at, updated_at"
+         state, attempts, status, error, created_at, updated_at, fingerprint"
     };
 }
 
@@ -26,7 +26,8 @@ impl JobStore for PostgresStore {
         let query = sqlx::query(concat!(
             "INSERT INTO jobs (",
             columns!(),
-            ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+            ", nudged_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
+                                   $16)
              ON CONFLICT DO NOTHING"
         ))
         .bind(job.id.to_string())
@@ -45,7 +46,8 @@ impl JobStore for PostgresStore {
         .bind(job.status.map(i64::from))
         .bind(&job.error)
         .bind(job.created_at)
-        .bind(job.updated_at);
+        .bind(job.updated_at)
+        .bind(&job.fingerprint);
         if self.execute(ATTEMPTED, query).await? == 1 {
             return Ok(Submitted::New);
         }
@@ -74,6 +76,17 @@ impl JobStore for PostgresStore {
             .transpose()
     }
 
+    async fn count_open_jobs(&self, team: TeamId, most: usize) -> Result<usize, PortError> {
+        let query = sqlx::query_as(
+            "SELECT count(*) FROM (
+                 SELECT 1 FROM jobs WHERE team_id = $1 AND state IN ('queued', 'running') LIMIT $2) AS found",
+        )
+        .bind(team.to_string())
+        .bind(i64::try_from(most).unwrap_or(i64::MAX));
+        let count = self.fetch_optional::<(i64,)>("count open jobs", query).await?;
+        Ok(count.and_then(|(count,)| usize::try_from(count).ok()).unwrap_or(0))
+    }
+
     async fn list_jobs(
         &self,
         team: TeamId,
@@ -96,18 +109,34 @@ impl JobStore for PostgresStore {
         id: JobId,
         now: DateTime<Utc>,
         lease_until: DateTime<Utc>,
-    ) -> Result<Option<(Job, LeaseToken)>, PortError> {
+    ) -> Result<Claim, PortError> {
+        const ATTEMPTED: &str = "claim a job";
         let query = sqlx::query_as(concat!(
             "UPDATE jobs
-             SET state = 'running', attempts = attempts + 1, lease = lease + 1, lease_until = $3, updated_at = $2
-             WHERE id = $1 AND (state = 'queued' OR (state = 'running' AND lease_until <= $2))
+             SET state = 'running', attempts = attempts + 1, lease = lease + 1, lease_until = $3, updated_at = $2,
+                 not_before = NULL
+             WHERE id = $1 AND ((state = 'queued' AND (not_before IS NULL OR not_before <= $2))
+                                OR (state = 'running' AND lease_until <= $2))
              RETURNING lease, ",
             columns!()
         ))
         .bind(id.to_string())
         .bind(now)
         .bind(lease_until);
-        self.fetch_optional::<ClaimedRow>("claim a job", query).await?.map(ClaimedRow::read).transpose()
+        if let Some(row) = self.fetch_optional::<ClaimedRow>(ATTEMPTED, query).await? {
+            let (job, lease) = row.read()?;
+            return Ok(Claim::Taken(Box::new(job), lease));
+        }
+        let query = sqlx::query_as(
+            "SELECT CASE state WHEN 'running' THEN lease_until ELSE not_before END FROM jobs
+             WHERE id = $1 AND state IN ('queued', 'running')",
+        )
+        .bind(id.to_string());
+        match self.fetch_optional::<(Option<DateTime<Utc>>,)>(ATTEMPTED, query).await? {
+            // Without a time it was given back between the two looks.
+            Some((until,)) => Ok(Claim::Busy { until: until.unwrap_or(now) }),
+            None => Ok(Claim::Done),
+        }
     }
 
     async fn renew_job(
@@ -138,11 +167,17 @@ impl JobStore for PostgresStore {
             }
             Finish::Answered { status, output } => (JobState::Failed, Some(*status), Some(output), None),
             Finish::GaveUp { error } => (JobState::Failed, None, None, Some(error)),
-            Finish::Retry => (JobState::Queued, None, None, None),
+            Finish::Retry { .. } | Finish::Later { .. } => (JobState::Queued, None, None, None),
+        };
+        let (not_before, given_back) = match finish {
+            Finish::Retry { not_before } => (Some(*not_before), 0),
+            Finish::Later { not_before } => (Some(*not_before), 1),
+            Finish::Answered { .. } | Finish::GaveUp { .. } => (None, 0_i64),
         };
         let query = sqlx::query(
             "UPDATE jobs
-             SET state = $3, status = $4, output = $5, error = $6, updated_at = $7, lease_until = NULL
+             SET state = $3, status = $4, output = $5, error = $6, updated_at = $7, lease_until = NULL,
+                 not_before = $8, attempts = attempts - $9
              WHERE id = $1 AND state = 'running' AND lease = $2",
         )
         .bind(id.to_string())
@@ -151,7 +186,9 @@ impl JobStore for PostgresStore {
         .bind(status.map(i64::from))
         .bind(output)
         .bind(error)
-        .bind(now);
+        .bind(now)
+        .bind(not_before)
+        .bind(given_back);
         Ok(self.execute("finish a job", query).await? == 1)
     }
 
@@ -170,15 +207,25 @@ impl JobStore for PostgresStore {
         }
     }
 
-    async fn stale_jobs(&self, before: DateTime<Utc>, limit: usize) -> Result<Vec<JobId>, PortError> {
+    async fn nudge_stale_jobs(
+        &self,
+        before: DateTime<Utc>,
+        now: DateTime<Utc>,
+        limit: usize,
+    ) -> Result<Vec<JobId>, PortError> {
         let query = sqlx::query_as(
-            "SELECT id FROM jobs
-             WHERE (state = 'queued' AND updated_at < $1) OR (state = 'running' AND lease_until < $1)
-             ORDER BY id LIMIT $2",
+            "WITH stale AS (
+                 SELECT id FROM jobs
+                 WHERE state IN ('queued', 'running') AND nudged_at < $1
+                   AND ((state = 'queued' AND updated_at < $1 AND (not_before IS NULL OR not_before < $1))
+                        OR (state = 'running' AND lease_until < $1))
+                 ORDER BY nudged_at, id LIMIT $3 FOR UPDATE SKIP LOCKED)
+             UPDATE jobs SET nudged_at = $2 FROM stale WHERE jobs.id = stale.id RETURNING jobs.id",
         )
         .bind(before)
+        .bind(now)
         .bind(i64::try_from(limit).unwrap_or(i64::MAX));
-        let rows: Vec<(String,)> = self.fetch_all("list stale jobs", query).await?;
+        let rows: Vec<(String,)> = self.fetch_all("take stale jobs", query).await?;
         rows.iter().map(|(id,)| Row { table: "jobs", id }.parse("id", id)).collect()
     }
 }
@@ -202,6 +249,7 @@ struct JobRow {
     error: Option<String>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
+    fingerprint: String,
 }
 
 impl JobRow {
@@ -227,6 +275,7 @@ impl JobRow {
             created_at: self.created_at,
             updated_at: self.updated_at,
             path: self.path,
+            fingerprint: self.fingerprint,
             input: self.input,
             output: self.output,
             error: self.error,

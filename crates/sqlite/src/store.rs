@@ -140,8 +140,19 @@ impl SqliteStore {
         R: for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
     {
         // Not `fetch_optional`: that answers on the first row, which is before the statement is committed.
-        let mut rows = query.fetch_all(&self.writer).await.map_err(|error| port_error(attempted, error))?;
-        Ok(rows.pop())
+        Ok(self.write_all(attempted, query).await?.pop())
+    }
+
+    /// Runs a statement that writes rows and returns them.
+    pub(crate) async fn write_all<R>(
+        &self,
+        attempted: &'static str,
+        query: QueryAs<'_, Sqlite, R, SqliteArguments>,
+    ) -> Result<Vec<R>, PortError>
+    where
+        R: for<'r> FromRow<'r, SqliteRow> + Send + Unpin,
+    {
+        query.fetch_all(&self.writer).await.map_err(|error| port_error(attempted, error))
     }
 
     /// Runs a statement that writes; says how many rows it changed.

@@ -10,7 +10,7 @@ mod signer;
 mod verifier;
 
 pub use error::{SecretTooShort, TokenError};
-pub use service::service_principal;
+pub use service::{is_service, service_principal};
 pub use signer::InternalSigner;
 pub use verifier::InternalVerifier;
 

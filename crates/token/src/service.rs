@@ -22,3 +22,33 @@ pub fn service_principal(name: &str) -> Principal {
         limits: Limits::default(),
     }
 }
+
+/// Whether this is the principal of one of our own services, as [`service_principal`] makes them, and nobody
+/// whom a service speaks for: no key leads to the nil team.
+#[must_use]
+pub fn is_service(principal: &Principal) -> bool {
+    matches!(principal.subject, Subject::ServiceAccount(_))
+        && principal.team == TeamId::new(Uuid::nil())
+        && principal.role == Role::Service
+        && principal.key.is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use outcrop_types::PresentedKey;
+
+    use super::*;
+
+    #[test]
+    fn nobody_but_a_service_is_one() {
+        let service = service_principal("gateway");
+        assert!(is_service(&service));
+        let key = PresentedKey::generate([1; 16], [1; 86]);
+        let others = [
+            Principal { role: Role::PlatformAdmin, ..service.clone() },
+            Principal { team: TeamId::new(Uuid::from_u128(1)), ..service.clone() },
+            Principal { key: Some(key.id().clone()), ..service },
+        ];
+        assert!(others.iter().all(|it| !is_service(it)));
+    }
+}

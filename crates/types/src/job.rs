@@ -127,9 +127,11 @@ pub struct Job {
     pub input: String,
     /// The client's own key, unique within its team.
     pub idempotency_key: Option<IdempotencyKey>,
+    /// What tells this request from another under the same idempotency key: a digest of path and body.
+    pub fingerprint: String,
     /// Where it stands.
     pub state: JobState,
-    /// How often a worker has claimed it.
+    /// How often a worker has claimed it, without the claims that were given back uncounted.
     pub attempts: u32,
     /// The HTTP status the call was answered with, once it was.
     pub status: Option<u16>,

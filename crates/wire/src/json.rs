@@ -10,15 +10,63 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, DeserializeOwned, Deserializer, IntoDeserializer as _, MapAccess, Visitor};
 use serde_json::error::Category;
 
-/// Refuses JSON nested deeper than `max`, in one pass and without parsing it.
+/// Most elements of a body: far above what a conversation has, and few enough that the values made of them are no
+/// threat (a byte or two of JSON becomes a hundred bytes of value).
+const MOST_NODES: usize = 500_000;
+
+/// Refuses JSON nested deeper than `max` or of too many elements, in one pass and without parsing it.
 ///
 /// The insides of strings are skipped with a vectorised search: most bytes of a large body are one image.
 /// Whether the body is JSON at all is left to [`parse`].
 ///
 /// # Errors
-/// [`InvalidRequest`] without a `param` when an array or object is nested too deep.
+/// [`InvalidRequest`] without a `param` when an array or object is nested too deep, or there are too many values.
 pub fn check_depth(body: &[u8], max: usize) -> Result<(), InvalidRequest> {
-    let mut depth = 0_usize;
+    let message = match measure(body, max, MOST_NODES) {
+        Ok(_) => return Ok(()),
+        Err(TooMuch::Depth) => format!("The body is nested deeper than {max} levels."),
+        Err(TooMuch::Nodes) => format!("The body has too many elements: more than {MOST_NODES}."),
+    };
+    Err(InvalidRequest { message, param: None })
+}
+
+/// JSON that a client wrote into strings of one body: together they may hold as much as a body.
+pub(crate) struct InnerJson {
+    left: usize,
+}
+
+impl Default for InnerJson {
+    fn default() -> Self {
+        Self { left: MOST_NODES }
+    }
+}
+
+impl InnerJson {
+    /// Deepest nesting of one text.
+    const MOST_DEPTH: usize = 64;
+
+    /// Whether one more text may be parsed; says why not, as the end of a sentence.
+    pub(crate) fn admit(&mut self, text: &str) -> Result<(), String> {
+        match measure(text.as_bytes(), Self::MOST_DEPTH, self.left) {
+            Ok(nodes) => {
+                self.left -= nodes;
+                Ok(())
+            }
+            Err(TooMuch::Depth) => Err(format!("is nested deeper than {} levels", Self::MOST_DEPTH)),
+            Err(TooMuch::Nodes) => Err("has too many elements".to_owned()),
+        }
+    }
+}
+
+/// Which bound JSON goes beyond.
+enum TooMuch {
+    Depth,
+    Nodes,
+}
+
+/// About how many values there are: one for each bracket that opens, comma and colon.
+fn measure(body: &[u8], max_depth: usize, max_nodes: usize) -> Result<usize, TooMuch> {
+    let (mut depth, mut nodes) = (0_usize, 0_usize);
     let mut at = 0;
     while let Some(&byte) = body.get(at) {
         at += 1;
@@ -26,16 +74,20 @@ pub fn check_depth(body: &[u8], max: usize) -> Result<(), InvalidRequest> {
             b'"' => at = end_of_string(body, at),
             b'{' | b'[' => {
                 depth += 1;
-                if depth > max {
-                    let message = format!("The body is nested deeper than {max} levels.");
-                    return Err(InvalidRequest { message, param: None });
+                nodes += 1;
+                if depth > max_depth {
+                    return Err(TooMuch::Depth);
                 }
             }
+            b',' | b':' => nodes += 1,
             b'}' | b']' => depth = depth.saturating_sub(1),
-            _ => {}
+            _ => continue,
+        }
+        if nodes > max_nodes {
+            return Err(TooMuch::Nodes);
         }
     }
-    Ok(())
+    Ok(nodes)
 }
 
 /// The position behind the quote that ends the string whose first character is at `at`.
@@ -348,5 +400,18 @@ mod tests {
         for (body, max, fits) in cases {
             assert_eq!(check_depth(body.as_bytes(), max).is_ok(), fits, "{body} within {max}");
         }
+    }
+
+    #[test]
+    fn elements_are_bounded_however_they_are_packed() {
+        let many = |piece: &str, count: usize| format!("[{}0]", piece.repeat(count));
+        for (piece, nodes) in [("0,", 1), ("[],", 2), ("[[[0]]],", 4), (r#"{"a":0},"#, 3), ("\"a\",", 1)] {
+            let fits = (MOST_NODES - 1) / nodes;
+            assert!(check_depth(many(piece, fits).as_bytes(), 9).is_ok(), "{piece}");
+            let error = check_depth(many(piece, fits + 1).as_bytes(), 9).unwrap_err();
+            assert_eq!(error.message, "The body has too many elements: more than 500000.", "{piece}");
+        }
+        let text = format!(r#"["{}"]"#, ",:[{".repeat(MOST_NODES));
+        assert!(check_depth(text.as_bytes(), 1).is_ok(), "what stands in a string is no element");
     }
 }

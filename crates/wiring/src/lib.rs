@@ -20,7 +20,7 @@ use outcrop_ports::{Clock, IdGen, Limiter};
 
 pub use data_dir::make_data_dir;
 pub use error::WiringError;
-pub use models::{Models, models};
+pub use models::{Models, check_models, models};
 pub use outcrop_aws::install_crypto;
 pub use peers::{RankedProbe, authenticator, inference, services};
 pub use process::{BAD_SETTINGS_EXIT_CODE, Process, ServiceError, init_log, run_service};

@@ -81,6 +81,12 @@ async fn emulator(config: &Config, stop: CancellationToken) -> Result<(String, J
     Ok((url, handle))
 }
 
+/// Whether the catalogue can be put together and has the default model, without connecting to anything.
+pub fn check_models(config: &Config) -> Result<(), WiringError> {
+    let region = config.models.url.split_once("://").map_or("", |(_, region)| region.trim_matches('/'));
+    catalog(config, if region.is_empty() { EMULATED_REGION } else { region }).map(drop)
+}
+
 fn catalog(config: &Config, region: &str) -> Result<Catalog, WiringError> {
     let overrides = match &config.models.catalog {
         None => None,
@@ -93,6 +99,7 @@ fn catalog(config: &Config, region: &str) -> Result<Catalog, WiringError> {
         default_model: &config.models.default,
         region,
         cross_region: config.models.cross_region.then(|| geography(region)),
+        allow_arns: config.models.allow_arns,
     };
     Catalog::load(&options)
         .map_err(|error| WiringError::setting(format!("models: {}", crate::error::chain(&error))))

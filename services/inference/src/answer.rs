@@ -69,11 +69,57 @@ impl From<ChatError> for ApiError {
             }
             ChatError::Model { ref source } | ChatError::Denied { ref source } => {
                 let retry_after = source.retry_after;
+                let param = if code == ErrorCode::InvalidRequest { blamed(&source.message) } else { None };
                 let mut this = Self::from_error(error);
                 this.retry_after = retry_after;
+                this.param = param.map(str::to_owned);
                 this
             }
             ChatError::Limits { .. } | ChatError::SpoolFull | ChatError::Malformed => Self::from_error(error),
+        }
+    }
+}
+
+/// The field that a refusal of the model's blames, where that is certain: our adapter begins with it, Bedrock names
+/// its own. Its words about `messages` are not read: for another dialect those are the `prompt`.
+fn blamed(message: &str) -> Option<&'static str> {
+    const OURS: [&str; 7] = ["model", "messages", "temperature", "top_p", "stop", "tools", "tool_choice"];
+    const BEDROCKS: [(&str, &str); 10] = [
+        ("inferenceConfig.maxTokens", "max_tokens"),
+        ("inferenceConfig/maxTokens", "max_tokens"),
+        ("The maximum tokens you requested exceeds the model limit", "max_tokens"),
+        ("inferenceConfig.stopSequences", "stop"),
+        ("inferenceConfig/stopSequences", "stop"),
+        ("inferenceConfig.temperature", "temperature"),
+        ("inferenceConfig.topP", "top_p"),
+        ("inferenceConfig/topP", "top_p"),
+        ("toolConfig.toolChoice", "tool_choice"),
+        ("toolConfig.tools", "tools"),
+    ];
+    let first = message.strip_prefix('`').and_then(|rest| rest.split_once('`')).map(|(field, _)| field);
+    let ours = OURS.into_iter().find(|field| first == Some(*field));
+    let theirs = || BEDROCKS.iter().find(|(said, _)| message.contains(said)).map(|(_, field)| *field);
+    ours.or_else(theirs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_certain_is_blamed() {
+        let cases = [
+            ("`stop` is not supported by model grok-4.7", Some("stop")),
+            ("`tool_choice`: model x cannot be made to call a tool", Some("tool_choice")),
+            ("Malformed input request: #/inferenceConfig/stopSequences: expected maximum", Some("stop")),
+            ("Value '0' at 'inferenceConfig.maxTokens' failed to satisfy constraint", Some("max_tokens")),
+            ("The value at toolConfig.tools.0.toolSpec is wrong", Some("tools")),
+            ("`messages`: model x reads no images", Some("messages")),
+            ("`temperature` and `top_p` cannot both be specified", Some("temperature")),
+            ("Malformed input request", None),
+        ];
+        for (message, param) in cases {
+            assert_eq!(blamed(message), param, "{message}");
         }
     }
 }

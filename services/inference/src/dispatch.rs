@@ -57,7 +57,7 @@ impl Inference for LocalInference {
             deadline: call.deadline,
         };
         Ok(match self.answer(&call, &context).await {
-            Ok(body) => InferenceAnswer { status: 200, body },
+            Ok(body) => InferenceAnswer { status: 200, body, retry_after: None },
             Err(error) => {
                 let body = ErrorBody {
                     code: error.code,
@@ -66,7 +66,11 @@ impl Inference for LocalInference {
                     request_id: Some(context.request_id.into()),
                 };
                 let rendered = render(context.dialect, &body);
-                InferenceAnswer { status: error.code.status(), body: rendered.body.into() }
+                InferenceAnswer {
+                    status: error.code.status(),
+                    body: rendered.body.into(),
+                    retry_after: error.retry_after,
+                }
             }
         })
     }

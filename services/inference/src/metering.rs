@@ -155,7 +155,7 @@ impl OpenCall {
     /// Failed before anything came. Only what Bedrock may have charged for is recorded.
     pub(crate) fn refused(&mut self, error: &ModelError) {
         match error.failure {
-            ModelFailure::TimedOut | ModelFailure::Model => self.failed(error.code()),
+            ModelFailure::TimedOut | ModelFailure::Model | ModelFailure::Broken => self.failed(error.code()),
             ModelFailure::Invalid
             | ModelFailure::Denied
             | ModelFailure::NotFound

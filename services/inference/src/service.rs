@@ -139,6 +139,7 @@ impl InferenceService {
         if tokio::time::timeout(LAST_FLUSH, shipper.round()).await.is_err() {
             tracing::warn!("usage records are left in the spool for the next start");
         }
+        self.0.metering.spool.report_lost();
     }
 
     pub(crate) fn inner(&self) -> &Inner {

@@ -25,6 +25,7 @@ async fn start(Process { config, stop }: Process) -> Result<(), ServiceError> {
     let inference = outcrop_wiring::inference(&config, "outcrop-job-worker")?;
     let ports = JobPorts {
         jobs: stores.jobs,
+        keys: stores.keys,
         queue: queue.port,
         blobs: blobs.port,
         inference,

@@ -3,14 +3,23 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use outcrop_ports::{Finish, InferenceAnswer, InferenceCall, PortError, Receipt};
+use outcrop_ports::{Claim, Finish, InferenceAnswer, InferenceCall, PortError, PortFailure, Receipt};
 use outcrop_types::{Job, JobId, LeaseToken, RequestId};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::JobWorker;
 
 /// The longest a single call may take.
 const CALL_DEADLINE: Duration = Duration::from_secs(600);
+/// The shortest pause before a job that is busy is looked at again.
+const SHORTEST_WAIT: Duration = Duration::from_secs(1);
+/// The longest pause between two tries, whatever an answer asks for. (SQS hides a message for 12 hours at most.)
+const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
+/// How old a job may be and still be put off without an attempt being counted.
+const LONGEST_AGE: Duration = Duration::from_secs(24 * 60 * 60);
+/// The status of an answer that says "too many calls".
+const RATE_LIMITED: u16 = 429;
 
 /// What becomes of the queue message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +34,10 @@ pub(crate) enum Outcome {
 enum Ended {
     Answered(InferenceAnswer),
     Failed(PortError),
+    /// The key that submitted the job is gone.
+    NotAllowed,
+    /// Whether the job may run cannot be told now.
+    Undecided(PortError),
     /// The lease passed to another worker, or the owner cancelled.
     Lost,
     /// This process is stopping.
@@ -35,12 +48,16 @@ impl JobWorker {
     pub(crate) async fn run_job(&self, id: JobId, receipt: &Receipt, stop: &CancellationToken) -> Outcome {
         let now = self.ports.clock.now();
         match self.ports.jobs.claim_job(id, now, now + self.lease()).await {
-            Ok(Some((job, lease))) => self.run_claimed(&job, lease, receipt, stop).await,
-            // Done, cancelled, or another worker's: if that one dies, the sweep nudges again.
-            Ok(None) => Outcome::Done,
+            Ok(Claim::Taken(job, lease)) => self.run_claimed(&job, lease, receipt, stop).await,
+            // Should the other worker die, this message is there to take over.
+            Ok(Claim::Busy { until }) => {
+                let left = (until - now).to_std().unwrap_or_default();
+                Outcome::Again { after: left.clamp(SHORTEST_WAIT, LONGEST_WAIT) }
+            }
+            Ok(Claim::Done) => Outcome::Done,
             Err(error) => {
                 tracing::warn!(job.id = %id, error = error.chain(), "could not claim a job");
-                Outcome::Again { after: self.backoff(1) }
+                Outcome::Again { after: backoff(1) }
             }
         }
     }
@@ -52,35 +69,86 @@ impl JobWorker {
         receipt: &Receipt,
         stop: &CancellationToken,
     ) -> Outcome {
+        if job.attempts > self.config.max_attempts {
+            // Workers died over it so often that nobody was left to give it up.
+            return self.finish(job, lease, &gave_up("the job was tried too often and never ended")).await;
+        }
         let ended = tokio::select! {
-            ended = self.call(job) => ended,
+            ended = self.attempt(job) => ended,
             () = self.keep_claim(job.id, lease, receipt) => Ended::Lost,
             () = stop.cancelled() => Ended::Stopping,
         };
-        let last_try = job.attempts >= self.config.max_attempts;
         let finish = match ended {
             Ended::Lost => return Outcome::Done,
-            Ended::Stopping => Finish::Retry,
+            Ended::Stopping => Finish::Later { not_before: self.ports.clock.now() },
+            Ended::NotAllowed => gave_up("the key that submitted this job is no longer valid"),
+            Ended::Undecided(error) => {
+                tracing::warn!(job.id = %job.id, error = error.chain(), "could not look up a job's key");
+                self.later(job, None, "the key that submitted this job could not be looked up")
+            }
             Ended::Failed(error) => {
                 tracing::warn!(job.id = %job.id, attempt = job.attempts, error = error.chain(), "a job's call failed");
-                let error = "the model service could not be reached".to_owned();
-                if last_try { Finish::GaveUp { error } } else { Finish::Retry }
+                let away = error.failure == PortFailure::Unavailable;
+                self.retry(job, None).unwrap_or_else(|| {
+                    gave_up(if away { "the model service could not be reached" } else { "the call failed" })
+                })
             }
-            Ended::Answered(answer) if is_passing(answer.status) && !last_try => Finish::Retry,
-            Ended::Answered(answer) => match self.keep_answer(job.id, answer).await {
-                Ok(finish) => finish,
-                Err(error) => {
-                    tracing::warn!(job.id = %job.id, error = error.chain(), "could not keep a job's answer");
-                    Finish::Retry
-                }
-            },
+            Ended::Answered(answer) => self.answered(job, answer).await,
         };
-        let stopping = stop.is_cancelled();
-        self.finish(job, lease, &finish, if stopping { Duration::ZERO } else { self.backoff(job.attempts) })
-            .await
+        self.finish(job, lease, &finish).await
+    }
+
+    /// What an answer means for the job: its end, or another try.
+    async fn answered(&self, job: &Job, answer: InferenceAnswer) -> Finish {
+        if answer.status == RATE_LIMITED {
+            return self.later(job, answer.retry_after, "the model service was over its limits for too long");
+        }
+        if is_passing(answer.status)
+            && let Some(retry) = self.retry(job, answer.retry_after)
+        {
+            return retry;
+        }
+        match self.keep_answer(job.id, answer).await {
+            Ok(finish) => finish,
+            Err(error) => {
+                tracing::warn!(job.id = %job.id, error = error.chain(), "could not keep a job's answer");
+                self.retry(job, None).unwrap_or_else(|| gave_up("the answer could not be kept"))
+            }
+        }
+    }
+
+    /// Another try after a failed one; `None` if that was the last.
+    fn retry(&self, job: &Job, retry_after: Option<Duration>) -> Option<Finish> {
+        let wait = retry_after.unwrap_or_default().clamp(backoff(job.attempts), LONGEST_WAIT);
+        let not_before = self.ports.clock.now() + wait;
+        (job.attempts < self.config.max_attempts).then_some(Finish::Retry { not_before })
+    }
+
+    /// Another try after something that was not the job's fault, until the job is too old for it.
+    fn later(&self, job: &Job, retry_after: Option<Duration>, too_old: &str) -> Finish {
+        let now = self.ports.clock.now();
+        let age = (now - job.created_at).to_std().unwrap_or_default();
+        if age >= LONGEST_AGE {
+            return gave_up(too_old);
+        }
+        // These tries are not counted, so that it is the job's age by which the pauses grow.
+        let wait = retry_after.unwrap_or(age / 4).clamp(backoff(job.attempts), LONGEST_WAIT);
+        Finish::Later { not_before: now + wait }
+    }
+
+    /// One attempt in a task of its own, which ends with this future: a panic in it is a failed attempt.
+    async fn attempt(&self, job: &Job) -> Ended {
+        let (worker, job) = (self.clone(), job.clone());
+        let task = AbortOnDropHandle::new(tokio::spawn(async move { worker.call(&job).await }));
+        task.await.unwrap_or_else(|error| Ended::Failed(PortError::broken("make a job's call", error)))
     }
 
     async fn call(&self, job: &Job) -> Ended {
+        match self.is_allowed(job).await {
+            Ok(true) => {}
+            Ok(false) => return Ended::NotAllowed,
+            Err(error) => return Ended::Undecided(error),
+        }
         let body = match self.ports.blobs.get(&job.input).await {
             Ok(Some(body)) => body,
             Ok(None) => return Ended::Failed(PortError::broken("find a job's body", job.input.clone())),
@@ -97,6 +165,13 @@ impl JobWorker {
             Ok(answer) => Ended::Answered(answer),
             Err(error) => Ended::Failed(error),
         }
+    }
+
+    /// Whether the key that submitted the job, if it was one, is still good.
+    async fn is_allowed(&self, job: &Job) -> Result<bool, PortError> {
+        let Some(id) = &job.principal.key else { return Ok(true) };
+        let key = self.ports.keys.lookup_key(id).await?;
+        Ok(key.is_some_and(|key| key.is_active(self.ports.clock.now())))
     }
 
     /// Prolongs lease and invisibility every third of their length; ends only when the claim is lost.
@@ -123,28 +198,36 @@ impl JobWorker {
         Ok(Finish::Answered { status: answer.status, output })
     }
 
-    async fn finish(&self, job: &Job, lease: LeaseToken, finish: &Finish, backoff: Duration) -> Outcome {
-        match self.ports.jobs.finish_job(job.id, lease, finish, self.ports.clock.now()).await {
-            Ok(true) if *finish == Finish::Retry => Outcome::Again { after: backoff },
-            Ok(true) => {
+    async fn finish(&self, job: &Job, lease: LeaseToken, finish: &Finish) -> Outcome {
+        let now = self.ports.clock.now();
+        match (self.ports.jobs.finish_job(job.id, lease, finish, now).await, finish) {
+            (Ok(true), Finish::Retry { not_before } | Finish::Later { not_before }) => {
+                Outcome::Again { after: (*not_before - now).to_std().unwrap_or_default() }
+            }
+            (Ok(true), Finish::Answered { .. } | Finish::GaveUp { .. }) => {
                 tracing::info!(job.id = %job.id, attempt = job.attempts, "job finished");
                 Outcome::Done
             }
-            Ok(false) => Outcome::Done,
-            Err(error) => {
+            (Ok(false), _) => Outcome::Done,
+            (Err(error), _) => {
                 // The lease runs out by itself; the message that comes back will find the job claimable.
                 tracing::warn!(job.id = %job.id, error = error.chain(), "could not write down how a job ended");
                 Outcome::Again { after: self.lease() }
             }
         }
     }
+}
 
-    fn backoff(&self, attempts: u32) -> Duration {
-        Duration::from_secs(1 << attempts.min(6))
-    }
+fn gave_up(error: &str) -> Finish {
+    Finish::GaveUp { error: error.to_owned() }
+}
+
+/// How long to wait after so many attempts.
+fn backoff(attempts: u32) -> Duration {
+    Duration::from_secs(1 << attempts.min(6))
 }
 
 /// Whether an answer says "not now": the same call may succeed later.
 const fn is_passing(status: u16) -> bool {
-    matches!(status, 408 | 429 | 500..=599)
+    matches!(status, 408 | 500..=599)
 }

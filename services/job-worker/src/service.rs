@@ -1,16 +1,22 @@
 //! The service and what it is made of.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use outcrop_config::JobsConfig;
-use outcrop_ports::{Blobs, Clock, IdGen, Inference, JobStore, Queue};
+use outcrop_ports::{Blobs, Clock, IdGen, Inference, JobStore, KeyStore, Queue};
 use tokio_util::sync::CancellationToken;
+
+/// How long after a panic the task is started again.
+const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
 /// What the worker needs from the world.
 #[derive(Clone)]
 pub struct JobPorts {
     /// The jobs.
     pub jobs: Arc<dyn JobStore>,
+    /// The API keys: whether the one that submitted a job is still good when it runs.
+    pub keys: Arc<dyn KeyStore>,
     /// The nudges.
     pub queue: Arc<dyn Queue>,
     /// Request bodies and results.
@@ -43,10 +49,16 @@ impl JobWorker {
         for _ in 0..self.config.concurrency.max(1) {
             tasks.spawn(self.clone().work(stop.clone()));
         }
-        tasks.spawn(self.clone().sweep(stop));
+        let mut sweep = tasks.spawn(self.clone().sweep(stop.clone())).id();
         while let Some(ended) = tasks.join_next().await {
-            if let Err(error) = ended {
-                tracing::error!(%error, "a job worker task ended by panic");
+            let Err(error) = ended else { continue };
+            tracing::error!(%error, "a job worker task ended by panic; another takes its place");
+            // Not at once, in case whatever it was goes on.
+            let _ = tokio::time::timeout(RESTART_PAUSE, stop.cancelled()).await;
+            if error.id() == sweep {
+                sweep = tasks.spawn(self.clone().sweep(stop.clone())).id();
+            } else {
+                tasks.spawn(self.clone().work(stop.clone()));
             }
         }
     }

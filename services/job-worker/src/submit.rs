@@ -1,10 +1,13 @@
 //! Taking a job in, showing it and cancelling it.
 
+use std::fmt::Write as _;
+
 use bytes::Bytes;
 use outcrop_ports::{PortError, Submitted};
 use outcrop_types::{
     Classify, ErrorCode, IdempotencyKey, Job, JobId, JobKind, JobState, Page, Principal, TeamId,
 };
+use sha2::{Digest, Sha256};
 
 use crate::JobWorker;
 
@@ -30,6 +33,15 @@ pub enum SubmitError {
     /// Not a path that can be called later.
     #[error("`path` must be one of {}", PATHS.join(", "))]
     Path,
+    /// The team has as many unfinished jobs as it may.
+    #[error("the team has {most} unfinished jobs, which is as many as it may have")]
+    TooMany {
+        /// How many that is.
+        most: usize,
+    },
+    /// The idempotency key names a job with another path or body.
+    #[error("`Idempotency-Key` was used before with another request")]
+    KeyReused,
     /// The store, the blobs or the queue failed.
     #[error("could not accept the job")]
     Port {
@@ -43,6 +55,8 @@ impl Classify for SubmitError {
     fn code(&self) -> ErrorCode {
         match self {
             Self::Path => ErrorCode::InvalidRequest,
+            Self::TooMany { .. } => ErrorCode::RateLimited,
+            Self::KeyReused => ErrorCode::Conflict,
             Self::Port { source } => source.code(),
         }
     }
@@ -56,6 +70,7 @@ impl JobWorker {
         if !PATHS.contains(&path.as_str()) {
             return Err(SubmitError::Path);
         }
+        let fingerprint = fingerprint(&path, &body);
         let id = JobId::new(self.ports.ids.uuid());
         let input = format!("jobs/{id}/input.json");
         let now = self.ports.clock.now();
@@ -66,6 +81,7 @@ impl JobWorker {
             path,
             input: input.clone(),
             idempotency_key,
+            fingerprint,
             state: JobState::Queued,
             attempts: 0,
             status: None,
@@ -75,11 +91,20 @@ impl JobWorker {
             updated_at: now,
         };
         let failed = |source| SubmitError::Port { source };
+        // Submissions at once may go past this by as many as they are: it keeps a team from filling the disk.
+        let most = self.config.max_open_jobs_per_team;
+        if self.ports.jobs.count_open_jobs(job.principal.team, most).await.map_err(failed)? >= most {
+            return Err(SubmitError::TooMany { most });
+        }
         self.ports.blobs.put(&input, body).await.map_err(failed)?;
         match self.ports.jobs.submit_job(&job).await.map_err(failed)? {
             Submitted::Existing(existing) => {
                 self.discard(&input).await;
-                Ok(*existing)
+                if existing.fingerprint == job.fingerprint {
+                    Ok(*existing)
+                } else {
+                    Err(SubmitError::KeyReused)
+                }
             }
             Submitted::New => {
                 self.nudge(id).await;
@@ -131,4 +156,13 @@ impl JobWorker {
             tracing::warn!(blob, error = error.chain(), "could not remove an unused blob");
         }
     }
+}
+
+/// SHA-256 of path and body in hexadecimal. The path is one of ours and holds no zero byte.
+fn fingerprint(path: &str, body: &[u8]) -> String {
+    let digest = Sha256::new().chain_update(path).chain_update([0]).chain_update(body).finalize();
+    digest.iter().fold(String::with_capacity(64), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

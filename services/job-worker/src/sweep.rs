@@ -13,7 +13,8 @@ impl JobWorker {
         let pause = Duration::from_millis(self.config.sweep_ms.max(1_000));
         let mut away = false;
         while tokio::time::timeout(pause, stop.cancelled()).await.is_err() {
-            match self.ports.jobs.stale_jobs(self.ports.clock.now() - pause, MOST_AT_ONCE).await {
+            let now = self.ports.clock.now();
+            match self.ports.jobs.nudge_stale_jobs(now - pause, now, MOST_AT_ONCE).await {
                 Ok(stale) => {
                     away = false;
                     for id in stale {

@@ -25,6 +25,17 @@ impl Admin {
         Ok(this)
     }
 
+    /// Connects to what is there, and makes no platform where there is none: for commands that only look.
+    pub(crate) async fn connect_existing(config: &Config) -> Result<Self, Failure> {
+        if outcrop_wiring::is_sqlite(config) {
+            let file = outcrop_wiring::sqlite_file(config);
+            if !file.exists() {
+                return Err(Failure::failed(format!("there is no database {} yet", file.display())));
+            }
+        }
+        Self::connect(config).await
+    }
+
     /// Connects, whatever state the tables are in.
     pub(crate) async fn connect_as_it_is(config: &Config) -> Result<Self, Failure> {
         let config = outcrop_wiring::resolve(config.clone()).await?;

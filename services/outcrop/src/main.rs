@@ -49,16 +49,17 @@ async fn run(cli: &Cli) -> Result<(), Failure> {
         Some(command) => {
             // A command's own words are enough; the log speaks up only when something is wrong.
             outcrop_wiring::init_log("outcrop", &config.telemetry, Some("warn,aws_config::imds=error"))?;
-            administer(command, &config).await
+            Box::pin(administer(command, &config)).await
         }
     }
 }
 
 async fn administer(command: &Command, config: &Config) -> Result<(), Failure> {
     match command {
-        Command::Keys(command) => commands::keys::run(command, config).await,
+        // On the heap: each holds a connection of every kind of store.
+        Command::Keys(command) => Box::pin(commands::keys::run(command, config)).await,
         Command::Chat(args) => commands::chat::run(args, config).await,
-        Command::Usage(args) => commands::usage::run(args, config).await,
+        Command::Usage(args) => Box::pin(commands::usage::run(args, config)).await,
         Command::Migrate(args) => commands::migrate::run(args, config).await,
         Command::Healthcheck(args) => commands::healthcheck::run(args, config).await,
         // Handled before settings are loaded, or with the server.

@@ -57,6 +57,7 @@ impl Platform {
             .map_err(|error| Failure::from_error(&error))?;
         let ports = JobPorts {
             jobs: stores.jobs.clone(),
+            keys: stores.keys.clone(),
             queue: queue.port,
             blobs: blobs.port,
             inference: Arc::new(LocalInference::new(inference.clone())),

@@ -1,6 +1,12 @@
 //! What a start prints: where the platform is and how to talk to it.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+
+use outcrop_auth::FirstKey;
+
+/// This program's name.
+const NAME: &str = "outcrop";
 
 /// The address as a client on this machine would write it: a wildcard address is nobody's destination.
 pub(crate) fn base_url(address: SocketAddr) -> String {
@@ -13,14 +19,32 @@ pub(crate) fn base_url(address: SocketAddr) -> String {
     format!("http://{host}:{}", address.port())
 }
 
-/// The first start's block: the only time that the key is shown. Both lines work when pasted into a shell.
-pub(crate) fn first(url: &str, key: &str, model: &str) -> String {
+/// How a shell in this folder calls this program: by its name if that finds it, else by its path.
+pub(crate) fn program() -> String {
+    let Ok(path) = std::env::current_exe() else { return NAME.to_owned() };
+    let found = std::env::var_os("PATH").is_some_and(|folders| {
+        let first =
+            std::env::split_paths(&folders).map(|folder| folder.join(NAME)).find(|file| file.is_file());
+        first.and_then(|file| file.canonicalize().ok()) == path.canonicalize().ok()
+    });
+    if found {
+        return NAME.to_owned();
+    }
+    let here =
+        std::env::current_dir().ok().and_then(|here| path.strip_prefix(here).ok().map(Path::to_path_buf));
+    let shown = here.unwrap_or(path).display().to_string();
+    if shown.contains([' ', '\'']) { format!("'{}'", shown.replace('\'', r"'\''")) } else { shown }
+}
+
+/// The first start's block: the only time that the key is shown. Each line works when pasted into a shell.
+pub(crate) fn first(url: &str, first: &FirstKey, model: &str, program: &str) -> String {
+    let (key, admin, team) = (first.key.expose(), &first.admin.name, &first.team.name);
     let message = r#"[{"role":"user","content":"Hello"}]"#;
     format!(
         "\
 Outcrop is ready on {url}
 
-Your API key, shown only this once:
+The first admin is `{admin}`, of the team `{team}`. Its API key, shown only this once:
 
   {key}
 
@@ -32,20 +56,24 @@ Try it:
   python3 -c 'from openai import OpenAI; print(OpenAI(base_url=\"{url}/v1\", api_key=\"{key}\")\
 .chat.completions.create(model=\"{model}\", messages={message}).choices[0].message.content)'
 
-  OUTCROP_API_KEY={key} outcrop chat --url {url} 'Hello'
+  OUTCROP_API_KEY={key} {program} chat --url {url} 'Hello'
 
 "
     )
 }
 
 /// Every later start's block.
-pub(crate) fn again(url: &str, data_dir: Option<&str>) -> String {
+pub(crate) fn again(url: &str, data_dir: Option<&str>, program: &str) -> String {
     let folder = data_dir.map_or_else(String::new, |folder| format!(" --data-dir '{folder}'"));
-    format!("Outcrop is ready on {url}\nAnother API key: outcrop{folder} keys create\n")
+    format!("Outcrop is ready on {url}\nAnother API key: {program}{folder} keys create\n")
 }
 
 #[cfg(test)]
 mod tests {
+    use chrono::DateTime;
+    use outcrop_types::{PresentedKey, Team, TeamId, User, UserId};
+    use uuid::Uuid;
+
     use super::*;
 
     #[test]
@@ -61,12 +89,23 @@ mod tests {
         }
     }
 
+    fn first_key() -> FirstKey {
+        let (at, key) = (DateTime::UNIX_EPOCH, PresentedKey::generate([3; 16], [5; 86]));
+        let admin = User { id: UserId::new(Uuid::nil()), name: "admin".into(), created_at: at };
+        FirstKey {
+            key,
+            admin,
+            team: Team { id: TeamId::new(Uuid::nil()), name: "default".into(), created_at: at },
+        }
+    }
+
     #[test]
     fn the_key_is_shown_first_and_never_again() {
-        let text = first("http://h:1", "ock_k", "m");
-        assert!(text.contains("\n  ock_k\n"), "{text}");
+        let text = first("http://h:1", &first_key(), "m", "target/debug/outcrop");
+        assert!(text.contains(&format!("\n  {}\n", first_key().key.expose())), "{text}");
+        assert!(text.contains("`admin`") && text.contains("target/debug/outcrop chat"), "{text}");
         assert!(text.contains("\"model\":\"m\""), "{text}");
-        assert!(!again("http://h:1", None).contains("ock_"));
-        assert!(again("http://h:1", Some("a b")).contains("outcrop --data-dir 'a b' keys create"));
+        assert!(!again("http://h:1", None, "outcrop").contains("ock_"));
+        assert!(again("http://h:1", Some("a b"), "outcrop").contains("outcrop --data-dir 'a b' keys create"));
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Row;
+use super::subject::Kind;
 
 pub(crate) fn render(rows: &[Row], machine: &str, seconds: u64) -> String {
     let direct = rows.first();
@@ -47,5 +48,44 @@ pub(crate) fn render(rows: &[Row], machine: &str, seconds: u64) -> String {
         );
     }
     text.push_str("\nFigures in parentheses are the emulator's own, absolute.\n");
+    if let (Some(direct), Some(row)) = (direct, rows.iter().find(|row| row.name == Kind::OneProcess.name())) {
+        text.push_str(&targets(direct, row));
+    }
+    text.push_str("\nWhere the time goes, and what was tried: [performance.md](performance.md).\n");
     text
+}
+
+/// What one process on one core is meant to reach, beside what it reached.
+fn targets(direct: &Row, row: &Row) -> String {
+    let added = |ours: f64, base: f64| ours - base;
+    let lines = [
+        ("chat answers/s", row.chat.per_second(), Bound::AtLeast(9_000.0)),
+        ("CPU µs per chat", row.chat.cpu_us, Bound::AtMost(110.0)),
+        ("whole 100-delta streams/s", row.stream.per_second(), Bound::AtLeast(2_200.0)),
+        ("added p50, µs", added(row.low_rate.p50_us, direct.low_rate.p50_us), Bound::AtMost(300.0)),
+        ("added p99, µs", added(row.low_rate.p99_us, direct.low_rate.p99_us), Bound::AtMost(1_000.0)),
+        (
+            "added first token p50, µs",
+            added(row.first_byte.p50_us, direct.first_byte.p50_us),
+            Bound::AtMost(400.0),
+        ),
+        ("idle RSS, MiB", row.idle_mib, Bound::AtMost(25.0)),
+        ("ready after, ms", row.start_ms as f64, Bound::AtMost(150.0)),
+    ];
+    let mut text = String::from("\n## Targets: one process\n\n| | target | reached | |\n|---|--:|--:|---|\n");
+    for (name, reached, bound) in lines {
+        let (sign, target, met) = match bound {
+            Bound::AtLeast(target) => ("≥", target, reached >= target),
+            Bound::AtMost(target) => ("≤", target, reached <= target),
+        };
+        let verdict = if met { "met" } else { "**missed**" };
+        let _ = writeln!(text, "| {name} | {sign} {target:.0} | {reached:.0} | {verdict} |");
+    }
+    text
+}
+
+/// Which side of the target is the good one.
+enum Bound {
+    AtLeast(f64),
+    AtMost(f64),
 }

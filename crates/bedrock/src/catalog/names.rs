@@ -48,6 +48,12 @@ pub(super) fn choose_profile<'a>(
     wanted.into_iter().flatten().find_map(|it| profiles.iter().find(|has| *has == it)).map(String::as_str)
 }
 
+/// Whether a name could be Bedrock's `modelId`, which becomes part of a URL: the SDK panics on one that is too long.
+/// Source: Amazon Bedrock API reference, Converse: at most 2048 characters, none of them white space.
+pub(super) fn could_be_sent(asked: &str) -> bool {
+    asked.len() <= 2048 && asked.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 /// What kind of name a client used.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Named<'a> {

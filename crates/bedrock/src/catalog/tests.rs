@@ -2,8 +2,13 @@ use std::fmt::Write;
 
 use super::*;
 
-const OPTIONS: CatalogOptions<'static> =
-    CatalogOptions { overrides: None, default_model: "nova-lite", region: "us-east-1", cross_region: None };
+const OPTIONS: CatalogOptions<'static> = CatalogOptions {
+    overrides: None,
+    default_model: "nova-lite",
+    region: "us-east-1",
+    cross_region: None,
+    allow_arns: false,
+};
 
 const HAIKU: &str = "anthropic.claude-haiku-4-5-20251001-v1:0";
 
@@ -52,8 +57,31 @@ fn arns_are_sent_as_they_are() {
         "arn:aws-us-gov:bedrock:us-gov-west-1:111122223333:provisioned-model/my-model",
         "arn:aws:bedrock:us-east-1:111122223333:custom-model-deployment/abc",
     ] {
-        check(opaque, opaque, opaque);
+        let open = CatalogOptions { allow_arns: true, ..OPTIONS };
+        assert_eq!(sent(&open, Some(opaque)), Some((opaque.to_owned(), opaque.to_owned())));
+        assert_eq!(sent(&OPTIONS, Some(opaque)), None, "not listed, so not allowed");
+        let chosen = CatalogOptions { default_model: opaque, ..OPTIONS };
+        assert_eq!(
+            sent(&chosen, None),
+            Some((opaque.to_owned(), opaque.to_owned())),
+            "the operator's choice"
+        );
     }
+}
+
+#[test]
+fn names_that_bedrock_cannot_be_sent_are_unknown() {
+    let open = CatalogOptions { allow_arns: true, ..OPTIONS };
+    let arn = |id: &str| format!("arn:aws:bedrock:us-east-1:111122223333:imported-model/{id}");
+    let longest = arn(&"a".repeat(2048 - arn("").len()));
+    assert!(sent(&open, Some(&longest)).is_some());
+    for asked in
+        [format!("{longest}a"), arn(&"a".repeat(70_000)), arn("ä"), arn("a b"), arn("a\n"), arn("a\0")]
+    {
+        assert_eq!(sent(&open, Some(&asked)), None, "{asked:.80?}");
+    }
+    let foundation = format!("arn:aws:bedrock:{}::foundation-model/amazon.nova-pro-v1:0", "x".repeat(70_000));
+    assert_eq!(sent(&open, Some(&foundation)), None);
 }
 
 #[test]

@@ -10,6 +10,7 @@ fn model(name: &str) -> ResolvedModel {
         default_model: "nova-lite",
         region: "us-east-1",
         cross_region: None,
+        allow_arns: true,
     };
     Catalog::load(&options).unwrap().resolve(Some(name)).unwrap()
 }

@@ -160,15 +160,15 @@ async fn a_stream_that_ends_too_early_is_an_error() {
     let mut whole =
         frames(&[start, ("contentBlockDelta", r#"{"contentBlockIndex":0,"delta":{"text":"So"}}"#)]);
     let error = events(whole.clone()).await.pop().unwrap().unwrap_err();
-    assert_eq!(error.failure, ModelFailure::Unavailable, "between two frames");
+    assert_eq!(error.failure, ModelFailure::Broken, "between two frames");
     whole.body.truncate(whole.body.len() - 5);
     let error = events(whole).await.pop().unwrap().unwrap_err();
-    assert_eq!(error.failure, ModelFailure::Unavailable, "within a frame: {error:?}");
+    assert_eq!(error.failure, ModelFailure::Broken, "within a frame: {error:?}");
 }
 
 #[tokio::test]
 async fn a_stream_that_falls_silent_is_timed_out() {
-    let (url, server) = silent_after_the_first_event().await;
+    let (url, server) = silent_after(&[START]).await;
     let options = BedrockOptions { idle_timeout: Duration::from_millis(50) };
     let model = BedrockModel::new(&outcrop_aws::local_config(&url, "us-east-1"), options).unwrap();
     let events: Vec<_> = model.stream(call("nova-lite", say("hi"))).await.unwrap().collect().await;
@@ -180,7 +180,7 @@ async fn a_stream_that_falls_silent_is_timed_out() {
 
 #[tokio::test]
 async fn dropping_a_stream_hangs_up() {
-    let (url, server) = silent_after_the_first_event().await;
+    let (url, server) = silent_after(&[START]).await;
     let model =
         BedrockModel::new(&outcrop_aws::local_config(&url, "us-east-1"), BedrockOptions::default()).unwrap();
     let mut events = model.stream(call("nova-lite", say("hi"))).await.unwrap();
@@ -190,14 +190,45 @@ async fn dropping_a_stream_hangs_up() {
     assert!(matches!(hung_up, Ok(0) | Err(_)), "{hung_up:?}");
 }
 
+const START: (&str, &str) = ("messageStart", r#"{"role":"assistant"}"#);
+const STOP: (&str, &str) = ("messageStop", r#"{"stopReason":"end_turn"}"#);
+
+#[tokio::test]
+async fn a_whole_answer_whose_usage_never_comes_just_ends() {
+    let expected = [Event::Start, Event::Stop(StopReason::EndTurn)];
+    // Silence: not waited for as long as for the next word.
+    let (url, _server) = silent_after(&[START, STOP]).await;
+    let model =
+        BedrockModel::new(&outcrop_aws::local_config(&url, "us-east-1"), BedrockOptions::default()).unwrap();
+    let all = model.stream(call("nova-lite", say("hi"))).await.unwrap().collect::<Vec<_>>();
+    let all = tokio::time::timeout(Duration::from_secs(20), all).await.expect("it ends soon after the stop");
+    assert_eq!(all.into_iter().map(Result::unwrap).collect::<Vec<_>>(), expected);
+    // A broken connection.
+    let mut cut = frames(&[START, STOP, ("metadata", "{}")]);
+    cut.body.truncate(cut.body.len() - 5);
+    assert_eq!(events(cut).await.into_iter().map(Result::unwrap).collect::<Vec<_>>(), expected);
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_before_its_first_event_may_have_cost_something() {
+    let mut cut = frames(&[START]);
+    cut.body.truncate(5);
+    for reply in [frames(&[]), cut] {
+        let error = model(reply).0.stream(call("nova-lite", say("hi"))).await.err().unwrap();
+        assert_eq!(error.failure, ModelFailure::Broken, "{error:?}");
+    }
+}
+
 /// A server that begins one stream, says no more, and returns once the client hangs up.
-async fn silent_after_the_first_event() -> (String, tokio::task::JoinHandle<std::io::Result<usize>>) {
+async fn silent_after(
+    events: &[(&'static str, &'static str)],
+) -> (String, tokio::task::JoinHandle<std::io::Result<usize>>) {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
+    let first = frames(events).body;
     let server = tokio::spawn(async move {
         let (mut socket, _) = listener.accept().await?;
         let _ = socket.read(&mut [0; 4096]).await?;
-        let first = frames(&[("messageStart", r#"{"role":"assistant"}"#)]).body;
         let head = "HTTP/1.1 200 OK\r\ncontent-type: application/vnd.amazon.eventstream\r\ncontent-length: 9999\r\n\r\n";
         socket.write_all(head.as_bytes()).await?;
         socket.write_all(&first).await?;

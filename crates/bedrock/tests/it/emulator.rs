@@ -1,5 +1,6 @@
 //! The emulator as the far end: real HTTP, real frames, and refusals as Bedrock would make them.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -17,9 +18,14 @@ use crate::fake::{call, catalog, say};
 
 /// An emulator that stops with the test, and a model that speaks to it.
 pub(crate) async fn start(rules: Vec<FaultRule>) -> (BedrockModel, DropGuard) {
+    start_in("us-east-1", rules).await
+}
+
+/// The emulator as a caller of this region sees it.
+async fn start_in(region: &str, rules: Vec<FaultRule>) -> (BedrockModel, DropGuard) {
     let faults = Faults { rules, ..Faults::default() };
     let emulator = Emulator::bind(EmulatorConfig { faults, ..EmulatorConfig::default() }).await.unwrap();
-    let sdk = outcrop_aws::local_config(&emulator.url(), "us-east-1");
+    let sdk = outcrop_aws::local_config(&emulator.url(), region);
     let stop = CancellationToken::new();
     tokio::spawn(emulator.run(stop.clone()));
     let options = BedrockOptions { idle_timeout: Duration::from_millis(300) };
@@ -122,10 +128,21 @@ async fn refusals_before_an_answer() {
         let (model, _stop) = start(vec![FaultRule::next(fault, 2)]).await;
         let error = model.chat(call("nova-lite", say("hi"))).await.unwrap_err();
         assert_eq!(error.failure, failure, "{fault:?}: {error:?}");
+        assert!(!error.message.contains("credentials"), "{fault:?}: {}", error.message);
+        if matches!(fault, FaultKind::Disconnect) {
+            assert_eq!(error.message, "Bedrock could not be reached");
+        }
         let error = model.stream(call("nova-lite", say("hi"))).await.err().unwrap();
         assert_eq!(error.failure, failure, "{fault:?}, streamed: {error:?}");
         assert!(model.chat(call("nova-lite", say("hi"))).await.is_ok(), "{fault:?}: over after two calls");
     }
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_may_have_cost_something() {
+    let (model, _stop) = start(vec![FaultRule::next(FaultKind::Cut, 1)]).await;
+    let error = model.chat(call("nova-lite", say("hi"))).await.unwrap_err();
+    assert_eq!(error.failure, ModelFailure::Broken, "{error:?}");
 }
 
 #[tokio::test]
@@ -136,7 +153,7 @@ async fn failures_in_mid_stream() {
         (FaultKind::StreamInternalServer, ModelFailure::Internal),
         (FaultKind::StreamServiceUnavailable, ModelFailure::Unavailable),
         (FaultKind::StreamValidation, ModelFailure::Invalid),
-        (FaultKind::Cut, ModelFailure::Unavailable),
+        (FaultKind::Cut, ModelFailure::Broken),
         (FaultKind::Stall, ModelFailure::TimedOut),
     ] {
         let (model, _stop) = start(vec![FaultRule::next(fault, 1).after_events(2)]).await;
@@ -172,13 +189,26 @@ async fn bedrocks_own_refusals_come_through() {
 #[tokio::test]
 async fn every_chat_model_of_the_catalogue_answers() {
     let (model, _stop) = start(vec![]).await;
+    let mut abroad = HashMap::new();
+    for region in ["eu-west-1", "ap-northeast-1", "ap-southeast-2", "ap-south-1", "us-gov-west-1"] {
+        abroad.insert(region, start_in(region, vec![]).await);
+    }
     for info in catalog().list() {
         if info.output.contains(&Modality::Embedding) {
             continue;
         }
         for name in std::iter::once(&info.id).chain(&info.aliases) {
+            let region = match name.split('.').next() {
+                Some("eu") => "eu-west-1",
+                Some("jp" | "apac") => "ap-northeast-1",
+                Some("au") => "ap-southeast-2",
+                Some("in") => "ap-south-1",
+                Some("us-gov") => "us-gov-west-1",
+                _ => "us-east-1",
+            };
+            let model = abroad.get(region).map_or(&model, |(there, _)| there);
             let answer = model.chat(call(name, say("[[say: here]]"))).await;
-            assert!(answer.is_ok(), "{name}: {answer:?}");
+            assert!(answer.is_ok(), "{name} from {region}: {answer:?}");
         }
         let mut able = say("[[say: here]]");
         able.inference.max_tokens = Some(1);

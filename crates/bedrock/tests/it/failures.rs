@@ -88,10 +88,10 @@ async fn missing_credentials_are_told_without_details() {
     let model = BedrockModel::new(&sdk, BedrockOptions::default()).unwrap();
     let error = model.chat(call("nova-lite", say("hi"))).await.unwrap_err();
     assert_eq!(error.failure, ModelFailure::Unavailable);
-    assert_eq!(
-        error.message,
-        "the call to Bedrock could not be made; check this server's AWS credentials and region"
-    );
+    // The hint is for the log.
+    assert_eq!(error.message, "the call to Bedrock could not be made");
+    let source = error.source.unwrap().to_string();
+    assert_eq!(source, "check this server's AWS credentials and region");
 }
 
 #[tokio::test]

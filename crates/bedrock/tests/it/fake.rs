@@ -97,6 +97,7 @@ pub(crate) fn catalog() -> Catalog {
         default_model: "nova-lite",
         region: "us-east-1",
         cross_region: None,
+        allow_arns: true,
     };
     Catalog::load(&options).unwrap()
 }

@@ -28,7 +28,7 @@ impl Probe for Switched {
         if self.up.load(Ordering::SeqCst) {
             Ok(())
         } else {
-            Err(PortError::unavailable("reach it", "refused by 10.0.0.7"))
+            Err(PortError::unavailable("reach the queue of account 123456789012", "refused by 10.0.0.7"))
         }
     }
 }
@@ -63,7 +63,7 @@ async fn readiness_names_each_dependency_and_recovers() {
     wait().await;
     let (status, body) = readiness(&world).await;
     assert_eq!((status, &body["status"]), (200, &json!("degraded")));
-    assert_eq!(body["dependencies"]["redis"], json!({"ok": false, "error": "could not reach it"}));
+    assert_eq!(body["dependencies"]["redis"], json!({"ok": false, "error": "unreachable"}));
     postgres.up.store(false, Ordering::SeqCst);
     wait().await;
     let (status, body) = readiness(&world).await;
@@ -80,4 +80,31 @@ async fn a_process_without_dependencies_is_ready() {
     assert_eq!(readiness(&world).await, (200, json!({"status": "ready", "dependencies": {}})));
     let alive = client().get(world.at("/healthz")).send().await.unwrap();
     assert_eq!(alive.text().await.unwrap(), r#"{"status":"ok"}"#);
+}
+
+#[actix_web::test]
+async fn what_is_behind_is_not_told_to_the_public() {
+    struct Silent;
+
+    #[async_trait]
+    impl Probe for Silent {
+        fn name(&self) -> &'static str {
+            "silent"
+        }
+
+        async fn probe(&self) -> Result<(), PortError> {
+            std::future::pending().await
+        }
+    }
+
+    let queue = switched("sqs");
+    queue.up.store(false, Ordering::SeqCst);
+    let dependencies = vec![
+        Dependency { probe: queue, required: false },
+        Dependency { probe: Arc::new(Silent), required: false },
+    ];
+    let world = World::with(&config(), Layer::none(), dependencies);
+    let told =
+        json!({"sqs": {"ok": false, "error": "unreachable"}, "silent": {"ok": false, "error": "timed out"}});
+    assert_eq!(readiness(&world).await, (200, json!({"status": "degraded", "dependencies": told})));
 }

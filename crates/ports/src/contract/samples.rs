@@ -112,6 +112,7 @@ pub fn job(number: u32, team: TeamId) -> Job {
         path: "/v1/chat/completions".to_owned(),
         input: format!("jobs/{number}/input"),
         idempotency_key: None,
+        fingerprint: format!("fingerprint {number}"),
         state: JobState::Queued,
         attempts: 0,
         status: None,

@@ -130,6 +130,10 @@ fn messages_of_the_wrong_shape() {
         (messages(json!([{ "role": "assistant", "audio": { "id": "x" } }])), "messages[0].audio"),
         (messages(json!([{ "role": "assistant", "function_call": {} }])), "messages[0].function_call"),
     ]);
+    let image_part =
+        json!({ "type": "image_url", "image_url": { "url": "data:image/png;base64,iVBORw0KGgo=" } });
+    check(&[(parts(Value::Array(vec![image_part.clone(); 21])), "messages")]);
+    assert!(parse(parts(Value::Array(vec![image_part; 20])).as_bytes()).unwrap().into_chat().is_ok());
     let (_, message) = refusal(&image("https://example.com/a.png"));
     assert!(message.contains("data URL") && message.contains("not fetched"), "{message}");
 }
@@ -190,6 +194,14 @@ fn tool_calls_and_results_that_do_not_match() {
         (bad_call("/function/arguments", json!("null")), "messages[1].tool_calls[0].function.arguments"),
         (bad_call("/function/arguments", json!({})), "messages[1].tool_calls[0].function.arguments"),
         (bad_call("/function/arguments", json!("{}{}")), "messages[1].tool_calls[0].function.arguments"),
+        (
+            bad_call("/function/arguments", json!(format!("{{\"a\":{}{}}}", "[".repeat(70), "]".repeat(70)))),
+            "messages[1].tool_calls[0].function.arguments",
+        ),
+        (
+            bad_call("/function/arguments", json!(format!("{{\"a\":[{}0]}}", "0,".repeat(500_000)))),
+            "messages[1].tool_calls[0].function.arguments",
+        ),
     ];
     check(&cases);
     let (_, message) = refusal(&cases[5].0);
@@ -213,6 +225,18 @@ fn tools_and_choices_that_do_not_match() {
         (
             tools(json!([{ "type": "function", "function": { "name": "f", "parameters": [] } }])),
             "tools[0].function.parameters",
+        ),
+        (
+            tools(
+                json!([{ "type": "function", "function": { "name": "f", "parameters": { "type": "array" } } }]),
+            ),
+            "tools[0].function.parameters",
+        ),
+        (
+            tools(
+                json!([tool("e"), { "type": "function", "function": { "name": "f", "parameters": { "type": null } } }]),
+            ),
+            "tools[1].function.parameters",
         ),
         (
             tools(json!([{ "type": "function", "function": { "name": "f", "description": 5 } }])),

@@ -93,14 +93,15 @@ pub(super) async fn create(
         let message = format!("the role `{}` may not grant the role `{role}`", caller.principal.role);
         return Err(ApiError::new(ErrorCode::Forbidden, message).with_param("role"));
     }
+    let (limits, expires_at) = within_own(&auth, &caller.principal, asked.limits, asked.expires_at).await?;
     let (presented, key) = auth
         .create_key(NewKey {
             name: asked.name,
             team,
             subject: caller.principal.subject,
             role,
-            limits: asked.limits,
-            expires_at: asked.expires_at,
+            limits,
+            expires_at,
         })
         .await
         .map_err(ApiError::from_error)?;
@@ -145,6 +146,39 @@ pub(super) async fn revoke(
     let key = lookup(&auth, &caller.principal, &id).await?;
     let revoked = auth.revoke_key(&key.id).await.map_err(ApiError::from_error)?;
     Ok(web::Json(revoked.ok_or_else(no_such_key)?.into()))
+}
+
+/// What a new key may have of what was asked for: no more than the caller's own key, and just that where
+/// nothing was said. A key that is limited or ends must not be the way to one that is not or does not.
+async fn within_own(
+    auth: &AuthService,
+    caller: &Principal,
+    limits: Limits,
+    expires_at: Option<DateTime<Utc>>,
+) -> Result<(Limits, Option<DateTime<Utc>>), ApiError> {
+    let own_end = match &caller.key {
+        Some(id) => {
+            let own = auth.lookup_key(id).await.map_err(ApiError::from_error)?;
+            own.ok_or_else(|| ApiError::new(ErrorCode::Unauthenticated, "the credential is not valid"))?
+                .expires_at
+        }
+        None => None,
+    };
+    let requests_per_minute =
+        lesser(limits.requests_per_minute, caller.limits.requests_per_minute, "limits.requests_per_minute")?;
+    Ok((Limits { requests_per_minute }, lesser(expires_at, own_end, "expires_at")?))
+}
+
+/// What was asked for if it is within the ceiling, the ceiling if nothing was.
+fn lesser<T: Ord>(asked: Option<T>, ceiling: Option<T>, field: &'static str) -> Result<Option<T>, ApiError> {
+    match (asked, ceiling) {
+        (Some(asked), Some(ceiling)) if asked > ceiling => {
+            let message = format!("`{field}` may not exceed that of the key this is asked with");
+            Err(ApiError::new(ErrorCode::Forbidden, message).with_param(field))
+        }
+        (Some(asked), _) => Ok(Some(asked)),
+        (None, ceiling) => Ok(ceiling),
+    }
 }
 
 async fn lookup(auth: &AuthService, caller: &Principal, id: &str) -> Result<ApiKey, ApiError> {

@@ -1,5 +1,6 @@
 //! Who shows a key?
 
+use outcrop_types::Role;
 use serde_json::json;
 
 use crate::world::{World, answer, client};
@@ -36,4 +37,17 @@ async fn a_key_of_another_servers_secret_is_refused() {
 async fn the_first_admin_is_made_once() {
     let world = World::new().await;
     assert!(world.auth.bootstrap_if_empty().await.unwrap().is_none());
+}
+
+#[actix_web::test]
+async fn nobody_but_a_service_asks_who_shows_a_key() {
+    let world = World::new().await;
+    let body = json!({"credential": {"api_key": world.first.key.expose()}});
+    for caller in [None, Some(world.caller(Role::PlatformAdmin)), Some(world.caller(Role::Service))] {
+        let server = world.serve_internal_to(caller.clone());
+        let url = format!("{}/internal/introspect", server.url);
+        let (status, answer) = answer(client().post(url).json(&body)).await;
+        assert_eq!(status, 403, "{caller:?}: {answer}");
+        assert!(answer.get("principal").is_none(), "{answer}");
+    }
 }

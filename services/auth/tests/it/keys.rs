@@ -1,7 +1,8 @@
 //! `/admin/v1/keys`.
 
+use outcrop_auth::NewKey;
 use outcrop_ports::{Authenticator as _, Credential, Refused};
-use outcrop_types::{PresentedKey, Role, TeamId};
+use outcrop_types::{Limits, PresentedKey, Role, TeamId};
 use serde_json::json;
 
 use crate::world::{World, answer, client};
@@ -92,4 +93,54 @@ async fn a_bad_field_is_named() {
         assert_eq!(status, 400, "{body} -> {answer}");
         assert!(answer.to_string().contains(field), "{body} -> {answer}");
     }
+}
+
+#[actix_web::test]
+async fn a_key_makes_none_that_may_more_than_itself() {
+    let world = World::new().await;
+    let end = chrono::DateTime::from_timestamp(4_000_000_000, 0).unwrap();
+    for role in [Role::TeamAdmin, Role::PlatformAdmin] {
+        let own = NewKey {
+            name: "own".into(),
+            team: world.first.team.id,
+            subject: world.caller(role).subject,
+            role,
+            limits: Limits { requests_per_minute: Some(60) },
+            expires_at: Some(end),
+        };
+        let (_, own) = world.auth.create_key(own).await.unwrap();
+        let server = world.serve(own.principal());
+        let keys = format!("{}/admin/v1/keys", server.url);
+        let create = |body| answer(client().post(&keys).json(&body));
+
+        let (status, inherits) = create(json!({"name": "x"})).await;
+        assert_eq!(status, 201, "{inherits}");
+        assert_eq!(inherits["limits"]["requests_per_minute"], 60);
+        assert_eq!(inherits["expires_at"], json!(end));
+        let less =
+            json!({"name": "x", "limits": {"requests_per_minute": 59}, "expires_at": "2096-01-01T00:00:00Z"});
+        let (status, less) = create(less).await;
+        assert_eq!((status, &less["limits"]["requests_per_minute"]), (201, &json!(59)), "{less}");
+        assert_eq!(less["expires_at"], "2096-01-01T00:00:00Z");
+        for (more, field) in [
+            (json!({"name": "x", "limits": {"requests_per_minute": 61}}), "limits.requests_per_minute"),
+            (json!({"name": "x", "expires_at": "2096-10-02T07:06:41Z"}), "expires_at"),
+        ] {
+            let (status, answer) = create(more).await;
+            assert_eq!((status, &answer["param"]), (403, &json!(field)), "{answer}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_key_without_bounds_makes_what_it_likes() {
+    let world = World::new().await;
+    let credential = Credential::ApiKey(world.first.key.clone());
+    let server = world.serve(world.auth.authenticate(&credential).await.unwrap().principal);
+    let keys = format!("{}/admin/v1/keys", server.url);
+    let (status, free) = answer(client().post(&keys).json(&json!({"name": "x"}))).await;
+    assert_eq!((status, &free["limits"], &free["expires_at"]), (201, &json!({}), &json!(null)), "{free}");
+    let bounded =
+        json!({"name": "x", "limits": {"requests_per_minute": 9999}, "expires_at": "2096-01-01T00:00:00Z"});
+    assert_eq!(answer(client().post(&keys).json(&bounded)).await.0, 201);
 }

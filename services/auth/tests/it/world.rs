@@ -6,6 +6,7 @@ use outcrop_auth::{AuthService, FirstKey};
 use outcrop_embedded::{SystemClock, SystemIdGen};
 use outcrop_http::testing::TestServer;
 use outcrop_sqlite::SqliteStore;
+use outcrop_token::service_principal;
 use outcrop_types::{KeyHasher, Limits, Principal, Role, Subject};
 use serde_json::Value;
 
@@ -39,9 +40,19 @@ impl World {
         TestServer::start(Some(caller), Arc::new(SystemIdGen), Vec::new(), outcrop_auth::routes(&self.auth))
     }
 
-    /// The routes for other services.
+    /// The routes for other services, as the gateway sees them.
     pub(crate) fn serve_internal(&self) -> TestServer {
-        TestServer::start(None, Arc::new(SystemIdGen), Vec::new(), outcrop_auth::internal_routes(&self.auth))
+        self.serve_internal_to(Some(service_principal("gateway")))
+    }
+
+    /// The routes for other services as this caller sees them.
+    pub(crate) fn serve_internal_to(&self, caller: Option<Principal>) -> TestServer {
+        TestServer::start(
+            caller,
+            Arc::new(SystemIdGen),
+            Vec::new(),
+            outcrop_auth::internal_routes(&self.auth),
+        )
     }
 }
 

@@ -2,35 +2,35 @@
 //!
 //! A good answer is believed for `cache_ttl`, counted from when it was asked for, so that a revoked key is
 //! refused everywhere within that time. While a credential is in use its answer is renewed shortly before it
-//! ends, beside the requests and once however many wait. While nobody can be asked, a credential that was
-//! good keeps working for `grace`; one that is not known is neither good nor bad.
+//! ends, beside the requests and once however many wait. While nobody can be asked, or no answer comes soon,
+//! a credential that was good keeps working for `grace`; one that is not known is neither good nor bad.
 
+mod flights;
 mod memory;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use futures::FutureExt;
-use futures::future::Shared;
 use outcrop_ports::{Authenticated, Authenticator, Clock, Credential, PortError, Refused};
 use outcrop_types::{Classify, ErrorCode, Principal};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
 
+use self::flights::{Begun, Flight, Flights, Joined};
 use self::memory::{Memory, Ranked};
 use crate::GatewayOptions;
 
 /// Longest wait for the authenticator.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Most checks under way at once; a flood of unknown keys must not become a flood of calls.
-const MAX_FLIGHTS: usize = 1024;
+/// How long whoever shows a credential that was good waits for it to be confirmed, before the grace time
+/// answers in place of an authenticator that hangs.
+const KNOWN_PATIENCE: Duration = Duration::from_millis(500);
 
 /// Most credentials remembered as bad.
 const MAX_BAD: usize = 10_000;
@@ -90,13 +90,10 @@ struct Inner {
     /// Apart from the good ones, so that a flood of bad keys drives none of them out. Holds when they were
     /// last asked about.
     bad: Memory<Duration>,
-    flights: Mutex<HashMap<Digest, Flight>>,
+    flights: Flights,
     /// Whether the last check failed for want of an answer; for logging the change.
     away: AtomicBool,
 }
-
-/// A check under way, awaited by all who need it.
-type Flight = Shared<oneshot::Receiver<Verdict>>;
 
 /// A credential that was good when it was last checked.
 #[derive(Clone)]
@@ -144,7 +141,7 @@ impl AuthCache {
             options,
             authenticator,
             clock,
-            flights: Mutex::default(),
+            flights: Flights::default(),
             away: AtomicBool::new(false),
         }))
     }
@@ -169,31 +166,37 @@ impl AuthCache {
         if let Some(verdict) = self.recall(credential) {
             return verdict;
         }
-        match self.check(digest(credential), credential) {
-            Some(flight) => {
-                flight.await.unwrap_or_else(|_| Err(unknown("finish the check", "it was given up")))
-            }
-            None => Err(unknown("check one more credential", "too many are being checked")),
+        let digest = digest(credential);
+        let Some(flight) = self.check(digest, credential) else {
+            return self
+                .0
+                .tolerate(&digest)
+                .ok_or_else(|| unknown("check one more credential", "too many are being checked"));
+        };
+        if let Ok(landed) = tokio::time::timeout(KNOWN_PATIENCE, flight.clone()).await {
+            return landed.unwrap_or_else(given_up);
+        }
+        // It goes on, and whoever comes next has its answer.
+        match self.0.tolerate(&digest) {
+            Some(principal) => Ok(principal),
+            None => flight.await.unwrap_or_else(given_up),
         }
     }
 
-    /// Joins the check of this credential, or begins it. It goes on when those who wait for it have left.
+    /// Joins the check of this credential, or begins one if there is none whose answer would be fresh. It goes
+    /// on when those who wait for it have left. `None` if too many are under way.
     fn check(&self, digest: Digest, credential: &Credential) -> Option<Flight> {
-        let mut flights = self.0.flights.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(flight) = flights.get(&digest) {
-            return Some(flight.clone());
-        }
-        if flights.len() >= MAX_FLIGHTS {
-            return None;
-        }
-        let (tell, told) = oneshot::channel();
-        let flight = told.shared();
-        flights.insert(digest, flight.clone());
-        drop(flights);
-        let landing = Landing { inner: Arc::clone(&self.0), digest };
+        let inner = &self.0;
+        let (now, ttl) = (inner.clock.monotonic(), inner.options.cache_ttl);
+        let known = inner.good.get(&digest).is_some();
+        let Begun { tell, flight, began, number } = match inner.flights.join(digest, known, now, ttl)? {
+            Joined::Other(flight) => return Some(flight),
+            Joined::Own(begun) => begun,
+        };
+        let landing = Landing { inner: Arc::clone(inner), digest, number, known };
         let credential = credential.clone();
         tokio::spawn(async move {
-            let verdict = landing.inner.ask(digest, &credential).await;
+            let verdict = landing.inner.ask(digest, number, began, &credential).await;
             drop(landing);
             // Nobody may be waiting any more; what was learnt is kept all the same.
             drop(tell.send(verdict));
@@ -228,46 +231,54 @@ impl Inner {
     }
 
     /// Asks, and remembers the answer as of when it was asked for.
-    async fn ask(&self, digest: Digest, credential: &Credential) -> Verdict {
-        let began = self.clock.monotonic();
-        let answer = tokio::time::timeout(CHECK_TIMEOUT, self.authenticator.authenticate(credential)).await;
+    async fn ask(&self, digest: Digest, number: u64, began: Duration, credential: &Credential) -> Verdict {
+        let asking = self.authenticator.authenticate(credential);
+        let answer = tokio::time::timeout(CHECK_TIMEOUT, asking).await.unwrap_or_else(|_| {
+            Err(Refused::Unknown {
+                source: PortError::unavailable("check the credential", "no answer in time"),
+            })
+        });
         match answer {
-            Ok(Ok(Authenticated { principal, expires_at })) => {
+            Ok(Authenticated { principal, expires_at }) => {
                 self.log_back();
-                self.bad.remove(&digest);
                 let known =
                     Known { principal: principal.clone(), expires_at, checked_at: began, retry_at: None };
-                self.good.insert(digest, known);
+                self.flights.if_latest(&digest, number, || {
+                    self.bad.remove(&digest);
+                    self.good.insert(digest, known);
+                });
                 Ok(principal)
             }
-            Ok(Err(Refused::Invalid)) => {
+            Err(Refused::Invalid) => {
                 self.log_back();
-                self.good.remove(&digest);
-                self.bad.insert(digest, began);
+                self.flights.if_latest(&digest, number, || {
+                    self.good.remove(&digest);
+                    self.bad.insert(digest, began);
+                });
                 Err(Refusal::Invalid)
             }
-            Ok(Err(Refused::Unknown { source })) => self.excuse(&digest, source),
-            Err(_) => {
-                self.excuse(&digest, PortError::unavailable("check the credential", "no answer in time"))
+            Err(Refused::Unknown { source }) => {
+                self.log_away(&source);
+                self.tolerate(&digest).ok_or_else(|| Refusal::Unknown { source: Arc::new(source) })
             }
         }
     }
 
     /// No answer came: what was good stays good for the grace time.
-    fn excuse(&self, digest: &Digest, source: PortError) -> Verdict {
-        self.log_away(&source);
+    fn tolerate(&self, digest: &Digest) -> Option<Principal> {
         let now = self.clock.monotonic();
         let known = self.good.update(digest, |known| {
-            known.retry_at = Some(now + self.options.cache_ttl.min(RETRY_AFTER));
-        });
-        match known {
-            Some(known) if now.saturating_sub(known.checked_at) < self.options.grace => Ok(known.principal),
-            Some(_) => {
-                self.good.remove(digest);
-                Err(Refusal::Unknown { source: Arc::new(source) })
+            // What was confirmed meanwhile needs no excuse.
+            if now.saturating_sub(known.checked_at) >= self.options.cache_ttl {
+                known.retry_at = Some(now + self.options.cache_ttl.min(RETRY_AFTER));
             }
-            None => Err(Refusal::Unknown { source: Arc::new(source) }),
+        })?;
+        let ended = known.expires_at.is_some_and(|at| at <= self.clock.now());
+        if ended || now.saturating_sub(known.checked_at) >= self.options.grace {
+            self.good.remove(digest);
+            return None;
         }
+        Some(known.principal)
     }
 
     fn log_away(&self, error: &PortError) {
@@ -290,12 +301,13 @@ impl Inner {
 struct Landing {
     inner: Arc<Inner>,
     digest: Digest,
+    number: u64,
+    known: bool,
 }
 
 impl Drop for Landing {
     fn drop(&mut self) {
-        let mut flights = self.inner.flights.lock().unwrap_or_else(PoisonError::into_inner);
-        flights.remove(&self.digest);
+        self.inner.flights.land(&self.digest, self.number, self.known);
     }
 }
 
@@ -303,6 +315,10 @@ fn digest(credential: &Credential) -> Digest {
     match credential {
         Credential::ApiKey(key) => Sha256::digest(key.expose().as_bytes()).into(),
     }
+}
+
+fn given_up(_: oneshot::error::RecvError) -> Verdict {
+    Err(unknown("finish the check", "it was given up"))
 }
 
 fn unknown(attempted: &str, why: &str) -> Refusal {

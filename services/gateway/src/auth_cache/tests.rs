@@ -1,5 +1,6 @@
 //! The cache under a clock that stands still and an authenticator that says what it is told to.
 
+use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 
 use async_trait::async_trait;
@@ -168,7 +169,7 @@ async fn a_check_goes_on_when_its_caller_leaves() {
     bench.settle().await;
     assert!(bench.cache.recall(&key(1)).is_some());
     assert_eq!(bench.asked(), 1);
-    assert!(bench.cache.0.flights.lock().unwrap().is_empty());
+    assert!(bench.cache.0.flights.is_empty());
 }
 
 #[tokio::test]
@@ -243,4 +244,98 @@ async fn a_key_ends_when_it_says_whatever_the_cache_holds() {
     bench.settle().await;
     bench.clock.advance(Duration::from_millis(1));
     assert_eq!(bench.try_key(1).await, "invalid");
+}
+
+/// One of many keys that no seed gives; two bytes make one of their characters.
+fn garbage(number: usize) -> Credential {
+    let mut secret = [0; 86];
+    for digit in 0..4 {
+        secret[2 * digit + 1] = u8::try_from(number >> (4 * digit) & 15).unwrap();
+    }
+    Credential::ApiKey(PresentedKey::generate([254; 16], secret))
+}
+
+#[tokio::test]
+async fn a_flood_of_unknown_keys_keeps_no_known_one_out() {
+    let bench = Bench::new(Says::Good);
+    assert_eq!(bench.try_key(1).await, "good");
+    bench.scripted.answers.forget_permits(Semaphore::MAX_PERMITS);
+    for number in 0..flights::MAX_FLIGHTS {
+        assert!(bench.cache.check(digest(&garbage(number)), &garbage(number)).is_some());
+    }
+    assert_eq!(bench.try_key(2).await, "unknown", "no place for one more of them");
+    bench.clock.advance(TTL * 2);
+    assert_eq!(bench.try_key(1).await, "good");
+    assert_eq!(bench.asked(), 1 + flights::MAX_FLIGHTS + 1, "it is asked about all the same");
+}
+
+#[tokio::test]
+async fn a_known_key_that_there_is_no_place_to_check_has_its_grace() {
+    let bench = Bench::new(Says::Good);
+    assert_eq!(bench.try_key(1).await, "good");
+    bench.scripted.answers.forget_permits(Semaphore::MAX_PERMITS);
+    let now = bench.clock.monotonic();
+    for number in 0..flights::MAX_FLIGHTS {
+        assert!(bench.cache.0.flights.join(digest(&garbage(number)), true, now, TTL).is_some());
+    }
+    bench.clock.advance(TTL * 2);
+    assert_eq!(bench.try_key(1).await, "good");
+    assert_eq!(bench.asked(), 1);
+    bench.clock.advance(GRACE);
+    assert_eq!(bench.try_key(1).await, "unknown");
+}
+
+#[tokio::test]
+async fn while_checks_hang_a_known_key_waits_only_a_moment_and_the_check_goes_on() {
+    let bench = Bench::new(Says::Good);
+    assert_eq!(bench.try_key(1).await, "good");
+    bench.scripted.answers.forget_permits(Semaphore::MAX_PERMITS);
+    bench.now_says(Says::Invalid);
+    bench.clock.advance(TTL);
+    let waiting = tokio::time::timeout(CHECK_TIMEOUT / 2, bench.try_key(1));
+    assert_eq!(waiting.await.unwrap(), "good");
+    assert!(bench.cache.recall(&key(1)).is_some(), "the next one does not wait at all");
+    assert_eq!(bench.asked(), 2);
+    bench.scripted.answers.add_permits(1);
+    bench.settle().await;
+    assert_eq!(bench.try_key(1).await, "invalid", "what the check found counts");
+}
+
+#[tokio::test]
+async fn nobody_joins_a_check_whose_answer_would_be_stale() {
+    let bench = Bench::new(Says::Good);
+    bench.scripted.answers.forget_permits(Semaphore::MAX_PERMITS);
+    let first = bench.cache.check(digest(&key(1)), &key(1)).unwrap();
+    bench.clock.advance(TTL - Duration::from_millis(1));
+    let joined = bench.cache.check(digest(&key(1)), &key(1)).unwrap();
+    assert!(joined.ptr_eq(&first), "its answer is fresh enough");
+    bench.settle().await;
+    bench.clock.advance(Duration::from_millis(1));
+    let second = bench.cache.check(digest(&key(1)), &key(1)).unwrap();
+    let third = bench.cache.check(digest(&key(1)), &key(1)).unwrap();
+    assert!(!second.ptr_eq(&first) && third.ptr_eq(&second), "one new one for all who come later");
+    bench.settle().await;
+    assert_eq!(bench.asked(), 2);
+    // The first finds the key good, as it was; the second, which began later, that it is revoked.
+    bench.scripted.answers.add_permits(1);
+    assert!(first.await.unwrap().is_ok());
+    bench.now_says(Says::Invalid);
+    bench.scripted.answers.add_permits(1);
+    assert!(matches!(second.await.unwrap(), Err(Refusal::Invalid)));
+    assert!(matches!(bench.cache.recall(&key(1)), Some(Err(Refusal::Invalid))));
+    assert!(bench.cache.0.flights.is_empty());
+}
+
+#[tokio::test]
+async fn an_older_check_that_lands_later_changes_nothing() {
+    let bench = Bench::new(Says::Good);
+    let now = bench.clock.monotonic();
+    let flights = &bench.cache.0.flights;
+    let Some(Joined::Own(old)) = flights.join(digest(&key(1)), false, now, TTL) else { panic!("none yet") };
+    bench.now_says(Says::Invalid);
+    bench.clock.advance(TTL);
+    assert_eq!(bench.try_key(1).await, "invalid");
+    bench.now_says(Says::Good);
+    assert!(bench.cache.0.ask(digest(&key(1)), old.number, old.began, &key(1)).await.is_ok());
+    assert_eq!(bench.try_key(1).await, "invalid", "revoked is revoked");
 }

@@ -6,7 +6,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{
     HeaderMap as ActixHeaders, HeaderName as ActixName, HeaderValue as ActixValue,
 };
-use outcrop_http::{DEADLINE_HEADER, REQUEST_ID_HEADER, RequestContext};
+use outcrop_http::{DEADLINE_HEADER, REFUSED_HEADER, REQUEST_ID_HEADER, RequestContext};
 use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 
 use crate::credential::KEY_HEADERS;
@@ -80,8 +80,11 @@ pub(super) fn incoming(to: &mut ActixHeaders, from: &HeaderMap) {
     let named = named_by_connection(from.get_all("connection").iter().filter_map(|it| it.to_str().ok()));
     for (name, value) in from {
         let text = name.as_str();
-        let dropped =
-            HOP_BY_HOP.contains(&text) || name == CONTENT_LENGTH || named.iter().any(|it| it == text);
+        let dropped = HOP_BY_HOP.contains(&text)
+            || name == CONTENT_LENGTH
+            // Between services only.
+            || name == REFUSED_HEADER
+            || named.iter().any(|it| it == text);
         if !dropped
             && let (Ok(name), Ok(value)) =
                 (ActixName::from_bytes(text.as_bytes()), ActixValue::from_bytes(value.as_bytes()))

@@ -14,7 +14,7 @@ use std::time::Duration;
 use actix_web::body::BoxBody;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use outcrop_config::{ServerConfig, ServicesConfig};
-use outcrop_http::{ApiError, Bounds, RequestContext};
+use outcrop_http::{ApiError, Bounds, REFUSED_HEADER, RequestContext};
 use outcrop_ports::Clock;
 use outcrop_token::{InternalSigner, service_principal};
 use outcrop_types::{ErrorCode, Principal};
@@ -157,6 +157,9 @@ async fn forward(
             .await
             .map_err(|_| timed_out(owner))??
             .map_err(|error| failed(owner, error))?;
+    if refuses_us(&answer) {
+        return Err(refused(owner));
+    }
     Ok(back(answer))
 }
 
@@ -191,6 +194,21 @@ fn back(answer: reqwest::Response) -> HttpResponse {
     let mut response = HttpResponse::new(status);
     headers::incoming(response.headers_mut(), answer.headers());
     response.set_body(BoxBody::new(UpstreamBody::new(answer)))
+}
+
+/// Whether a service did not take our identity: nothing the caller could do anything about.
+fn refuses_us(answer: &reqwest::Response) -> bool {
+    answer.status() == reqwest::StatusCode::UNAUTHORIZED && answer.headers().contains_key(REFUSED_HEADER)
+}
+
+fn refused(owner: Owner) -> ApiError {
+    let name = owner.name();
+    let mut failure = ApiError::new(ErrorCode::Unavailable, format!("the {name} service cannot be used now"))
+        .with_retry_after(Duration::from_secs(1));
+    let why = "it does not take the gateway's identity; is `internal.secret` the same everywhere, and do the \
+               clocks agree?";
+    failure.source = Some(why.into());
+    failure
 }
 
 fn timed_out(owner: Owner) -> ApiError {

@@ -116,3 +116,24 @@ async fn a_services_own_refusal_goes_through_as_it_is() {
     assert_eq!(answer.status(), 405);
     assert_eq!(answer.json::<Value>().await.unwrap()["error"]["code"], "method_not_supported");
 }
+
+#[actix_web::test]
+async fn a_gateway_with_the_wrong_secret_blames_no_key() {
+    let other = "another secret, also 32 bytes long";
+    let world = World::signing_with(other, server_config(), None).await;
+    let answer = world.post("/v1/chat/completions").send().await.unwrap();
+    assert_eq!(answer.status(), 503);
+    assert!(answer.headers().contains_key("retry-after"));
+    assert!(!answer.headers().contains_key(outcrop_http::REFUSED_HEADER));
+    let body: Value = answer.json().await.unwrap();
+    assert_eq!(body["error"]["code"], "service_unavailable");
+    assert!(!body.to_string().contains("secret"), "{body}");
+}
+
+#[actix_web::test]
+async fn what_services_say_to_each_other_stays_inside() {
+    let world = World::new().await;
+    let answer = world.post("/v1/images/generations").send().await.unwrap();
+    assert_eq!(answer.status(), 201);
+    assert!(!answer.headers().contains_key(outcrop_http::REFUSED_HEADER));
+}

@@ -118,6 +118,11 @@ impl World {
 
     /// With the gateway's own bounds, and, if given, another address for the inference service.
     pub(crate) async fn with(config: ServerConfig, inference: Option<String>) -> Self {
+        Self::signing_with(SECRET, config, inference).await
+    }
+
+    /// With a gateway that signs with this secret, whatever the services verify with.
+    pub(crate) async fn signing_with(secret: &str, config: ServerConfig, inference: Option<String>) -> Self {
         let stop = CancellationToken::new();
         let keys = Arc::new(Keys::default());
         keys.known.lock().unwrap().insert(key(1), caller(Role::Developer));
@@ -154,7 +159,7 @@ impl World {
         };
         let gateway = Gateway::new(options, Arc::clone(&keys) as _, Arc::clone(&clock));
         let signer =
-            InternalSigner::new("gateway", &SECRET.to_owned().into(), Duration::from_secs(60)).unwrap();
+            InternalSigner::new("gateway", &secret.to_owned().into(), Duration::from_secs(60)).unwrap();
         let forwarder = Forwarder::new(&services, &config, signer, clock).unwrap();
         let url = serve(&config, gateway.layer(), front.clone(), &stop, move |app| forwarder.routes(app));
         Self { url, keys, seen, gate, behind, front, _stop: stop.drop_guard() }
@@ -197,7 +202,11 @@ async fn echo(
         .iter()
         .map(|(name, value)| (name.as_str().to_owned(), value.to_str().unwrap().into()))
         .collect();
-    HttpResponse::Created().insert_header(("x-from-service", "yes")).json(serde_json::json!({
+    let mut answer = HttpResponse::Created();
+    answer
+        .insert_header(("x-from-service", "yes"))
+        .insert_header((outcrop_http::REFUSED_HEADER, "something"));
+    answer.json(serde_json::json!({
         "service": **service,
         "method": request.method().as_str(),
         "uri": request.uri().to_string(),

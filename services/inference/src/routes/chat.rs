@@ -35,10 +35,10 @@ pub(crate) async fn answer(
 ) -> Result<Answer, ApiError> {
     let mut asked = chat::parse(body)?;
     let (stream, include_usage) = (asked.stream, asked.include_usage);
-    let model = asked.model.take();
+    let (model, max_tokens_field) = (asked.model.take(), asked.max_tokens_field());
     let Translated { mut request, tool_names, mut dropped } = asked.into_chat()?;
     let model = service.resolve(model)?;
-    fit(&mut request, &model.model.info, &mut dropped);
+    fit(&mut request, &model.model.info, max_tokens_field, &mut dropped)?;
     manner.check(stream, &dropped)?;
     let id = format!("chatcmpl-{}", service.inner().ids.uuid().simple());
     let created = service.inner().clock.now().timestamp();

@@ -38,7 +38,7 @@ pub(crate) async fn answer(
     let mut request = asked.into_chat()?;
     let model = service.resolve(model)?;
     let mut dropped = Vec::new();
-    fit(&mut request, &model.model.info, &mut dropped);
+    fit(&mut request, &model.model.info, "max_tokens", &mut dropped)?;
     manner.check(stream, &dropped)?;
     let id = format!("gen-{}", service.inner().ids.uuid().simple());
     let head = Generation { id: &id, created: service.inner().clock.now().timestamp(), model: &model.asked };

@@ -1,6 +1,5 @@
 //! The headers that answers carry, and the one that requests may.
 
-use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::future::{Ready, ready};
 use std::time::{Duration, Instant};
@@ -8,25 +7,35 @@ use std::time::{Duration, Instant};
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
-use outcrop_http::sse;
+use outcrop_http::{ApiError, sse};
 use outcrop_ports::WindowState;
+use outcrop_types::ErrorCode;
 
 use crate::InferenceService;
 use crate::answer::{Answer, Body, Manner};
 use crate::chat::Facts;
 
+const STRICT: &str = "x-outcrop-strict";
 const LIMIT: &str = "x-ratelimit-limit-requests";
 const REMAINING: &str = "x-ratelimit-remaining-requests";
 const RESET: &str = "x-ratelimit-reset-requests";
 
 impl FromRequest for Manner {
-    type Error = Infallible;
-    type Future = Ready<Result<Self, Infallible>>;
+    type Error = ApiError;
+    type Future = Ready<Result<Self, ApiError>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let value = request.headers().get("x-outcrop-strict");
-        let strict = value.is_some_and(|it| it.as_bytes().eq_ignore_ascii_case(b"true"));
-        ready(Ok(Self { strict, may_stream: true }))
+        let value = request.headers().get(STRICT).map(|it| it.as_bytes().to_ascii_lowercase());
+        let strict = match value.as_deref() {
+            None | Some(b"false" | b"0") => Ok(false),
+            Some(b"true" | b"1") => Ok(true),
+            // Whoever asks for strictness in other words must not believe to have it.
+            Some(_) => {
+                let message = format!("`{STRICT}` is `true` or `false`.");
+                Err(ApiError::new(ErrorCode::InvalidRequest, message).with_param(STRICT))
+            }
+        };
+        ready(strict.map(|strict| Self { strict, may_stream: true }))
     }
 }
 

@@ -247,6 +247,17 @@ impl Spool {
     }
 }
 
+impl Spool {
+    /// At the end of the process: says what never reached the disk, after a last try, and how much it is.
+    pub(crate) fn report_lost(&self) -> usize {
+        let lost = self.retry_stranded();
+        if lost > 0 {
+            tracing::error!(records = lost, "usage records are lost: the disk refused them to the end");
+        }
+        lost
+    }
+}
+
 impl Inner {
     fn close_active(&mut self) {
         if let Some(Active { sequence, bytes, file }) = self.active.take() {

@@ -195,10 +195,12 @@ async fn a_disk_that_refuses_stops_calls_and_loses_nothing() {
     fs::create_dir(spool.folder.segment(1)).unwrap();
     fill(&spool, 1..=2);
     assert!(!spool.has_room());
+    assert_eq!(spool.report_lost(), 2, "at the end of a process these would be lost");
     fs::remove_dir(spool.folder.segment(1)).unwrap();
     assert!(ship(&spool, &ledger).await);
     assert!(spool.has_room());
     assert_eq!(ledger.numbers(), [1, 2]);
+    assert_eq!(spool.report_lost(), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -98,6 +98,18 @@ async fn usage_is_safe_before_the_last_bytes_leave() {
 }
 
 #[tokio::test]
+async fn usage_that_never_came_is_estimated() {
+    let meter = Meter::new();
+    let (sender, frames) = start(&meter);
+    sender.send(text("12345678")).unwrap();
+    sender.send(Ok(Event::Stop(StopReason::EndTurn))).unwrap();
+    drop(sender);
+    let answer = rest(frames).await;
+    assert!(answer.ends_with("data: [DONE]\n\n") && !answer.contains("\"error\""), "{answer}");
+    assert_eq!(ended(&meter.records().await[0]), (Outcome::Completed, None, 2, true));
+}
+
+#[tokio::test]
 async fn a_failure_in_mid_stream_is_an_error_event_and_no_end() {
     let meter = Meter::new();
     let (sender, frames) = start(&meter);

@@ -142,6 +142,10 @@ async fn what_has_no_effect_is_named_or_on_demand_refused() {
     assert_eq!(refused.status, 400);
     assert_eq!(refused.json()["error"]["param"], "logit_bias");
     assert!(refused.text.contains("seed"), "{}", refused.text);
+
+    let unsure = app.request(reqwest::Method::POST, PATH).header("x-outcrop-strict", "yes please");
+    let refused = crate::harness::Answer::of(unsure.body(body.to_string()).send().await.unwrap()).await;
+    assert_eq!((refused.status, &refused.json()["error"]["param"]), (400, &json!("x-outcrop-strict")));
 }
 
 #[tokio::test]

@@ -42,11 +42,17 @@ pub(crate) struct Setup {
     pub(crate) role: Role,
     pub(crate) limits: LimitsConfig,
     pub(crate) max_spool_bytes: u64,
+    pub(crate) allow_arns: bool,
 }
 
 impl Default for Setup {
     fn default() -> Self {
-        Self { role: Role::Developer, limits: LimitsConfig::default(), max_spool_bytes: 1 << 20 }
+        Self {
+            role: Role::Developer,
+            limits: LimitsConfig::default(),
+            max_spool_bytes: 1 << 20,
+            allow_arns: false,
+        }
     }
 }
 
@@ -127,8 +133,13 @@ fn service(
     ledger: Arc<MemoryLedger>,
     root: &TempDir,
 ) -> InferenceService {
-    let catalog =
-        CatalogOptions { overrides: None, default_model: MODEL, region: "us-east-1", cross_region: None };
+    let catalog = CatalogOptions {
+        overrides: None,
+        default_model: MODEL,
+        region: "us-east-1",
+        cross_region: None,
+        allow_arns: setup.allow_arns,
+    };
     let ports = InferencePorts {
         model: Arc::new(model),
         catalog: Arc::new(Catalog::load(&catalog).unwrap()),

@@ -2,14 +2,20 @@
 
 use std::time::Duration;
 
+use outcrop_config::LimitsConfig;
 use outcrop_inference::LocalInference;
 use outcrop_ports::{Inference, InferenceAnswer, InferenceCall};
 use outcrop_types::{RequestId, Role};
 use serde_json::{Value, json};
 
-use crate::harness::{TestApp, principal};
+use crate::harness::{Setup, TestApp, principal};
 
 async fn call(app: &TestApp, role: Role, path: &str, body: &Value) -> (u16, Value) {
+    let InferenceAnswer { status, body, .. } = answer(app, role, path, body).await;
+    (status, serde_json::from_slice(&body).unwrap())
+}
+
+async fn answer(app: &TestApp, role: Role, path: &str, body: &Value) -> InferenceAnswer {
     let call = InferenceCall {
         principal: principal(role),
         path: path.into(),
@@ -17,8 +23,19 @@ async fn call(app: &TestApp, role: Role, path: &str, body: &Value) -> (u16, Valu
         request_id: RequestId::parse("job-1").unwrap(),
         deadline: Duration::from_secs(10),
     };
-    let InferenceAnswer { status, body } = LocalInference::new(app.service.clone()).call(call).await.unwrap();
-    (status, serde_json::from_slice(&body).unwrap())
+    LocalInference::new(app.service.clone()).call(call).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_reached_limit_says_when_to_come_back() {
+    let limits = LimitsConfig { requests_per_minute_per_team: Some(1), ..LimitsConfig::default() };
+    let app = TestApp::with(Setup { limits, ..Setup::default() }).await;
+    let prompt = json!({"prompt": "[[say: hi]]"});
+    let first = answer(&app, Role::Service, "/generate", &prompt).await;
+    assert_eq!((first.status, first.retry_after), (200, None));
+    let refused = answer(&app, Role::Service, "/generate", &prompt).await;
+    assert_eq!(refused.status, 429);
+    assert!(refused.retry_after.unwrap() > Duration::ZERO);
 }
 
 #[tokio::test]

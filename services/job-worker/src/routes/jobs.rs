@@ -8,7 +8,7 @@ use outcrop_types::{ErrorCode, IdempotencyKey, Job, JobId, JobState};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{JobWorker, Submission};
+use crate::{JobWorker, Submission, SubmitError};
 
 const DEFAULT_PAGE: usize = 20;
 const MAX_PAGE: usize = 100;
@@ -78,7 +78,7 @@ pub(super) async fn submit(
         body: Bytes::copy_from_slice(asked.body.get().as_bytes()),
         idempotency_key: idempotency_key(&request)?,
     };
-    let job = worker.submit(submission).await.map_err(ApiError::from_error)?;
+    let job = worker.submit(submission).await.map_err(refused)?;
     Ok(HttpResponse::Accepted().json(view(job, None)?))
 }
 
@@ -119,6 +119,12 @@ pub(super) async fn cancel(
     let id: JobId = id.parse().map_err(|_| no_such_job())?;
     let cancelled = worker.cancel(caller.principal.team, id).await.map_err(ApiError::from_error)?;
     Ok(web::Json(view(cancelled.ok_or_else(no_such_job)?, None)?))
+}
+
+fn refused(error: SubmitError) -> ApiError {
+    let reused = matches!(error, SubmitError::KeyReused);
+    let error = ApiError::from_error(error);
+    if reused { error.with_param("Idempotency-Key") } else { error }
 }
 
 fn idempotency_key(request: &HttpRequest) -> Result<Option<IdempotencyKey>, ApiError> {

@@ -69,6 +69,40 @@ async fn the_same_idempotency_key_is_the_same_job_within_a_team() {
 }
 
 #[actix_web::test]
+async fn an_idempotency_key_is_for_one_request() {
+    let world = World::idle().await;
+    let server = world.serve(developer(1));
+    let jobs = format!("{}/v1/jobs", server.url);
+    let submit =
+        async |job: &Value| answer(client().post(&jobs).header("idempotency-key", "abc").json(job)).await;
+    assert_eq!(submit(&chat()).await.0, 202);
+    let mut other_path = chat();
+    other_path["path"] = json!("/generate");
+    let mut other_body = chat();
+    other_body["body"]["model"] = json!("n");
+    for other in [other_path, other_body] {
+        let (status, answer) = submit(&other).await;
+        assert_eq!(status, 409, "{answer}");
+        assert!(answer.to_string().contains("Idempotency-Key"), "{answer}");
+    }
+    assert_eq!(submit(&chat()).await.0, 202, "the first request is still that job");
+}
+
+#[actix_web::test]
+async fn a_team_has_so_many_unfinished_jobs_and_no_more() {
+    let world = World::full_at(2).await;
+    let (one, other) = (world.serve(developer(1)), world.serve(developer(2)));
+    let submit = async |url: &str| answer(client().post(format!("{url}/v1/jobs")).json(&chat())).await;
+    submit(&one.url).await;
+    let (_, job) = submit(&one.url).await;
+    let (status, refused) = submit(&one.url).await;
+    assert_eq!(status, 429, "{refused}");
+    assert_eq!(submit(&other.url).await.0, 202);
+    answer(client().delete(format!("{}/v1/jobs/{}", one.url, job["id"].as_str().unwrap()))).await;
+    assert_eq!(submit(&one.url).await.0, 202, "an ended job makes room");
+}
+
+#[actix_web::test]
 async fn another_teams_job_does_not_exist() {
     let world = World::idle().await;
     let (owner, stranger) = (world.serve(developer(1)), world.serve(developer(2)));

@@ -17,12 +17,16 @@ use serde_json::Value;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
+/// Panics.
+pub(crate) const PANIC: u16 = 0;
+
 /// Answers with the scripted statuses in turn, then with 200; remembers the calls.
 #[derive(Default)]
 pub(crate) struct Scripted {
     pub(crate) statuses: Mutex<VecDeque<u16>>,
     pub(crate) calls: Mutex<Vec<InferenceCall>>,
     pub(crate) delay: Duration,
+    pub(crate) retry_after: Option<Duration>,
 }
 
 #[async_trait]
@@ -31,13 +35,18 @@ impl Inference for Scripted {
         self.calls.lock().unwrap().push(call);
         tokio::time::sleep(self.delay).await;
         let status = self.statuses.lock().unwrap().pop_front().unwrap_or(200);
-        Ok(InferenceAnswer { status, body: Bytes::from(format!(r#"{{"status":{status}}}"#)) })
+        assert_ne!(status, PANIC, "as the script says");
+        let body = Bytes::from(format!(r#"{{"status":{status}}}"#));
+        let retry_after = self.retry_after.filter(|_| status != 200);
+        Ok(InferenceAnswer { status, body, retry_after })
     }
 }
 
 pub(crate) struct World {
     pub(crate) worker: JobWorker,
     pub(crate) model: Arc<Scripted>,
+    pub(crate) ports: JobPorts,
+    pub(crate) stop: CancellationToken,
     _folder: tempfile::TempDir,
     _stop: DropGuard,
 }
@@ -45,34 +54,50 @@ pub(crate) struct World {
 impl World {
     /// A worker that works.
     pub(crate) async fn working(model: Scripted) -> Self {
-        Self::new(model, true).await
+        Self::new(model, Some(JobsConfig::default()), |_| ()).await
     }
 
     /// A worker that takes jobs in and leaves them.
     pub(crate) async fn idle() -> Self {
-        Self::new(Scripted::default(), false).await
+        Self::new(Scripted::default(), None, |_| ()).await
     }
 
-    async fn new(model: Scripted, works: bool) -> Self {
+    /// A worker that takes so many unfinished jobs in and leaves them.
+    pub(crate) async fn full_at(max_open_jobs_per_team: usize) -> Self {
+        let world = Self::idle().await;
+        let config = JobsConfig { max_open_jobs_per_team, ..JobsConfig::default() };
+        Self { worker: JobWorker::new(world.ports.clone(), config), ..world }
+    }
+
+    /// A worker that works if it is configured to, over ports that may be exchanged.
+    pub(crate) async fn new(
+        model: Scripted,
+        works: Option<JobsConfig>,
+        exchange: impl FnOnce(&mut JobPorts),
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::connect(&folder.path().join("outcrop.db")).await.unwrap();
         store.migrate().await.unwrap();
         let model = Arc::new(model);
-        let ports = JobPorts {
-            jobs: Arc::new(store),
+        let store = Arc::new(store);
+        let mut ports = JobPorts {
+            jobs: store.clone(),
+            keys: store,
             queue: Arc::new(MemoryQueue::default()),
             blobs: Arc::new(FileBlobs::open(folder.path().join("files")).unwrap()),
             inference: Arc::clone(&model) as _,
             clock: Arc::new(SystemClock::default()),
             ids: Arc::new(SystemIdGen),
         };
-        let worker = JobWorker::new(ports, JobsConfig { concurrency: 2, ..JobsConfig::default() });
+        exchange(&mut ports);
+        let (works, config) = (works.is_some(), works.unwrap_or_default());
+        let worker = JobWorker::new(ports.clone(), JobsConfig { concurrency: 2, ..config });
         let stop = CancellationToken::new();
         if works {
             let (worker, stop) = (worker.clone(), stop.clone());
             actix_web::rt::spawn(async move { worker.run(stop).await });
         }
-        Self { worker, model, _folder: folder, _stop: stop.drop_guard() }
+        Self { worker, model, ports, stop: stop.clone(), _folder: folder, _stop: stop.drop_guard() }
     }
 
     pub(crate) fn serve(&self, caller: Principal) -> TestServer {

@@ -12,6 +12,7 @@ pub(crate) fn run(command: &ConfigCommand, options: &LoadOptions) -> Result<(), 
         ConfigCommand::Show => output::write(&config.show(&sources)),
         ConfigCommand::Check => {
             together(&config)?;
+            outcrop_wiring::check_models(&config)?;
             output::line("The settings are good.")
         }
     }

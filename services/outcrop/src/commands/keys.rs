@@ -16,11 +16,13 @@ use crate::table::Table;
 const PAGE: usize = 100;
 
 pub(crate) async fn run(command: &KeysCommand, config: &Config) -> Result<(), Failure> {
-    let auth = Admin::connect(config).await?.auth()?;
     match command {
-        KeysCommand::Create(args) => create(args, &auth).await,
-        KeysCommand::List(args) => list(args, &auth).await,
-        KeysCommand::Revoke(args) => revoke(args, &auth).await,
+        KeysCommand::Create(args) => create(args, &Admin::connect(config).await?.auth()?).await,
+        KeysCommand::List(args) => list(args, &Admin::connect_existing(config).await?.auth()?).await,
+        KeysCommand::Revoke(args) => {
+            let id = key_id(args)?;
+            revoke(&id, &Admin::connect_existing(config).await?.auth()?).await
+        }
     }
 }
 
@@ -96,14 +98,15 @@ async fn list(args: &ListKeysArgs, auth: &AuthService) -> Result<(), Failure> {
     output::write(&table.render())
 }
 
-async fn revoke(args: &RevokeKeyArgs, auth: &AuthService) -> Result<(), Failure> {
-    // A whole key names itself too, and is what people have at hand.
+/// A whole key names itself too, and is what people have at hand.
+fn key_id(args: &RevokeKeyArgs) -> Result<KeyId, Failure> {
     let text = args.id.strip_prefix("ock_").unwrap_or(&args.id);
-    let id: KeyId =
-        text.split('_').next().unwrap_or(text).parse().map_err(|_| {
-            Failure::Usage("that is not a key's id; `outcrop keys list` shows them".to_owned())
-        })?;
-    match auth.revoke_key(&id).await.map_err(|error| Failure::from_error(&error))? {
+    let id = text.split('_').next().unwrap_or(text).parse();
+    id.map_err(|_| Failure::Usage("that is not a key's id; `outcrop keys list` shows them".to_owned()))
+}
+
+async fn revoke(id: &KeyId, auth: &AuthService) -> Result<(), Failure> {
+    match auth.revoke_key(id).await.map_err(|error| Failure::from_error(&error))? {
         Some(key) => output::line(&format!("Key {} ({}) is revoked.", key.id, key.name)),
         None => Err(Failure::failed(format!("there is no key {id}"))),
     }

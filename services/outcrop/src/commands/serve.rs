@@ -19,8 +19,11 @@ pub(crate) async fn run(config: Config, data_dir: Option<&Path>) -> Result<(), F
     // Only once the address is ours: a key that nobody gets to see would be lost.
     let first = platform.auth.bootstrap_if_empty().await.map_err(|error| Failure::from_error(&error))?;
     let text = match &first {
-        Some(first) => welcome::first(&url, first.key.expose(), &config.models.default),
-        None => welcome::again(&url, data_dir.map(|it| it.to_string_lossy()).as_deref()),
+        Some(first) => welcome::first(&url, first, &config.models.default, &welcome::program()),
+        None => {
+            let folder = data_dir.map(|it| it.to_string_lossy());
+            welcome::again(&url, folder.as_deref(), &welcome::program())
+        }
     };
     // A platform whose start nobody reads still runs.
     let _ = output::write(&text);

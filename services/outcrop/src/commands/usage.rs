@@ -11,7 +11,7 @@ use crate::output;
 use crate::table::Table;
 
 pub(crate) async fn run(args: &UsageArgs, config: &Config) -> Result<(), Failure> {
-    let admin = Admin::connect(config).await?;
+    let admin = Admin::connect_existing(config).await?;
     let listed = admin.stores.ledger.list_usage(None, None, args.limit as usize).await;
     let records = listed.map_err(|error| Failure::from_error(&error))?.items;
     if args.json {

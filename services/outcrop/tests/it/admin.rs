@@ -57,9 +57,22 @@ async fn keys_can_be_made_before_the_first_start() {
 }
 
 #[tokio::test]
+async fn looking_makes_no_platform() {
+    let home = Home::new();
+    for command in [&["keys", "list"][..], &["keys", "revoke", "aaaaaaaaaaaaaaaa"], &["usage"]] {
+        let output = home.run(command).await;
+        assert_eq!(output.status.code(), Some(1), "{command:?}");
+        assert!(text(&output.stderr).starts_with("outcrop: there is no database "), "{output:?}");
+    }
+    home.succeed(&["keys", "create"]).await;
+    assert!(home.succeed(&["keys", "list"]).await.contains("active"));
+}
+
+#[tokio::test]
 async fn wrong_key_ids_are_told() {
     let home = Home::new();
     assert_eq!(home.run(&["keys", "revoke", "nonsense"]).await.status.code(), Some(2));
+    home.succeed(&["migrate"]).await;
     let output = home.run(&["keys", "revoke", "aaaaaaaaaaaaaaaa"]).await;
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(text(&output.stderr), "outcrop: there is no key aaaaaaaaaaaaaaaa\n");

@@ -77,6 +77,6 @@ async fn what_goes_wrong_goes_to_stderr() {
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).starts_with("outcrop: could not reach http://127.0.0.1:9"), "{output:?}");
 
-    let output = finish(chat(&home, &server, &["[[say: half]] [[fault: cut after 4]]"])).await;
+    let output = finish(chat(&home, &server, &["[[say: half]] [[fault: cut after 2]]"])).await;
     assert_eq!(output.status.code(), Some(1), "{output:?}");
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::Dropped;
 use super::request::{self, Content, Part, PartType, ToolCall};
 use crate::ToolNames;
-use crate::json::shorten;
+use crate::json::{InnerJson, shorten};
 use crate::tool_names::safe_id;
 
 /// Turns the messages into system texts and turns.
@@ -21,7 +21,14 @@ pub(super) fn convert(
     names: &mut ToolNames,
     dropped: &mut Dropped,
 ) -> Result<(Vec<String>, Vec<Message>), InvalidRequest> {
-    let mut turns = Turns { names, dropped, system: Vec::new(), messages: Vec::new(), open: None };
+    let mut turns = Turns {
+        names,
+        dropped,
+        system: Vec::new(),
+        messages: Vec::new(),
+        open: None,
+        arguments: InnerJson::default(),
+    };
     for (at, message) in messages.into_iter().enumerate() {
         turns.push(at, message)?;
     }
@@ -41,6 +48,8 @@ struct Turns<'a> {
     system: Vec<String>,
     messages: Vec<Message>,
     open: Option<OpenCalls>,
+    /// Bounds the arguments of all tool calls.
+    arguments: InnerJson,
 }
 
 /// The tool calls of the assistant message at `at` that wait for their results, by the client's ids.
@@ -145,13 +154,27 @@ impl Turns<'_> {
         if function.name.is_empty() {
             return Err(required(path("function.name")));
         }
-        let input = arguments(function.arguments.as_deref().unwrap_or("")).ok_or_else(|| {
+        let input = self.input(function.arguments.as_deref().unwrap_or("")).map_err(|why| {
             let param = path("function.arguments");
-            let message = format!("`{param}` must be a JSON object, written as a string.");
+            let message = format!("`{param}` {why}.");
             InvalidRequest::new(param, message)
         })?;
         *waiting.entry(call.id.clone()).or_default() += 1;
         Ok(ToolUse { id: safe_id(call.id), name: self.names.safe(function.name), input })
+    }
+
+    /// A tool call's arguments: blank means none. The error ends a sentence.
+    fn input(&mut self, text: &str) -> Result<Value, String> {
+        if text.trim().is_empty() {
+            return Ok(Value::Object(Map::new()));
+        }
+        self.arguments.admit(text)?;
+        let object = serde_json::from_str(text).map(Value::Object);
+        object.map_err(|error| {
+            // Only what is JSON and no object can be called that; the rest has a reason of its own.
+            let reason = if error.is_data() { String::new() } else { format!(" ({error})") };
+            format!("must be a JSON object, written as a string{reason}")
+        })
     }
 
     fn tool(&mut self, at: usize, message: request::Message) -> Result<(), InvalidRequest> {
@@ -260,14 +283,6 @@ fn wrong_part(at: usize, part_at: usize) -> InvalidRequest {
 
 fn part_path(at: usize, part_at: usize, field: &str) -> String {
     format!("messages[{at}].content[{part_at}].{field}")
-}
-
-/// A tool call's arguments: blank means none; anything but an object is `None`.
-fn arguments(text: &str) -> Option<Value> {
-    if text.trim().is_empty() {
-        return Some(Value::Object(Map::new()));
-    }
-    serde_json::from_str(text).ok().map(Value::Object)
 }
 
 fn required(param: String) -> InvalidRequest {

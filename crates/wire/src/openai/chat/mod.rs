@@ -17,7 +17,7 @@ mod request;
 mod response;
 mod tools;
 
-use outcrop_chat::{InvalidRequest, Request, normalise};
+use outcrop_chat::{Block, InvalidRequest, Request, normalise};
 
 pub use response::{Answer, response};
 
@@ -25,6 +25,9 @@ pub(crate) use options::zero_to_one;
 pub(crate) use request::Stop;
 
 use crate::{ToolNames, json};
+
+/// Most pictures of one request, outside tool results (Amazon Bedrock API reference, Message).
+const MOST_IMAGES: usize = 20;
 
 /// A request as it came in, with what routing needs to know at hand.
 #[derive(Debug)]
@@ -68,6 +71,12 @@ pub fn parse(body: &[u8]) -> Result<ChatRequest, InvalidRequest> {
 }
 
 impl ChatRequest {
+    /// The field that bounds the answer's tokens, as the client spells it.
+    #[must_use]
+    pub const fn max_tokens_field(&self) -> &'static str {
+        if self.body.max_completion_tokens.is_some() { "max_completion_tokens" } else { "max_tokens" }
+    }
+
     /// Turns the request into the neutral conversation, already brought into the order Bedrock accepts.
     ///
     /// # Errors
@@ -87,6 +96,12 @@ impl ChatRequest {
         let request = normalise(tools::apply(offer, request));
         if request.messages.is_empty() {
             return Err(InvalidRequest::new("messages", "`messages` holds nothing to answer."));
+        }
+        let blocks = request.messages.iter().flat_map(|message| &message.content);
+        let images = blocks.filter(|block| matches!(block, Block::Image(_))).count();
+        if images > MOST_IMAGES {
+            let message = format!("`messages` may hold at most {MOST_IMAGES} images, not {images}.");
+            return Err(InvalidRequest::new("messages", message));
         }
         Ok(Translated { request, tool_names, dropped: dropped.0 })
     }

@@ -204,7 +204,13 @@ fn schema(at: usize, parameters: Option<Value>) -> Result<Value, InvalidRequest>
         None => Ok(object_schema(Map::new())),
         Some(Value::Object(map)) if map.is_empty() => Ok(object_schema(map)),
         Some(Value::Object(mut map)) => {
-            map.entry("type").or_insert_with(|| "object".into());
+            let kind = map.entry("type").or_insert_with(|| "object".into());
+            if kind != "object" {
+                let param = format!("tools[{at}].function.parameters");
+                let message =
+                    format!("`{param}` must have the `type` `object`: models on Bedrock take no other.");
+                return Err(InvalidRequest::new(param, message));
+            }
             Ok(Value::Object(map))
         }
         Some(_) => {
