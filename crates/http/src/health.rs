@@ -73,8 +73,8 @@ impl Health {
     pub fn routes(self: &Arc<Self>, service: &mut web::ServiceConfig) {
         service
             .app_data(web::Data::from(Arc::clone(self)))
-            .service(web::resource("/healthz").get(alive))
-            .service(web::resource("/readyz").get(ready));
+            .service(web::resource("/healthz").get(alive).head(alive))
+            .service(web::resource("/readyz").get(ready).head(ready));
     }
 
     async fn report(&self) -> Report {

@@ -108,3 +108,13 @@ async fn what_is_behind_is_not_told_to_the_public() {
         json!({"sqs": {"ok": false, "error": "unreachable"}, "silent": {"ok": false, "error": "timed out"}});
     assert_eq!(readiness(&world).await, (200, json!({"status": "degraded", "dependencies": told})));
 }
+
+#[actix_web::test]
+async fn health_can_be_asked_for_its_head_alone() {
+    let world = World::new();
+    for path in ["/healthz", "/readyz"] {
+        let answer = client().head(world.at(path)).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        assert_eq!(answer.text().await.unwrap(), "", "{path}");
+    }
+}
