@@ -220,7 +220,7 @@ fn common(emulator: &Emulator) -> Vec<(String, String)> {
         setting("SERVER__WORKERS", "2"),
         // Long enough for what is to finish, and short enough to wait for what is not.
         setting("SERVER__DRAIN_MS", "6000"),
-        setting("JOBS__LEASE_MS", "3000"),
+        setting("JOBS__LEASE_MS", "6000"),
         setting("JOBS__SWEEP_MS", "1000"),
     ]
 }
