@@ -19,6 +19,7 @@ impl Config {
         self.check_services(&mut problems);
         check_secret("auth.key_secret", self.auth.key_secret.as_ref(), &mut problems);
         check_secret("internal.secret", self.internal.secret.as_ref(), &mut problems);
+        self.check_edge(&mut problems);
         if self.models.ollama.is_some() && !self.models.url.starts_with("emulator://") {
             let line = "`models.ollama` is asked by the emulator only, but `models.url` is not `emulator://`";
             problems.push(Problem::new(line));
@@ -45,6 +46,33 @@ impl Config {
             ));
         }
         problems
+    }
+
+    /// What concerns the public side.
+    fn check_edge(&self, problems: &mut Vec<Problem>) {
+        if let Some(url) = &self.server.public_url {
+            check_http("server.public_url", url, problems);
+        }
+        if let Some(url) = &self.auth.sts_url {
+            check_http("auth.sts_url", url, problems);
+        }
+        if let Err(error) = self.server.trusted_networks() {
+            problems.push(Problem::new(format!("`server.trusted_proxies`: {error}")));
+        }
+        for origin in self.server.origins().filter(|origin| !is_origin(origin)) {
+            problems.push(Problem::new(format!(
+                "`server.cors_origins`: `{origin}` is no origin; one is written `https://host` or `https://host:port`"
+            )));
+        }
+        if let Some(key) = &self.auth.static_key {
+            let text = key.expose_secret();
+            let fits = (16..=512).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+            if !text.starts_with(SECRET_REFERENCE) && !fits {
+                problems.push(Problem::new(
+                    "`auth.static_key` must be 16 to 512 visible ASCII characters; `openssl rand -hex 32` makes a good one",
+                ));
+            }
+        }
     }
 
     fn check_urls(&self, problems: &mut Vec<Problem>) {
@@ -90,6 +118,17 @@ impl Config {
 /// What stands before `://`.
 fn scheme(url: &str) -> &str {
     url.split("://").next().unwrap_or("")
+}
+
+/// Scheme, host and at most a port, as browsers send it.
+fn is_origin(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    host.is_some_and(|host| {
+        !host.is_empty()
+            && host
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b".-:[]_".contains(&byte))
+    })
 }
 
 fn check_http(key: &str, url: &str, problems: &mut Vec<Problem>) {

@@ -15,9 +15,13 @@ const PREFIX: &str = "OUTCROP__";
 /// AWS SDK's (`AWS_REGION`) or have no counterpart, and are left alone.
 const ACCESS_GATEWAY: &[(&str, &str)] = &[
     ("DEFAULT_MODEL", "models.default"),
+    ("API_KEY", "auth.static_key"),
     ("ENABLE_CROSS_REGION_INFERENCE", "models.cross_region"),
     ("ENABLE_APPLICATION_INFERENCE_PROFILES", "models.allow_arns"),
 ];
+
+/// The Access Gateway's variable that names the secret with its API key.
+const API_KEY_ARN: &str = "API_KEY_SECRET_ARN";
 
 /// What has been set so far, and everything that was wrong on the way.
 #[derive(Debug, Default)]
@@ -63,6 +67,12 @@ impl Layers {
 
     /// Lays the environment on top: the Access Gateway's names first, then ours.
     pub(crate) fn env(&mut self, variables: &[(String, String)]) {
+        // The gateway's own secret is a JSON object with this field.
+        if let Some((name, arn)) = variables.iter().find(|(name, arn)| name == API_KEY_ARN && !arn.is_empty())
+        {
+            let reference = format!("secretsmanager://{arn}#api_key");
+            self.text("auth.static_key", &reference, Source::Env(name.clone()));
+        }
         for (name, key) in ACCESS_GATEWAY {
             if let Some((_, value)) = variables.iter().find(|(it, _)| it == name) {
                 self.text(key, value, Source::Env((*name).to_owned()));

@@ -19,5 +19,5 @@ pub use load::{LoadOptions, Sources};
 pub use sections::{
     AuthConfig, BlobConfig, CacheConfig, Config, DataDir, InternalConfig, JobsConfig, LimitsConfig,
     LogFormat, ModelsConfig, OnUnavailable, QueueConfig, ServerConfig, ServicesConfig, StoreConfig,
-    TelemetryConfig, UsageConfig,
+    TelemetryConfig, TokenAlgorithm, UsageConfig,
 };

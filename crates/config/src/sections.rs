@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use outcrop_types::{MalformedNetwork, Network};
 use secrecy::SecretString;
 use serde::Deserialize;
 
@@ -75,6 +76,13 @@ pub struct ServerConfig {
     pub request_timeout_ms: u64,
     /// How long open answers may go on after a stop signal, milliseconds.
     pub drain_ms: u64,
+    /// The address that clients use, e.g. `https://ai.example.com`: issuer of tokens, and where browsers are sent
+    /// back to. By default the address listened on.
+    pub public_url: Option<String>,
+    /// Networks of the load balancers in front, separated by commas: only from them is `X-Forwarded-For` believed.
+    pub trusted_proxies: Option<String>,
+    /// Web origins whose pages may call the API, separated by commas, e.g. `https://app.example.com`.
+    pub cors_origins: Option<String>,
 }
 
 impl Default for ServerConfig {
@@ -89,8 +97,41 @@ impl Default for ServerConfig {
             keep_alive_ms: 75_000,
             request_timeout_ms: 600_000,
             drain_ms: 25_000,
+            public_url: None,
+            trusted_proxies: None,
+            cors_origins: None,
         }
     }
+}
+
+impl ServerConfig {
+    /// The networks of [`trusted_proxies`](Self::trusted_proxies).
+    pub fn trusted_networks(&self) -> Result<Vec<Network>, MalformedNetwork> {
+        listed(self.trusted_proxies.as_deref()).map(str::parse).collect()
+    }
+
+    /// The single origins of [`cors_origins`](Self::cors_origins).
+    pub fn origins(&self) -> impl Iterator<Item = &str> {
+        listed(self.cors_origins.as_deref())
+    }
+
+    /// The address that clients use, without a slash at its end.
+    #[must_use]
+    pub fn public_url(&self) -> String {
+        match &self.public_url {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            // What listens on all addresses is found on this machine under this one.
+            None if matches!(self.host.as_str(), "0.0.0.0" | "::" | "[::]") => {
+                format!("http://127.0.0.1:{}", self.port)
+            }
+            None => format!("http://{}:{}", self.host, self.port),
+        }
+    }
+}
+
+/// The entries of a list in one text.
+fn listed(text: Option<&str>) -> impl Iterator<Item = &str> {
+    text.unwrap_or_default().split(',').map(str::trim).filter(|entry| !entry.is_empty())
 }
 
 /// Where rows live. The scheme of `url` picks the adapter.
@@ -203,23 +244,101 @@ impl Default for ModelsConfig {
     }
 }
 
+/// Which algorithm signs access tokens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub enum TokenAlgorithm {
+    /// Ed25519.
+    #[default]
+    #[serde(rename = "EdDSA")]
+    EdDsa,
+    /// RSA with SHA-256, for clients that know nothing newer.
+    #[serde(rename = "RS256")]
+    Rs256,
+}
+
 /// How callers are authenticated.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AuthConfig {
-    /// The secret under which API keys are hashed, at least 32 bytes; made and kept in the data folder if absent.
+    /// The secret under which API keys are hashed, signing keys encrypted and the audit log is sealed, at least 32
+    /// bytes; made and kept in the data folder if absent.
     pub key_secret: Option<SecretString>,
-    /// How old a cached answer about a credential may be, milliseconds: the bound on how long a revoked key works.
+    /// How old a cached answer about a credential may be while changes are not pushed, milliseconds: the bound on how
+    /// long a revoked key works.
     pub cache_ttl_ms: u64,
+    /// How old it may be while every change is pushed through Redis, milliseconds.
+    pub pushed_cache_ttl_ms: u64,
     /// How long a known credential keeps working while the store is away, milliseconds.
     pub grace_ms: u64,
     /// Most credentials remembered.
     pub cache_entries: usize,
+    /// For whom access tokens are (`aud`).
+    pub audience: String,
+    /// What signs access tokens: `EdDSA` or `RS256`.
+    pub token_algorithm: TokenAlgorithm,
+    /// How long an access token is good, seconds.
+    pub access_token_ttl_s: u64,
+    /// How long a refresh token is good if it is not used, seconds.
+    pub refresh_token_ttl_s: u64,
+    /// How long a login lasts, however often it is refreshed, seconds.
+    pub session_ttl_s: u64,
+    /// How often the signing key is replaced, seconds.
+    pub signing_rotation_s: u64,
+    /// A private key (PEM, PKCS #8) that signs access tokens in place of the keys made and rotated by the platform.
+    pub signing_key: Option<SecretString>,
+    /// How long an invitation to set a password is good, seconds.
+    pub invitation_ttl_s: u64,
+    /// Logins tried for one account in 5 minutes, whether they succeed or not.
+    pub login_attempts_per_account: u32,
+    /// Logins tried from one address in 5 minutes, whether they succeed or not.
+    pub login_attempts_per_address: u32,
+    /// One key for everybody, any text of 16 characters or more: for the simplest deployments.
+    pub static_key: Option<SecretString>,
+    /// What the bearer of the static key is.
+    pub static_key_role: String,
+    /// Outside OIDC issuers and AWS roles that may log in: a TOML file, or the same as JSON in place. See docs/security.md.
+    pub federation: Option<SecretString>,
+    /// The value that the signed header `x-outcrop-server-id` of an AWS login must have; by default `server.public_url`,
+    /// or `outcrop`.
+    pub server_id: Option<String>,
+    /// Where AWS logins are checked in place of AWS STS itself, e.g. a VPC endpoint.
+    pub sts_url: Option<String>,
 }
 
 impl Default for AuthConfig {
     fn default() -> Self {
-        Self { key_secret: None, cache_ttl_ms: 1_000, grace_ms: 600_000, cache_entries: 100_000 }
+        Self {
+            key_secret: None,
+            cache_ttl_ms: 1_000,
+            pushed_cache_ttl_ms: 30_000,
+            grace_ms: 600_000,
+            cache_entries: 100_000,
+            audience: "outcrop".into(),
+            token_algorithm: TokenAlgorithm::EdDsa,
+            access_token_ttl_s: 900,
+            refresh_token_ttl_s: 14 * 24 * 3_600,
+            session_ttl_s: 30 * 24 * 3_600,
+            signing_rotation_s: 30 * 24 * 3_600,
+            signing_key: None,
+            invitation_ttl_s: 7 * 24 * 3_600,
+            login_attempts_per_account: 10,
+            login_attempts_per_address: 50,
+            static_key: None,
+            static_key_role: "developer".into(),
+            federation: None,
+            server_id: None,
+            sts_url: None,
+        }
+    }
+}
+
+impl fmt::Debug for AuthConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthConfig")
+            .field("cache_ttl_ms", &self.cache_ttl_ms)
+            .field("audience", &self.audience)
+            .field("token_algorithm", &self.token_algorithm)
+            .finish_non_exhaustive()
     }
 }
 

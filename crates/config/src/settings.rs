@@ -49,6 +49,8 @@ const fn choice(key: &'static str, words: &'static [&'static str]) -> Setting {
 const SECOND: u64 = 1_000;
 const HOUR: u64 = 3_600 * SECOND;
 const DAY: u64 = 24 * HOUR;
+/// Seconds, unlike the others.
+const YEAR_S: u64 = 366 * 24 * 3_600;
 
 /// All settings, in the order in which they are shown.
 pub(crate) const SETTINGS: &[Setting] = &[
@@ -64,6 +66,9 @@ pub(crate) const SETTINGS: &[Setting] = &[
     whole("server.keep_alive_ms", 0, HOUR),
     whole("server.request_timeout_ms", 1, DAY),
     whole("server.drain_ms", 0, HOUR),
+    text("server.public_url"),
+    text("server.trusted_proxies"),
+    text("server.cors_origins"),
     text("store.url"),
     secret("store.password"),
     whole("store.max_connections", 0, 10_000),
@@ -83,8 +88,24 @@ pub(crate) const SETTINGS: &[Setting] = &[
     text("models.ollama"),
     secret("auth.key_secret"),
     whole("auth.cache_ttl_ms", 0, HOUR),
+    whole("auth.pushed_cache_ttl_ms", 0, HOUR),
     whole("auth.grace_ms", 0, DAY),
     whole("auth.cache_entries", 1, 100_000_000),
+    text("auth.audience"),
+    choice("auth.token_algorithm", &["EdDSA", "RS256"]),
+    whole("auth.access_token_ttl_s", 60, 24 * 3_600),
+    whole("auth.refresh_token_ttl_s", 60, YEAR_S),
+    whole("auth.session_ttl_s", 60, YEAR_S),
+    whole("auth.signing_rotation_s", 3_600, YEAR_S),
+    secret("auth.signing_key"),
+    whole("auth.invitation_ttl_s", 60, YEAR_S),
+    whole("auth.login_attempts_per_account", 1, 1_000_000),
+    whole("auth.login_attempts_per_address", 1, 1_000_000),
+    secret("auth.static_key"),
+    choice("auth.static_key_role", &["platform_admin", "team_admin", "developer", "viewer", "service"]),
+    secret("auth.federation"),
+    text("auth.server_id"),
+    text("auth.sts_url"),
     secret("internal.secret"),
     whole("internal.ttl_s", 1, 3_600),
     text("services.auth"),

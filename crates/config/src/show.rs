@@ -11,7 +11,7 @@ use crate::settings::lookup;
 use crate::{
     AuthConfig, BlobConfig, CacheConfig, Config, InternalConfig, JobsConfig, LimitsConfig, LogFormat,
     ModelsConfig, OnUnavailable, QueueConfig, ServerConfig, ServicesConfig, StoreConfig, TelemetryConfig,
-    UsageConfig,
+    TokenAlgorithm, UsageConfig,
 };
 
 /// What is shown in a secret's place.
@@ -75,7 +75,7 @@ impl Config {
     }
 }
 
-fn of_server(it: &ServerConfig) -> [Entry; 9] {
+fn of_server(it: &ServerConfig) -> [Entry; 12] {
     let ServerConfig {
         host,
         port,
@@ -86,6 +86,9 @@ fn of_server(it: &ServerConfig) -> [Entry; 9] {
         keep_alive_ms,
         request_timeout_ms,
         drain_ms,
+        public_url,
+        trusted_proxies,
+        cors_origins,
     } = it;
     [
         ("server.host", text(host)),
@@ -97,6 +100,9 @@ fn of_server(it: &ServerConfig) -> [Entry; 9] {
         ("server.keep_alive_ms", whole(*keep_alive_ms)),
         ("server.request_timeout_ms", whole(*request_timeout_ms)),
         ("server.drain_ms", whole(*drain_ms)),
+        ("server.public_url", public_url.as_deref().and_then(text)),
+        ("server.trusted_proxies", trusted_proxies.as_deref().and_then(text)),
+        ("server.cors_origins", cors_origins.as_deref().and_then(text)),
     ]
 }
 
@@ -137,14 +143,55 @@ fn of_models(it: &ModelsConfig) -> [Entry; 7] {
     ]
 }
 
-fn of_trust(auth: &AuthConfig, internal: &InternalConfig) -> [Entry; 6] {
-    let AuthConfig { key_secret, cache_ttl_ms, grace_ms, cache_entries } = auth;
+fn of_trust(auth: &AuthConfig, internal: &InternalConfig) -> [Entry; 22] {
+    let AuthConfig {
+        key_secret,
+        cache_ttl_ms,
+        pushed_cache_ttl_ms,
+        grace_ms,
+        cache_entries,
+        audience,
+        token_algorithm,
+        access_token_ttl_s,
+        refresh_token_ttl_s,
+        session_ttl_s,
+        signing_rotation_s,
+        signing_key,
+        invitation_ttl_s,
+        login_attempts_per_account,
+        login_attempts_per_address,
+        static_key,
+        static_key_role,
+        federation,
+        server_id,
+        sts_url,
+    } = auth;
     let InternalConfig { secret: internal_secret, ttl_s } = internal;
+    let token_algorithm = match token_algorithm {
+        TokenAlgorithm::EdDsa => "EdDSA",
+        TokenAlgorithm::Rs256 => "RS256",
+    };
     [
         ("auth.key_secret", secret(key_secret.as_ref())),
         ("auth.cache_ttl_ms", whole(*cache_ttl_ms)),
+        ("auth.pushed_cache_ttl_ms", whole(*pushed_cache_ttl_ms)),
         ("auth.grace_ms", whole(*grace_ms)),
         ("auth.cache_entries", size(*cache_entries)),
+        ("auth.audience", text(audience)),
+        ("auth.token_algorithm", text(token_algorithm)),
+        ("auth.access_token_ttl_s", whole(*access_token_ttl_s)),
+        ("auth.refresh_token_ttl_s", whole(*refresh_token_ttl_s)),
+        ("auth.session_ttl_s", whole(*session_ttl_s)),
+        ("auth.signing_rotation_s", whole(*signing_rotation_s)),
+        ("auth.signing_key", secret(signing_key.as_ref())),
+        ("auth.invitation_ttl_s", whole(*invitation_ttl_s)),
+        ("auth.login_attempts_per_account", whole(*login_attempts_per_account)),
+        ("auth.login_attempts_per_address", whole(*login_attempts_per_address)),
+        ("auth.static_key", secret(static_key.as_ref())),
+        ("auth.static_key_role", text(static_key_role)),
+        ("auth.federation", secret(federation.as_ref())),
+        ("auth.server_id", server_id.as_deref().and_then(text)),
+        ("auth.sts_url", sts_url.as_deref().and_then(text)),
         ("internal.secret", secret(internal_secret.as_ref())),
         ("internal.ttl_s", whole(*ttl_s)),
     ]

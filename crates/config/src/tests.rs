@@ -1,6 +1,8 @@
 use std::fs;
 use std::path::PathBuf;
 
+use secrecy::ExposeSecret;
+
 use crate::settings::{Kind, SETTINGS};
 use crate::{Config, LoadOptions, OnUnavailable, Source};
 
@@ -69,7 +71,8 @@ fn foreign_and_empty_variables_are_left_alone() {
     let config = Config::load(&with_env(&[
         ("PATH", "/bin"),
         ("AWS_REGION", "eu-west-1"),
-        ("API_KEY", "bedrock"),
+        ("API_KEY", ""),
+        ("API_TOKEN", "x"),
         ("OUTCROP_API_KEY", "ock_x"),
         ("OUTCROP_SERVICE_HOST", "10.0.0.1"),
         ("OUTCROP__STORE__PASSWORD", ""),
@@ -242,6 +245,8 @@ fn the_table_and_the_sections_agree() {
             Kind::Text if setting.key == "cache.url" => vec!["redis://x".to_owned()],
             Kind::Text if setting.key == "queue.url" => vec!["sqs://x".to_owned()],
             Kind::Text if setting.key == "blobs.url" => vec!["s3://x".to_owned()],
+            Kind::Text if setting.key == "server.trusted_proxies" => vec!["10.0.0.0/8, ::1".to_owned()],
+            Kind::Text if setting.key == "server.cors_origins" => vec!["https://a, http://b:3000".to_owned()],
             Kind::Text => vec![format!("http://{}", "x".repeat(32))],
             Kind::Bool => vec!["true".to_owned(), "false".to_owned()],
             Kind::Whole { min, max } => vec![min.to_string(), max.to_string()],
@@ -258,6 +263,34 @@ fn the_table_and_the_sections_agree() {
             assert_eq!(shown, value, "{}", setting.key);
         }
     }
+}
+
+#[test]
+fn a_static_key_comes_as_the_access_gateway_has_it() {
+    let key = |pairs: &[(&str, &str)]| {
+        let config = Config::load(&with_env(pairs)).unwrap();
+        config.auth.static_key.map(|key| key.expose_secret().to_owned())
+    };
+    let (arn, long) = ("arn:aws:secretsmanager:us-east-1:1:secret:x", "a-key-of-many-letters");
+    assert_eq!(key(&[("API_KEY", long)]).as_deref(), Some(long));
+    let reference = format!("secretsmanager://{arn}#api_key");
+    assert_eq!(key(&[("API_KEY_SECRET_ARN", arn)]), Some(reference));
+    assert!(problems(&with_env(&[("API_KEY", "short")])).contains("`auth.static_key`"));
+}
+
+#[test]
+fn what_stands_at_the_edge_is_checked() {
+    for (key, value) in [
+        ("OUTCROP__SERVER__TRUSTED_PROXIES", "10.0.0.1/8"),
+        ("OUTCROP__SERVER__CORS_ORIGINS", "*"),
+        ("OUTCROP__SERVER__CORS_ORIGINS", "https://a/"),
+        ("OUTCROP__SERVER__PUBLIC_URL", "ai.example.com"),
+    ] {
+        assert!(Config::load(&with_env(&[(key, value)])).is_err(), "{key}={value}");
+    }
+    let proxies = ("OUTCROP__SERVER__TRUSTED_PROXIES", "10.0.0.0/8, ::1");
+    let config = Config::load(&with_env(&[proxies])).unwrap();
+    assert_eq!(config.server.trusted_networks().unwrap().len(), 2);
 }
 
 #[test]

@@ -4,8 +4,11 @@
 //! suite that every adapter runs against itself. Rules: a lookup returns `Option`, absence is no error; one
 //! method is one unit of work, so transactions stay inside the adapter; time and randomness are arguments.
 
+mod audit_log;
 mod authenticator;
 mod blobs;
+mod changed;
+mod changes;
 mod chat_model;
 mod clock;
 mod error;
@@ -16,26 +19,39 @@ mod key_store;
 mod ledger;
 mod limiter;
 mod model_catalog;
+mod outbound;
 mod probe;
 mod queue;
+mod service_account_store;
+mod session_store;
+mod signing_key_store;
 pub mod sliding;
+mod team_store;
 mod user_store;
 
 #[cfg(feature = "contract")]
 pub mod contract;
 
-pub use authenticator::{Authenticated, Authenticator, Credential, Refused};
+pub use audit_log::{AuditFilter, AuditLog};
+pub use authenticator::{Authenticated, Authenticator, Credential, Refused, Why};
 pub use blobs::{Blobs, MAX_BLOB_BYTES, check_blob_key, check_blob_size};
+pub use changed::Changed;
+pub use changes::{Changes, Heard};
 pub use chat_model::{ChatModel, EventStream, ModelCall, ModelError, ModelFailure};
 pub use clock::Clock;
 pub use error::{PortError, PortFailure};
 pub use id_gen::IdGen;
 pub use inference::{Inference, InferenceAnswer, InferenceCall};
 pub use job_store::{Claim, Finish, JobStore, Submitted};
-pub use key_store::KeyStore;
+pub use key_store::{KeyFilter, KeyStore};
 pub use ledger::Ledger;
 pub use limiter::{Admission, Limiter, Window, WindowState};
 pub use model_catalog::{Modality, ModelCatalog, ModelInfo, ResolvedModel};
+pub use outbound::{Outbound, OutboundAnswer, OutboundMethod, OutboundRequest};
 pub use probe::Probe;
 pub use queue::{Delivery, Queue, Receipt};
-pub use user_store::{Bootstrap, UserStore};
+pub use service_account_store::{ServiceAccountFilter, ServiceAccountStore};
+pub use session_store::{Rotation, SessionStore};
+pub use signing_key_store::SigningKeyStore;
+pub use team_store::{TeamFilter, TeamStore};
+pub use user_store::{Bootstrap, UserFilter, UserStore};

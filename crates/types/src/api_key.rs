@@ -1,12 +1,14 @@
-//! API keys: how they are written, read, hashed and kept.
+//! API keys and the other secrets we hand out: how they are written, read, hashed and kept.
 //!
-//! `ock_<id>_<secret><checksum>`: the id (16 characters) is public and finds the record; the secret
+//! `ock_<id>_<secret><checksum>` (`ock` for an API key; see [`SecretKind`] for the others): the id (16 characters) is public and finds the record; the secret
 //! (43 base-62 characters, 256 bits) is shown once; the checksum (6 characters, CRC-32 of all before it)
 //! lets a typo be told from a wrong key and lets scanners recognise a leaked one.
 //! Kept is only an HMAC-SHA256 of the whole key under a secret of the server.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit, Mac};
@@ -15,15 +17,42 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
-use crate::{Limits, Principal, Role, Subject, TeamId};
+use crate::{Limits, Principal, Role, Scope, Subject, TeamId};
 
 const PREFIX: &str = "ock_";
+const PREFIX_LEN: usize = PREFIX.len();
 const ID_LEN: usize = 16;
 const SECRET_LEN: usize = 43;
 const CHECKSUM_LEN: usize = 6;
-const KEY_LEN: usize = PREFIX.len() + ID_LEN + 1 + SECRET_LEN + CHECKSUM_LEN;
+const KEY_LEN: usize = PREFIX_LEN + ID_LEN + 1 + SECRET_LEN + CHECKSUM_LEN;
 const ID_ALPHABET: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 const BASE62: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/// What a secret of ours is for; each kind begins differently, so that none passes for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SecretKind {
+    /// An API key: `ock_`.
+    ApiKey,
+    /// A refresh token: `ocr_`.
+    Refresh,
+    /// The cookie of a browser that is logged in: `ocs_`.
+    Session,
+    /// An invitation to set a password, good once: `oci_`.
+    Invitation,
+}
+
+impl SecretKind {
+    /// What every secret of this kind begins with.
+    #[must_use]
+    pub const fn prefix(self) -> &'static str {
+        match self {
+            Self::ApiKey => PREFIX,
+            Self::Refresh => "ocr_",
+            Self::Session => "ocs_",
+            Self::Invitation => "oci_",
+        }
+    }
+}
 
 /// The public part of a key, which names its record.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -80,17 +109,28 @@ impl From<KeyId> for String {
 #[error("not a well-formed API key")]
 pub struct MalformedKey;
 
-/// A whole key as a client presents it. Prints only its id.
+/// A whole key (or another secret of ours) as a client presents it. Prints only its id.
 #[derive(Clone)]
 pub struct PresentedKey {
+    kind: SecretKind,
     id: KeyId,
     whole: SecretString,
 }
 
 impl PresentedKey {
-    /// Makes a new key out of fresh randomness.
+    /// Makes a new API key out of fresh randomness.
     #[must_use]
     pub fn generate(id_entropy: [u8; ID_LEN], secret_entropy: [u8; SECRET_LEN * 2]) -> Self {
+        Self::generate_as(SecretKind::ApiKey, id_entropy, secret_entropy)
+    }
+
+    /// Makes a new secret of this kind out of fresh randomness.
+    #[must_use]
+    pub fn generate_as(
+        kind: SecretKind,
+        id_entropy: [u8; ID_LEN],
+        secret_entropy: [u8; SECRET_LEN * 2],
+    ) -> Self {
         let id: String =
             id_entropy.iter().map(|byte| char::from(ID_ALPHABET[usize::from(byte % 32)])).collect();
         // Two bytes a character keep the bias of the modulus below one in a thousand.
@@ -98,18 +138,23 @@ impl PresentedKey {
             .chunks_exact(2)
             .map(|pair| char::from(BASE62[usize::from(u16::from_be_bytes([pair[0], pair[1]])) % 62]))
             .collect();
-        let body = format!("{PREFIX}{id}_{secret}");
+        let body = format!("{}{id}_{secret}", kind.prefix());
         let whole = format!("{body}{}", checksum(&body));
-        Self { id: KeyId(id), whole: whole.into() }
+        Self { kind, id: KeyId(id), whole: whole.into() }
     }
 
-    /// Reads a key. The checksum is no secret: it only tells a typo from a key.
+    /// Reads an API key. The checksum is no secret: it only tells a typo from a key.
     pub fn parse(text: &str) -> Result<Self, MalformedKey> {
+        Self::parse_as(SecretKind::ApiKey, text)
+    }
+
+    /// Reads a secret of this kind, and of no other.
+    pub fn parse_as(kind: SecretKind, text: &str) -> Result<Self, MalformedKey> {
         if text.len() != KEY_LEN || !text.is_ascii() {
             return Err(MalformedKey);
         }
         let (body, sum) = text.split_at(KEY_LEN - CHECKSUM_LEN);
-        let rest = body.strip_prefix(PREFIX).ok_or(MalformedKey)?;
+        let rest = body.strip_prefix(kind.prefix()).ok_or(MalformedKey)?;
         let (id, secret) = rest.split_once('_').ok_or(MalformedKey)?;
         let id: KeyId = id.parse()?;
         let secret_fits =
@@ -117,7 +162,13 @@ impl PresentedKey {
         if !secret_fits || checksum(body) != sum {
             return Err(MalformedKey);
         }
-        Ok(Self { id, whole: text.into() })
+        Ok(Self { kind, id, whole: text.into() })
+    }
+
+    /// What it is for.
+    #[must_use]
+    pub const fn kind(&self) -> SecretKind {
+        self.kind
     }
 
     /// The public part.
@@ -135,7 +186,7 @@ impl PresentedKey {
 
 impl fmt::Debug for PresentedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PresentedKey({PREFIX}{}_…)", self.id)
+        write!(f, "PresentedKey({}{}_…)", self.kind.prefix(), self.id)
     }
 }
 
@@ -232,12 +283,22 @@ pub struct ApiKey {
     pub role: Role,
     /// Limits on this key.
     pub limits: Limits,
+    /// What it is good for, out of what the role allows.
+    pub scope: Scope,
+    /// Words of its owner's, for finding it again and for usage reports.
+    pub tags: BTreeMap<String, String>,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When it ends by itself, if ever.
     pub expires_at: Option<DateTime<Utc>>,
     /// When it was revoked, if it was.
     pub revoked_at: Option<DateTime<Utc>>,
+    /// When it was last used, to the minute; written late, so that no request waits for it.
+    pub last_used_at: Option<DateTime<Utc>>,
+    /// The key that took its place, if it was rotated.
+    pub replaced_by: Option<KeyId>,
+    /// How often it was changed; its last use is no change.
+    pub revision: u32,
 }
 
 impl ApiKey {
@@ -256,6 +317,7 @@ impl ApiKey {
             role: self.role,
             key: Some(self.id.clone()),
             limits: self.limits,
+            scope: (!self.scope.is_empty()).then(|| Arc::new(self.scope.clone())),
         }
     }
 }

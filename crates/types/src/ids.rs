@@ -102,6 +102,12 @@ id!(
     "job"
 );
 
+id!(
+    /// A login: what refresh tokens and browser cookies belong to, and what a logout ends.
+    SessionId,
+    "ses"
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;

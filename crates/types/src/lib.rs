@@ -4,25 +4,39 @@
 //! format, a database or Bedrock. Start at [`Principal`] (who acts) and [`UsageRecord`] (what it cost).
 
 mod api_key;
+mod audit;
+mod change;
 mod error_code;
 mod ids;
 mod job;
 mod limits;
+mod network;
 mod paging;
+mod pattern;
 mod principal;
 mod request_id;
 mod roles;
+mod scope;
+mod session;
 mod team;
 mod usage;
 
-pub use api_key::{ApiKey, KeyHash, KeyHasher, KeyId, KeySecretTooShort, MalformedKey, PresentedKey};
+pub use api_key::{
+    ApiKey, KeyHash, KeyHasher, KeyId, KeySecretTooShort, MalformedKey, PresentedKey, SecretKind,
+};
+pub use audit::{Actor, AuditDraft, AuditEvent, AuditFault, AuditHash, AuditOutcome, AuditRow, AuditSealer};
+pub use change::Change;
 pub use error_code::{Classify, ErrorCode};
-pub use ids::{JobId, MalformedId, ServiceAccountId, TeamId, UsageId, UserId};
+pub use ids::{JobId, MalformedId, ServiceAccountId, SessionId, TeamId, UsageId, UserId};
 pub use job::{IdempotencyKey, Job, JobKind, JobState, LeaseToken, MalformedIdempotencyKey};
 pub use limits::Limits;
+pub use network::{MalformedNetwork, Network};
 pub use paging::Page;
+pub use pattern::{MalformedPattern, Pattern};
 pub use principal::{Principal, Subject};
 pub use request_id::RequestId;
-pub use roles::{Permission, Role, UnknownRole};
-pub use team::{Team, User};
+pub use roles::{Permission, Role, UnknownPermission, UnknownRole};
+pub use scope::{MAX_ENTRIES as MAX_SCOPE_ENTRIES, Scope};
+pub use session::{Invitation, LoginMethod, RefreshToken, Session, StoredSigningKey};
+pub use team::{Membership, ServiceAccount, Team, User};
 pub use usage::{Outcome, TokenUsage, UsageRecord};

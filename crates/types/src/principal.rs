@@ -1,10 +1,12 @@
 //! Who acts, once a credential has been checked.
 
 use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{KeyId, Limits, Role, ServiceAccountId, TeamId, UserId};
+use crate::{KeyId, Limits, MalformedId, Role, Scope, ServiceAccountId, TeamId, UserId};
 
 /// The person or program behind a credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -25,6 +27,18 @@ impl fmt::Display for Subject {
     }
 }
 
+impl FromStr for Subject {
+    type Err = MalformedId;
+
+    /// Reads `user_…` or `svc_…`.
+    fn from_str(text: &str) -> Result<Self, MalformedId> {
+        if let Ok(id) = text.parse() {
+            return Ok(Self::ServiceAccount(id));
+        }
+        text.parse().map(Self::User)
+    }
+}
+
 /// An authenticated caller: a subject acting for exactly one team in one role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Principal {
@@ -40,4 +54,17 @@ pub struct Principal {
     /// Limits attached to the credential itself.
     #[serde(default, skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
+    /// What the credential is good for, out of what the role allows; `None` means all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Arc<Scope>>,
+}
+
+impl Principal {
+    /// The scope, or one that narrows nothing.
+    #[must_use]
+    pub fn scope(&self) -> &Scope {
+        static ALL: Scope =
+            Scope { permissions: None, routes: Vec::new(), models: Vec::new(), networks: Vec::new() };
+        self.scope.as_deref().unwrap_or(&ALL)
+    }
 }

@@ -61,8 +61,9 @@ impl FromStr for Role {
     }
 }
 
-/// A verb on a noun. Routes ask for one of these, never for a role.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// A verb on a noun. Routes ask for one of these, never for a role. In JSON it is its scope name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Permission {
     /// Call a model.
     InvokeModel,
@@ -116,6 +117,36 @@ impl Permission {
             Self::UseMcp => "mcp:use",
             Self::ReadAudit => "audit:read",
         }
+    }
+}
+
+/// A permission name that is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a permission; `GET /admin/v1/roles` lists them")]
+pub struct UnknownPermission(String);
+
+impl FromStr for Permission {
+    type Err = UnknownPermission;
+
+    fn from_str(text: &str) -> Result<Self, UnknownPermission> {
+        Self::ALL
+            .into_iter()
+            .find(|permission| permission.name() == text)
+            .ok_or_else(|| UnknownPermission(text.chars().take(80).collect()))
+    }
+}
+
+impl TryFrom<String> for Permission {
+    type Error = UnknownPermission;
+
+    fn try_from(text: String) -> Result<Self, UnknownPermission> {
+        text.parse()
+    }
+}
+
+impl From<Permission> for String {
+    fn from(permission: Permission) -> Self {
+        permission.name().to_owned()
     }
 }
 

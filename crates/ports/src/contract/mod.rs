@@ -1,4 +1,7 @@
 //! One test suite per port; an adapter passes a factory of itself.
+//!
+//! The stores of people, keys and logins promise things of each other (a deleted user's keys are revoked, every
+//! change is in the audit log), so each of their suites takes a store that is all of them: [`Stores`].
 
 pub mod blobs;
 pub mod limiter;
@@ -7,16 +10,45 @@ pub use blobs::blobs;
 pub use limiter::limiter;
 
 mod at_once;
+mod audit_log;
+mod changed;
+mod changes;
 mod job_store;
 mod key_store;
+mod last_admin;
 mod ledger;
+mod pages;
 mod queue;
 pub mod samples;
+mod service_account_store;
+mod session_store;
+mod signing_key_store;
+mod team_store;
+mod trail;
 mod user_store;
 
 use at_once::at_once;
+pub use audit_log::audit_log;
+pub use changes::changes;
 pub use job_store::job_store;
 pub use key_store::key_store;
 pub use ledger::ledger;
 pub use queue::{queue, queue_dead_letters};
+pub use service_account_store::service_account_store;
+pub use session_store::session_store;
+pub use signing_key_store::signing_key_store;
+pub use team_store::team_store;
 pub use user_store::user_store;
+
+use crate::{AuditLog, KeyStore, ServiceAccountStore, SessionStore, SigningKeyStore, TeamStore, UserStore};
+
+/// Everything that the database keeps of people, programs, keys and logins, in one store.
+pub trait Stores:
+    AuditLog + KeyStore + ServiceAccountStore + SessionStore + SigningKeyStore + TeamStore + UserStore
+{
+}
+
+impl<S> Stores for S where
+    S: AuditLog + KeyStore + ServiceAccountStore + SessionStore + SigningKeyStore + TeamStore + UserStore
+{
+}

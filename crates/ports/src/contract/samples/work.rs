@@ -1,0 +1,104 @@
+//! Jobs and what they and other calls used.
+
+use std::sync::Arc;
+
+use outcrop_types::{
+    IdempotencyKey, Job, JobKind, JobState, Limits, Outcome, Principal, RequestId, Role, Subject, TeamId,
+    TokenUsage, UsageRecord,
+};
+
+use super::{at, job_id, key_id, narrow_scope, service_account_id, usage_id, user_id};
+
+/// A queued job of a team, submitted at second `number`, with nothing optional set.
+#[must_use]
+pub fn job(number: u32, team: TeamId) -> Job {
+    Job {
+        id: job_id(number),
+        kind: JobKind::Inference,
+        principal: Principal {
+            subject: Subject::User(user_id(number)),
+            team,
+            role: Role::Developer,
+            key: None,
+            limits: Limits::default(),
+            scope: None,
+        },
+        path: "/v1/chat/completions".to_owned(),
+        input: format!("jobs/{number}/input"),
+        idempotency_key: None,
+        fingerprint: format!("fingerprint {number}"),
+        state: JobState::Queued,
+        attempts: 0,
+        status: None,
+        output: None,
+        error: None,
+        created_at: at(number.into()),
+        updated_at: at(number.into()),
+    }
+}
+
+/// The same under an idempotency key, with everything else set that a queued job can have.
+#[must_use]
+pub fn keyed_job(number: u32, team: TeamId, idempotency_key: &str) -> Job {
+    let plain = job(number, team);
+    Job {
+        idempotency_key: Some(idempotency_key.parse::<IdempotencyKey>().unwrap()),
+        principal: Principal {
+            key: Some(key_id(number)),
+            limits: Limits { requests_per_minute: Some(60) },
+            scope: Some(Arc::new(narrow_scope())),
+            ..plain.principal
+        },
+        ..plain
+    }
+}
+
+/// A completed, streamed call of a team at second `number`, with everything set but the error.
+#[must_use]
+pub fn record(number: u32, team: TeamId) -> UsageRecord {
+    UsageRecord {
+        id: usage_id(number),
+        request_id: RequestId::parse(&format!("request-{number}")).unwrap(),
+        at: at(number.into()),
+        team,
+        subject: Subject::User(user_id(number)),
+        key: Some(key_id(number)),
+        dialect: "openai".to_owned(),
+        operation: "chat".to_owned(),
+        model_asked: "claude-haiku-4-5".to_owned(),
+        model_served: "us.anthropic.claude-haiku-4-5-20251001-v1:0".to_owned(),
+        region: "us-east-1".to_owned(),
+        tokens: TokenUsage {
+            input: 11,
+            cache_read: 12,
+            cache_write_5m: 13,
+            cache_write_1h: 14,
+            output: 15,
+            reasoning: 6,
+        },
+        estimated: false,
+        streamed: true,
+        latency_ms: 1234,
+        first_token_ms: Some(56),
+        stop_reason: Some("end_turn".to_owned()),
+        outcome: Outcome::Completed,
+        error: None,
+    }
+}
+
+/// A failed call of a program, with everything unset that can be and the error set.
+#[must_use]
+pub fn failed_record(number: u32, team: TeamId) -> UsageRecord {
+    UsageRecord {
+        subject: Subject::ServiceAccount(service_account_id(number)),
+        key: None,
+        tokens: TokenUsage::default(),
+        estimated: true,
+        streamed: false,
+        first_token_ms: None,
+        stop_reason: None,
+        outcome: Outcome::Failed,
+        error: Some("rate_limited".to_owned()),
+        ..record(number, team)
+    }
+}

@@ -1,0 +1,22 @@
+//! What changed about credentials, as replicas tell each other.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{KeyId, SessionId, Subject, TeamId};
+
+/// Something on which the answer to "who shows this credential?" may depend. Whoever remembers such answers
+/// forgets those it touches.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "what", content = "id", rename_all = "snake_case")]
+pub enum Change {
+    /// A key.
+    Key(KeyId),
+    /// A person or program: disabled, deleted, or of another role in some team.
+    Subject(Subject),
+    /// A team.
+    Team(TeamId),
+    /// A login.
+    Session(SessionId),
+    /// More than can be named: forget all.
+    Everything,
+}
