@@ -44,8 +44,8 @@ fn may_pass(code: &str) -> bool {
     // Connection, credentials (they are rotated under us), insufficient resources, operator intervention
     // (shutdown, statement time-out), errors of the system itself.
     const CLASSES: [&str; 5] = ["08", "28", "53", "57", "58"];
-    // No such database (it is being restored), serialization failure, deadlock, lock not to be had, and
-    // read-only: a server that stopped being the primary.
-    const CODES: [&str; 5] = ["3D000", "40001", "40P01", "55P03", "25006"];
+    // No such database (it is being restored), serialization failure, deadlock, lock not to be had, read-only:
+    // a server that stopped being the primary, and a transaction that this process left alone for too long.
+    const CODES: [&str; 6] = ["3D000", "40001", "40P01", "55P03", "25006", "25P03"];
     CODES.contains(&code) || CLASSES.iter().any(|class| code.starts_with(class))
 }

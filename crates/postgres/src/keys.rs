@@ -1,26 +1,46 @@
 //! The table `api_keys`.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use outcrop_ports::{KeyStore, PortError};
-use outcrop_types::{ApiKey, KeyHash, KeyId, Limits, Page, TeamId};
+use outcrop_ports::{Changed, KeyFilter, KeyStore, PortError};
+use outcrop_types::{ApiKey, AuditDraft, KeyHash, KeyId, Limits, Page, Subject, TeamId};
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
-use sqlx::{FromRow, Postgres, QueryBuilder};
+use sqlx::{FromRow, PgConnection, Postgres, QueryBuilder};
 
 use crate::PostgresStore;
-use crate::rows::{Row, one_more};
+use crate::change::one_row;
+use crate::rows::{Row, json_text, one_more, storable};
 
 macro_rules! columns {
     () => {
-        "id, hash, name, team_id, subject, role, requests_per_minute, created_at, expires_at, revoked_at"
+        "id, hash, name, team_id, subject, role, requests_per_minute, scope, tags, created_at, expires_at, \
+         revoked_at, last_used_at, replaced_by, revision"
+    };
+}
+
+/// Locked in the order of their ids, as when their last use is noted. One that ends later anyway ends now.
+macro_rules! revoke_where {
+    ($column:literal) => {
+        concat!(
+            "WITH locked AS MATERIALIZED (
+                 SELECT id FROM api_keys WHERE ",
+            $column,
+            " = $1 AND (revoked_at IS NULL OR revoked_at > $2) ORDER BY id FOR NO KEY UPDATE
+             )
+             UPDATE api_keys SET revoked_at = $2, revision = revision + 1
+             FROM locked WHERE api_keys.id = locked.id"
+        )
     };
 }
 
 #[async_trait]
 impl KeyStore for PostgresStore {
-    async fn insert_key(&self, key: &ApiKey) -> Result<(), PortError> {
-        self.execute("insert an API key", insert(key)).await.map(drop)
+    async fn insert_key(&self, key: &ApiKey, audit: &AuditDraft) -> Result<Changed, PortError> {
+        self.change("insert an API key", audit, async |connection| one_row(connection, insert(key)?).await)
+            .await
     }
 
     async fn lookup_key(&self, id: &KeyId) -> Result<Option<ApiKey>, PortError> {
@@ -33,15 +53,17 @@ impl KeyStore for PostgresStore {
 
     async fn list_keys(
         &self,
-        team: Option<TeamId>,
+        filter: &KeyFilter,
         after: Option<&KeyId>,
         limit: usize,
     ) -> Result<Page<ApiKey>, PortError> {
-        let mut query = QueryBuilder::new(concat!("SELECT ", columns!(), " FROM api_keys WHERE TRUE"));
-        if let Some(team) = team {
-            query.push(" AND team_id = ").push_bind(team.to_string());
+        if !filter.name_prefix.as_deref().is_none_or(storable) {
+            return Ok(Page::from_one_too_many(Vec::new(), limit));
         }
+        let mut query = QueryBuilder::new(concat!("SELECT ", columns!(), " FROM api_keys WHERE TRUE"));
+        narrow(&mut query, filter);
         if let Some(after) = after {
+            // Keys are never removed, so what the page before ended with is still there.
             query.push(" AND (created_at, id) < (SELECT created_at, id FROM api_keys WHERE id = ");
             query.push_bind(after.as_str().to_owned()).push(")");
         }
@@ -51,24 +73,72 @@ impl KeyStore for PostgresStore {
         Ok(Page::from_one_too_many(keys, limit))
     }
 
-    async fn revoke_key(&self, id: &KeyId, now: DateTime<Utc>) -> Result<Option<ApiKey>, PortError> {
-        let query = sqlx::query_as(concat!(
-            "UPDATE api_keys SET revoked_at = coalesce(revoked_at, $2) WHERE id = $1 RETURNING ",
-            columns!()
-        ));
-        self.fetch_optional::<KeyRow>("revoke an API key", query.bind(id.as_str()).bind(now))
-            .await?
-            .map(KeyRow::read)
-            .transpose()
+    async fn update_key(&self, key: &ApiKey, audit: &AuditDraft) -> Result<Changed, PortError> {
+        self.change("change an API key", audit, async |connection| one_row(connection, update(key)?).await)
+            .await
+    }
+
+    async fn replace_key(
+        &self,
+        old: &ApiKey,
+        next: &ApiKey,
+        audit: &AuditDraft,
+    ) -> Result<Changed, PortError> {
+        self.change("replace an API key", audit, async |connection| {
+            match one_row(connection, update(old)?).await? {
+                Changed::Done => one_row(connection, insert(next)?).await,
+                other => Ok(other),
+            }
+        })
+        .await
+    }
+
+    async fn touch_keys(&self, used: &[(KeyId, DateTime<Utc>)]) -> Result<(), PortError> {
+        if used.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<&str> = used.iter().map(|(id, _)| id.as_str()).collect();
+        let times: Vec<DateTime<Utc>> = used.iter().map(|(_, at)| *at).collect();
+        // Locked in the order of their ids: callers at once wait for each other, and not in a circle.
+        let query = sqlx::query(
+            "WITH used AS (
+                 SELECT id, max(at) AS at FROM unnest($1::text[], $2::timestamptz[]) AS given (id, at) GROUP BY id
+             ), locked AS MATERIALIZED (
+                 SELECT api_keys.id, used.at FROM api_keys JOIN used ON used.id = api_keys.id
+                 WHERE api_keys.last_used_at IS NULL OR api_keys.last_used_at < used.at
+                 ORDER BY api_keys.id FOR NO KEY UPDATE OF api_keys
+             )
+             UPDATE api_keys SET last_used_at = greatest(api_keys.last_used_at, locked.at)
+             FROM locked WHERE api_keys.id = locked.id",
+        )
+        .bind(ids)
+        .bind(times);
+        self.execute("note the last use of API keys", query).await.map(drop)
+    }
+}
+
+fn narrow(query: &mut QueryBuilder<Postgres>, filter: &KeyFilter) {
+    if let Some(team) = filter.team {
+        query.push(" AND team_id = ").push_bind(team.to_string());
+    }
+    if let Some(subject) = filter.subject {
+        query.push(" AND subject = ").push_bind(subject.to_string());
+    }
+    if let Some(prefix) = &filter.name_prefix {
+        query.push(" AND name ^@ ").push_bind(prefix.clone());
+    }
+    if let Some(at) = filter.active_at {
+        query.push(" AND (expires_at IS NULL OR expires_at > ").push_bind(at);
+        query.push(") AND (revoked_at IS NULL OR revoked_at > ").push_bind(at).push(")");
     }
 }
 
 /// The statement that adds a key; `users` needs it too.
-pub(crate) fn insert(key: &ApiKey) -> Query<'_, Postgres, PgArguments> {
-    sqlx::query(concat!(
+pub(crate) fn insert(key: &ApiKey) -> Result<Query<'_, Postgres, PgArguments>, sqlx::Error> {
+    let query = sqlx::query(concat!(
         "INSERT INTO api_keys (",
         columns!(),
-        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+        ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
     ))
     .bind(key.id.as_str())
     .bind(key.hash.as_bytes().as_slice())
@@ -77,9 +147,55 @@ pub(crate) fn insert(key: &ApiKey) -> Query<'_, Postgres, PgArguments> {
     .bind(key.subject.to_string())
     .bind(key.role.name())
     .bind(key.limits.requests_per_minute.map(i64::from))
+    .bind(json_text(&key.scope)?)
+    .bind(json_text(&key.tags)?)
     .bind(key.created_at)
     .bind(key.expires_at)
     .bind(key.revoked_at)
+    .bind(key.last_used_at)
+    .bind(key.replaced_by.as_ref().map(KeyId::as_str))
+    .bind(i64::from(key.revision));
+    Ok(query)
+}
+
+/// The statement that writes what can change of a key, if nobody did since it was read.
+fn update(key: &ApiKey) -> Result<Query<'_, Postgres, PgArguments>, sqlx::Error> {
+    let query = sqlx::query(
+        "UPDATE api_keys
+         SET name = $3, requests_per_minute = $4, scope = $5, tags = $6, expires_at = $7, revoked_at = $8,
+             replaced_by = $9, revision = revision + 1
+         WHERE id = $1 AND revision = $2",
+    )
+    .bind(key.id.as_str())
+    .bind(i64::from(key.revision))
+    .bind(&key.name)
+    .bind(key.limits.requests_per_minute.map(i64::from))
+    .bind(json_text(&key.scope)?)
+    .bind(json_text(&key.tags)?)
+    .bind(key.expires_at)
+    .bind(key.revoked_at)
+    .bind(key.replaced_by.as_ref().map(KeyId::as_str));
+    Ok(query)
+}
+
+/// Revokes the keys of a person or program that are still good at `now`.
+pub(crate) async fn revoke_of_subject(
+    connection: &mut PgConnection,
+    subject: Subject,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    let query = sqlx::query(revoke_where!("subject")).bind(subject.to_string()).bind(now);
+    query.execute(connection).await.map(drop)
+}
+
+/// Revokes the keys of a team that are still good at `now`.
+pub(crate) async fn revoke_of_team(
+    connection: &mut PgConnection,
+    team: TeamId,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    let query = sqlx::query(revoke_where!("team_id")).bind(team.to_string()).bind(now);
+    query.execute(connection).await.map(drop)
 }
 
 #[derive(FromRow)]
@@ -91,9 +207,14 @@ struct KeyRow {
     subject: String,
     role: String,
     requests_per_minute: Option<i64>,
+    scope: String,
+    tags: String,
     created_at: DateTime<Utc>,
     expires_at: Option<DateTime<Utc>>,
     revoked_at: Option<DateTime<Utc>>,
+    last_used_at: Option<DateTime<Utc>>,
+    replaced_by: Option<String>,
+    revision: i64,
 }
 
 impl KeyRow {
@@ -108,9 +229,14 @@ impl KeyRow {
             limits: Limits {
                 requests_per_minute: row.number_optional("requests_per_minute", self.requests_per_minute)?,
             },
+            scope: row.json("scope", &self.scope)?,
+            tags: row.json::<BTreeMap<_, _>>("tags", &self.tags)?,
             created_at: self.created_at,
             expires_at: self.expires_at,
             revoked_at: self.revoked_at,
+            last_used_at: self.last_used_at,
+            replaced_by: row.parse_optional("replaced_by", self.replaced_by.as_deref())?,
+            revision: row.number("revision", self.revision)?,
             name: self.name,
         })
     }

@@ -4,13 +4,24 @@
 //! connects when it must, gives up quickly and recovers by itself. Tables and file names are those of
 //! `outcrop-sqlite`. Start reading at [`PostgresStore`] and `migrations/`.
 
+mod audit;
+mod change;
 mod error;
+mod invitations;
 mod jobs;
 mod keys;
 mod ledger;
+mod members;
 mod options;
+mod passwords;
+mod refresh_tokens;
 mod rows;
+mod service_accounts;
+mod sessions;
+mod signing_keys;
+mod standing;
 mod store;
+mod teams;
 mod users;
 
 pub use options::PostgresOptions;

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use outcrop_ports::PortError;
 use outcrop_types::{ServiceAccountId, Subject, UserId};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// A column that holds what we would not have written.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +57,11 @@ impl Row<'_> {
         number.map(|number| self.number(column, number)).transpose()
     }
 
+    /// A column that holds JSON.
+    pub(crate) fn json<T: DeserializeOwned>(&self, column: &str, text: &str) -> Result<T, PortError> {
+        serde_json::from_str(text).map_err(|error| self.broken(column, error))
+    }
+
     /// A person or a program, told apart by the prefix of the id.
     pub(crate) fn subject(&self, column: &str, text: &str) -> Result<Subject, PortError> {
         if let Ok(id) = text.parse::<ServiceAccountId>() {
@@ -66,6 +73,22 @@ impl Row<'_> {
     fn broken(&self, column: &str, error: impl Error + Send + Sync + 'static) -> PortError {
         PortError::broken(format!("read column {column} of {} `{}`", self.table, self.id), error)
     }
+}
+
+/// A row that does not read, met in the middle of a piece of work.
+pub(crate) fn unreadable(error: PortError) -> sqlx::Error {
+    sqlx::Error::Decode(error.into())
+}
+
+/// A value as a column that holds JSON.
+pub(crate) fn json_text(value: &impl Serialize) -> Result<String, sqlx::Error> {
+    serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(error.into()))
+}
+
+/// Whether a text may be in the database at all. Postgres has no place for the character NUL and refuses to
+/// look for it, while whoever asks only wants to hear that there is nothing of this name.
+pub(crate) fn storable(text: &str) -> bool {
+    !text.contains('\0')
 }
 
 /// How many rows to fetch for a page: one more than it holds, which tells whether there are more.

@@ -38,11 +38,15 @@ impl PostgresStore {
         let pool = PgPoolOptions::new()
             .max_connections(max_connections)
             .acquire_timeout(acquire_timeout)
-            // A statement and not a start-up parameter: connection poolers refuse those they do not know.
+            // A statement and not start-up parameters: connection poolers refuse those they do not know. The second
+            // one is for a process that vanishes without a word in the middle of a change, while all others wait.
             .after_connect(move |connection, _| {
                 let limit = limit.clone();
                 Box::pin(async move {
-                    let set = sqlx::query("SELECT set_config('statement_timeout', $1, false)");
+                    let set = sqlx::query(
+                        "SELECT set_config('statement_timeout', $1, false),
+                                set_config('idle_in_transaction_session_timeout', $1, false)",
+                    );
                     set.bind(limit).execute(connection).await.map(drop)
                 })
             })

@@ -2,18 +2,25 @@
 --
 -- Ids are text in the form the API shows. Times are integers, microseconds since the Unix epoch: as fine as
 -- Postgres keeps them, so that both stores round alike, and they compare without being parsed.
--- What a team or person did outlives them, so only memberships refer to them by foreign key.
+-- What a team or person did outlives them, so only what ends with them refers to them by foreign key.
+
+-- `revision` counts changes: a change names the one it was made from.
 
 CREATE TABLE teams (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
-    created_at INTEGER NOT NULL
+    created_at INTEGER NOT NULL,
+    disabled_at INTEGER,
+    revision INTEGER NOT NULL
 ) STRICT;
 
 CREATE TABLE users (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
-    created_at INTEGER NOT NULL
+    email TEXT,
+    created_at INTEGER NOT NULL,
+    disabled_at INTEGER,
+    revision INTEGER NOT NULL
 ) STRICT;
 
 -- Who is what in which team.
@@ -24,7 +31,38 @@ CREATE TABLE memberships (
     created_at INTEGER NOT NULL,
     PRIMARY KEY (user_id, team_id)
 ) STRICT;
-CREATE INDEX memberships_by_team ON memberships (team_id);
+CREATE INDEX memberships_by_team ON memberships (team_id, user_id);
+-- Every change to people and teams asks whether an admin is left.
+CREATE INDEX memberships_of_admins ON memberships (user_id, team_id) WHERE role = 'platform_admin';
+
+-- Programs with an account of their own.
+CREATE TABLE service_accounts (
+    id TEXT PRIMARY KEY,
+    team_id TEXT NOT NULL REFERENCES teams (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    role TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    disabled_at INTEGER,
+    revision INTEGER NOT NULL,
+    UNIQUE (team_id, name)
+) STRICT;
+CREATE INDEX service_accounts_by_team ON service_accounts (team_id, id);
+
+CREATE TABLE passwords (
+    user_id TEXT PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
+    -- A PHC string, which names the way of hashing, its cost and its salt.
+    hash TEXT NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT;
+
+-- Neither used nor withdrawn: what was so is gone from here.
+CREATE TABLE invitations (
+    id TEXT PRIMARY KEY,
+    hash BLOB NOT NULL,
+    user_id TEXT NOT NULL UNIQUE REFERENCES users (id) ON DELETE CASCADE,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL
+) STRICT;
 
 CREATE TABLE api_keys (
     id TEXT PRIMARY KEY,
@@ -36,13 +74,113 @@ CREATE TABLE api_keys (
     subject TEXT NOT NULL,
     role TEXT NOT NULL,
     requests_per_minute INTEGER,
+    -- JSON; `{}` narrows nothing.
+    scope TEXT NOT NULL,
+    -- JSON: an object of strings.
+    tags TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     expires_at INTEGER,
-    revoked_at INTEGER
+    revoked_at INTEGER,
+    last_used_at INTEGER,
+    -- The id of the key that took its place.
+    replaced_by TEXT,
+    revision INTEGER NOT NULL
 ) STRICT;
 -- Key ids are random, so the order of age needs its column.
 CREATE INDEX api_keys_by_age ON api_keys (created_at, id);
 CREATE INDEX api_keys_by_team ON api_keys (team_id, created_at, id);
+CREATE INDEX api_keys_by_subject ON api_keys (subject, created_at, id);
+
+-- Logins.
+CREATE TABLE sessions (
+    id TEXT PRIMARY KEY,
+    subject TEXT NOT NULL,
+    team_id TEXT NOT NULL,
+    -- JSON, as that of a key.
+    scope TEXT NOT NULL,
+    method TEXT NOT NULL,
+    -- Of a browser's login only: both or none.
+    cookie_id TEXT UNIQUE,
+    cookie_hash BLOB,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    revoked_at INTEGER
+) STRICT;
+CREATE INDEX sessions_by_subject ON sessions (subject);
+CREATE INDEX sessions_by_team ON sessions (team_id);
+CREATE INDEX sessions_by_expiry ON sessions (expires_at);
+CREATE INDEX sessions_by_revocation ON sessions (revoked_at) WHERE revoked_at IS NOT NULL;
+
+-- Used ones stay until they expire: who shows one again gives a theft away.
+CREATE TABLE refresh_tokens (
+    id TEXT PRIMARY KEY,
+    hash BLOB NOT NULL,
+    session_id TEXT NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    used_at INTEGER
+) STRICT;
+CREATE INDEX refresh_tokens_by_session ON refresh_tokens (session_id);
+CREATE INDEX refresh_tokens_by_expiry ON refresh_tokens (expires_at);
+
+-- What access tokens are signed with.
+CREATE TABLE signing_keys (
+    kid TEXT PRIMARY KEY,
+    generation INTEGER NOT NULL UNIQUE,
+    algorithm TEXT NOT NULL,
+    public_jwk TEXT NOT NULL,
+    -- The private part, encrypted under the server's secret.
+    sealed BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    active_from INTEGER NOT NULL,
+    revoked_at INTEGER
+) STRICT;
+
+-- Who did what. Each row's hash covers its number, the hash of the row before and the record, under the server's
+-- secret; the other columns repeat the record, to search by.
+CREATE TABLE audit_log (
+    -- From 1, without a gap.
+    seq INTEGER PRIMARY KEY,
+    at INTEGER NOT NULL,
+    team_id TEXT,
+    actor TEXT NOT NULL,
+    action TEXT NOT NULL,
+    target TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    -- JSON, to the letter as it was hashed.
+    record TEXT NOT NULL,
+    previous BLOB NOT NULL,
+    hash BLOB NOT NULL
+) STRICT;
+CREATE INDEX audit_log_by_time ON audit_log (at, seq);
+CREATE INDEX audit_log_by_team ON audit_log (team_id, seq);
+CREATE INDEX audit_log_by_actor ON audit_log (actor, seq);
+CREATE INDEX audit_log_by_action ON audit_log (action, seq);
+CREATE INDEX audit_log_by_target ON audit_log (target, seq);
+
+CREATE TRIGGER audit_log_refuses_update BEFORE UPDATE ON audit_log
+BEGIN
+    SELECT RAISE(ABORT, 'the audit log is append-only');
+END;
+CREATE TRIGGER audit_log_refuses_delete BEFORE DELETE ON audit_log
+BEGIN
+    SELECT RAISE(ABORT, 'the audit log is append-only');
+END;
+-- `INSERT OR REPLACE` removes what was there without asking the trigger above.
+CREATE TRIGGER audit_log_refuses_replace BEFORE INSERT ON audit_log
+WHEN EXISTS (SELECT 1 FROM audit_log WHERE seq = NEW.seq)
+BEGIN
+    SELECT RAISE(ABORT, 'the audit log is append-only');
+END;
+
+-- The number and hash of the last row of the log, apart from it: so that a missing end is noticed. One row;
+-- number 0 before the first.
+CREATE TABLE audit_head (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    seq INTEGER NOT NULL,
+    hash BLOB NOT NULL
+) STRICT;
+INSERT INTO audit_head (id, seq, hash) VALUES (1, 0, zeroblob(32));
 
 CREATE TABLE jobs (
     id TEXT PRIMARY KEY,
@@ -53,6 +191,8 @@ CREATE TABLE jobs (
     role TEXT NOT NULL,
     key_id TEXT,
     requests_per_minute INTEGER,
+    -- JSON; null narrows nothing.
+    scope TEXT,
     path TEXT NOT NULL,
     -- Names of blobs.
     input TEXT NOT NULL,

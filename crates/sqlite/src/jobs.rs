@@ -9,12 +9,13 @@ use outcrop_types::{
 use sqlx::{FromRow, QueryBuilder};
 
 use crate::SqliteStore;
-use crate::rows::{Row, micros, one_more};
+use crate::error::port_error;
+use crate::rows::{Row, json_text, micros, one_more};
 
 macro_rules! columns {
     () => {
         "id, kind, team_id, subject, role, key_id, requests_per_minute, path, input, output, idempotency_key, \
-         state, attempts, status, error, created_at, updated_at, fingerprint"
+         state, attempts, status, error, created_at, updated_at, fingerprint, scope"
     };
 }
 
@@ -22,12 +23,14 @@ macro_rules! columns {
 impl JobStore for SqliteStore {
     async fn submit_job(&self, job: &Job) -> Result<Submitted, PortError> {
         const ATTEMPTED: &str = "submit a job";
+        let scope = job.principal.scope.as_deref().map(json_text).transpose();
+        let scope = scope.map_err(|error| port_error(ATTEMPTED, error))?;
         // Whatever stands in the way, id or idempotency key: nothing is written, and we look which it was.
         let query = sqlx::query(concat!(
             "INSERT INTO jobs (",
             columns!(),
             ", nudged_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18,
-                                   $16)
+                                   $19, $16)
              ON CONFLICT DO NOTHING"
         ))
         .bind(job.id.to_string())
@@ -47,7 +50,8 @@ impl JobStore for SqliteStore {
         .bind(&job.error)
         .bind(micros(job.created_at))
         .bind(micros(job.updated_at))
-        .bind(&job.fingerprint);
+        .bind(&job.fingerprint)
+        .bind(scope);
         if self.write(ATTEMPTED, query).await? == 1 {
             return Ok(Submitted::New);
         }
@@ -255,6 +259,7 @@ struct JobRow {
     created_at: i64,
     updated_at: i64,
     fingerprint: String,
+    scope: Option<String>,
 }
 
 impl JobRow {
@@ -272,6 +277,7 @@ impl JobRow {
                     requests_per_minute: row
                         .number_optional("requests_per_minute", self.requests_per_minute)?,
                 },
+                scope: self.scope.as_deref().map(|text| row.json("scope", text)).transpose()?,
             },
             idempotency_key: row.parse_optional("idempotency_key", self.idempotency_key.as_deref())?,
             state: row.known("state", JobState::parse(&self.state))?,

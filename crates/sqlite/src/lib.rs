@@ -4,13 +4,24 @@
 //! policy; it turns rows into the types of `outcrop-types` and back. Tables and file names are those of
 //! `outcrop-postgres`. Start reading at [`SqliteStore`] and `migrations/`.
 
+mod audit;
+mod change;
 mod error;
+mod invitations;
 mod jobs;
 mod keys;
 mod ledger;
+mod members;
+mod passwords;
 mod queue;
+mod refresh_tokens;
 mod rows;
+mod service_accounts;
+mod sessions;
+mod signing_keys;
+mod standing;
 mod store;
+mod teams;
 mod users;
 
 pub use queue::{DeadLetter, SqliteQueue};

@@ -6,6 +6,9 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 use outcrop_ports::PortError;
 use outcrop_types::{ServiceAccountId, Subject, UserId};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sqlx::{QueryBuilder, Sqlite};
 
 /// A column that holds what we would not have written.
 #[derive(Debug, thiserror::Error)]
@@ -56,6 +59,11 @@ impl Row<'_> {
         number.map(|number| self.number(column, number)).transpose()
     }
 
+    /// A column that holds JSON.
+    pub(crate) fn json<T: DeserializeOwned>(&self, column: &str, text: &str) -> Result<T, PortError> {
+        serde_json::from_str(text).map_err(|error| self.broken(column, error))
+    }
+
     /// A person or a program, told apart by the prefix of the id.
     pub(crate) fn subject(&self, column: &str, text: &str) -> Result<Subject, PortError> {
         if let Ok(id) = text.parse::<ServiceAccountId>() {
@@ -81,6 +89,29 @@ impl Row<'_> {
     fn broken(&self, column: &str, error: impl Error + Send + Sync + 'static) -> PortError {
         PortError::broken(format!("read column {column} of {} `{}`", self.table, self.id), error)
     }
+}
+
+/// A row that does not read, met in the middle of a piece of work.
+pub(crate) fn unreadable(error: PortError) -> sqlx::Error {
+    sqlx::Error::Decode(error.into())
+}
+
+/// A value as a column that holds JSON.
+pub(crate) fn json_text(value: &impl Serialize) -> Result<String, sqlx::Error> {
+    serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(error.into()))
+}
+
+/// Narrows a list to names that begin so, to the letter: `LIKE` would take capitals for small letters, and has
+/// signs that stand for others.
+pub(crate) fn push_name_prefix(query: &mut QueryBuilder<Sqlite>, prefix: &str) {
+    // Counted here: SQLite's `length` stops at a NUL.
+    let length = i64::try_from(prefix.chars().count()).unwrap_or(i64::MAX);
+    query.push(" AND substr(name, 1, ").push_bind(length).push(") = ").push_bind(prefix.to_owned());
+}
+
+/// Narrows a list to what is disabled, or to what is not.
+pub(crate) fn push_disabled(query: &mut QueryBuilder<Sqlite>, disabled: bool) {
+    query.push(if disabled { " AND disabled_at IS NOT NULL" } else { " AND disabled_at IS NULL" });
 }
 
 /// A time as it is stored: whole microseconds since the Unix epoch.

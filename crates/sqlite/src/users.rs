@@ -1,120 +1,273 @@
-//! The tables `teams`, `users` and `memberships`.
+//! The table `users`.
 
 use async_trait::async_trait;
-use outcrop_ports::{Bootstrap, PortError, UserStore};
-use outcrop_types::{Role, Team, TeamId, User};
-use sqlx::{FromRow, SqliteConnection};
+use chrono::{DateTime, Utc};
+use outcrop_ports::{Bootstrap, Changed, PortError, UserFilter, UserStore};
+use outcrop_types::{
+    AuditDraft, Invitation, KeyId, Membership, Page, Role, Subject, Team, TeamId, User, UserId,
+};
+use secrecy::SecretString;
+use sqlx::query::Query;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::{FromRow, QueryBuilder, Sqlite, SqliteConnection};
 
-use crate::SqliteStore;
-use crate::error::port_error;
-use crate::rows::{Row, micros};
+use crate::change::one_row;
+use crate::rows::{Row, micros, one_more, push_disabled, push_name_prefix};
+use crate::{SqliteStore, invitations, keys, members, passwords, sessions, standing, teams};
+
+macro_rules! columns {
+    () => {
+        "users.id AS id, users.name AS name, users.email AS email, users.created_at AS created_at, \
+         users.disabled_at AS disabled_at, users.revision AS revision"
+    };
+}
+pub(crate) use columns;
 
 #[async_trait]
 impl UserStore for SqliteStore {
-    async fn bootstrap(&self, first: &Bootstrap) -> Result<bool, PortError> {
-        const ATTEMPTED: &str = "write the first team, admin and key";
-        // From here on nobody else writes, in this process or another.
-        let mut transaction = self.begin(ATTEMPTED).await?;
-        let wrote =
-            begin_platform(&mut transaction, first).await.map_err(|error| port_error(ATTEMPTED, error))?;
-        transaction.commit().await.map_err(|error| port_error(ATTEMPTED, error))?;
-        Ok(wrote)
-    }
-
-    async fn lookup_team(&self, id: TeamId) -> Result<Option<Team>, PortError> {
-        let query =
-            sqlx::query_as("SELECT id, name, created_at FROM teams WHERE id = $1").bind(id.to_string());
-        self.read_optional::<TeamRow>("look up a team", query).await?.map(TeamRow::read).transpose()
-    }
-
-    async fn lookup_team_by_name(&self, name: &str) -> Result<Option<Team>, PortError> {
-        let query = sqlx::query_as("SELECT id, name, created_at FROM teams WHERE name = $1").bind(name);
-        self.read_optional::<TeamRow>("look up a team by name", query).await?.map(TeamRow::read).transpose()
+    async fn bootstrap(&self, first: &Bootstrap, audit: &AuditDraft) -> Result<bool, PortError> {
+        self.audited(
+            "write the first team, admin and key",
+            audit,
+            |wrote| *wrote,
+            async |connection| begin_platform(connection, first).await,
+        )
+        .await
     }
 
     async fn first_admin(&self) -> Result<Option<(User, Team)>, PortError> {
-        let query = sqlx::query_as(
-            "SELECT users.id AS user_id, users.name AS user_name, users.created_at AS user_created_at,
-                    teams.id AS id, teams.name AS name, teams.created_at AS created_at
-             FROM users
-             JOIN memberships ON memberships.user_id = users.id
-             JOIN teams ON teams.id = memberships.team_id
-             WHERE memberships.role = $1
-             ORDER BY users.created_at, users.id, memberships.created_at, teams.id
-             LIMIT 1",
-        )
-        .bind(Role::PlatformAdmin.name());
-        self.read_optional::<AdminRow>("look up the first admin", query)
+        standing::first_admin(self).await
+    }
+
+    async fn insert_user(
+        &self,
+        user: &User,
+        membership: Option<&Membership>,
+        invitation: Option<&Invitation>,
+        audit: &AuditDraft,
+    ) -> Result<Changed, PortError> {
+        self.change("insert a user", audit, async |connection| {
+            insert(user).execute(&mut *connection).await?;
+            if let Some(membership) = membership {
+                members::set(membership).execute(&mut *connection).await?;
+            }
+            if let Some(invitation) = invitation {
+                invitations::insert(invitation).execute(&mut *connection).await?;
+            }
+            Ok(Changed::Done)
+        })
+        .await
+    }
+
+    async fn lookup_user(&self, id: UserId) -> Result<Option<User>, PortError> {
+        let query = sqlx::query_as(concat!("SELECT ", columns!(), " FROM users WHERE id = $1"));
+        self.read_optional::<UserRow>("look up a user", query.bind(id.to_string()))
             .await?
-            .map(AdminRow::read)
+            .map(UserRow::read)
             .transpose()
+    }
+
+    async fn lookup_user_by_name(&self, name: &str) -> Result<Option<User>, PortError> {
+        let query = sqlx::query_as(concat!("SELECT ", columns!(), " FROM users WHERE name = $1"));
+        self.read_optional::<UserRow>("look up a user by name", query.bind(name))
+            .await?
+            .map(UserRow::read)
+            .transpose()
+    }
+
+    async fn list_users(
+        &self,
+        filter: &UserFilter,
+        after: Option<UserId>,
+        limit: usize,
+    ) -> Result<Page<User>, PortError> {
+        let mut query = QueryBuilder::new(concat!("SELECT ", columns!(), " FROM users WHERE TRUE"));
+        narrow(&mut query, filter);
+        if let Some(after) = after {
+            query.push(" AND id < ").push_bind(after.to_string());
+        }
+        query.push(" ORDER BY id DESC LIMIT ").push_bind(one_more(limit));
+        let rows: Vec<UserRow> = self.read_all("list users", query.build_query_as()).await?;
+        let users = rows.into_iter().map(UserRow::read).collect::<Result<_, _>>()?;
+        Ok(Page::from_one_too_many(users, limit))
+    }
+
+    async fn update_user(
+        &self,
+        user: &User,
+        now: DateTime<Utc>,
+        audit: &AuditDraft,
+    ) -> Result<Changed, PortError> {
+        self.change_of_admins("change a user", audit, async |connection| {
+            let changed = one_row(connection, update(user)).await?;
+            if changed == Changed::Done && user.disabled_at.is_some() {
+                sessions::end_of_subject(connection, Subject::User(user.id), now).await?;
+            }
+            Ok(changed)
+        })
+        .await
+    }
+
+    async fn delete_user(
+        &self,
+        user: &User,
+        now: DateTime<Utc>,
+        audit: &AuditDraft,
+    ) -> Result<Changed, PortError> {
+        self.change_of_admins("remove a user", audit, async |connection| {
+            // Its memberships, password and invitation go with it.
+            let query = sqlx::query("DELETE FROM users WHERE id = $1 AND revision = $2")
+                .bind(user.id.to_string())
+                .bind(i64::from(user.revision));
+            let changed = one_row(connection, query).await?;
+            if changed == Changed::Done {
+                let subject = Subject::User(user.id);
+                sessions::remove_of_subject(connection, subject).await?;
+                keys::revoke_of_subject(connection, subject, now).await?;
+            }
+            Ok(changed)
+        })
+        .await
+    }
+
+    async fn lookup_password(&self, name: &str) -> Result<Option<(User, Option<SecretString>)>, PortError> {
+        passwords::lookup(self, name).await
+    }
+
+    async fn set_password(
+        &self,
+        user: UserId,
+        password: &SecretString,
+        now: DateTime<Utc>,
+        audit: &AuditDraft,
+    ) -> Result<Changed, PortError> {
+        self.change("set a password", audit, async |connection| {
+            passwords::set(connection, user, password, now).await
+        })
+        .await
+    }
+
+    async fn rehash_password(
+        &self,
+        user: UserId,
+        old: &SecretString,
+        new: &SecretString,
+    ) -> Result<bool, PortError> {
+        passwords::rehash(self, user, old, new).await
+    }
+
+    async fn insert_invitation(
+        &self,
+        invitation: &Invitation,
+        audit: &AuditDraft,
+    ) -> Result<Changed, PortError> {
+        self.change("insert an invitation", audit, async |connection| {
+            invitations::withdraw(connection, invitation.user).await?;
+            one_row(connection, invitations::insert(invitation)).await
+        })
+        .await
+    }
+
+    async fn lookup_invitation(&self, id: &KeyId) -> Result<Option<Invitation>, PortError> {
+        invitations::lookup(self, id).await
+    }
+
+    async fn redeem_invitation(
+        &self,
+        id: &KeyId,
+        password: &SecretString,
+        now: DateTime<Utc>,
+        audit: &AuditDraft,
+    ) -> Result<Changed, PortError> {
+        self.change("redeem an invitation", audit, async |connection| {
+            match invitations::take(connection, id).await? {
+                Some(user) => passwords::set(connection, user, password, now).await,
+                None => Ok(Changed::Stale),
+            }
+        })
+        .await
+    }
+
+    async fn lookup_standing(&self, subject: Subject, team: TeamId) -> Result<Option<Role>, PortError> {
+        standing::lookup(self, subject, team).await
     }
 }
 
+/// Writes what a platform begins with, if there is no user.
 async fn begin_platform(connection: &mut SqliteConnection, first: &Bootstrap) -> Result<bool, sqlx::Error> {
-    let (users,): (i64,) = sqlx::query_as("SELECT count(*) FROM users").fetch_one(&mut *connection).await?;
-    if users > 0 {
+    let (begun,): (bool,) =
+        sqlx::query_as("SELECT EXISTS (SELECT 1 FROM users)").fetch_one(&mut *connection).await?;
+    if begun {
         return Ok(false);
     }
     let Bootstrap { team, admin, key } = first;
-    sqlx::query("INSERT INTO teams (id, name, created_at) VALUES ($1, $2, $3)")
-        .bind(team.id.to_string())
-        .bind(&team.name)
-        .bind(micros(team.created_at))
-        .execute(&mut *connection)
-        .await?;
-    sqlx::query("INSERT INTO users (id, name, created_at) VALUES ($1, $2, $3)")
-        .bind(admin.id.to_string())
-        .bind(&admin.name)
-        .bind(micros(admin.created_at))
-        .execute(&mut *connection)
-        .await?;
-    sqlx::query("INSERT INTO memberships (user_id, team_id, role, created_at) VALUES ($1, $2, $3, $4)")
-        .bind(admin.id.to_string())
-        .bind(team.id.to_string())
-        .bind(Role::PlatformAdmin.name())
-        .bind(micros(admin.created_at))
-        .execute(&mut *connection)
-        .await?;
-    crate::keys::insert(key).execute(&mut *connection).await?;
+    teams::insert(team).execute(&mut *connection).await?;
+    insert(admin).execute(&mut *connection).await?;
+    let membership =
+        Membership { user: admin.id, team: team.id, role: Role::PlatformAdmin, created_at: admin.created_at };
+    members::set(&membership).execute(&mut *connection).await?;
+    keys::insert(key)?.execute(&mut *connection).await?;
     Ok(true)
 }
 
-#[derive(FromRow)]
-struct TeamRow {
-    id: String,
-    name: String,
-    created_at: i64,
-}
-
-impl TeamRow {
-    fn read(self) -> Result<Team, PortError> {
-        let row = Row { table: "teams", id: &self.id };
-        Ok(Team {
-            id: row.parse("id", &self.id)?,
-            created_at: row.time("created_at", self.created_at)?,
-            name: self.name,
-        })
+fn narrow(query: &mut QueryBuilder<Sqlite>, filter: &UserFilter) {
+    if let Some(team) = filter.team {
+        query.push(" AND id IN (SELECT user_id FROM memberships WHERE team_id = ");
+        query.push_bind(team.to_string()).push(")");
+    }
+    if let Some(prefix) = &filter.name_prefix {
+        push_name_prefix(query, prefix);
+    }
+    if let Some(disabled) = filter.disabled {
+        push_disabled(query, disabled);
     }
 }
 
-#[derive(FromRow)]
-struct AdminRow {
-    user_id: String,
-    user_name: String,
-    user_created_at: i64,
-    #[sqlx(flatten)]
-    team: TeamRow,
+fn insert(user: &User) -> Query<'_, Sqlite, SqliteArguments> {
+    sqlx::query(
+        "INSERT INTO users (id, name, email, created_at, disabled_at, revision)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(user.id.to_string())
+    .bind(&user.name)
+    .bind(&user.email)
+    .bind(micros(user.created_at))
+    .bind(user.disabled_at.map(micros))
+    .bind(i64::from(user.revision))
 }
 
-impl AdminRow {
-    fn read(self) -> Result<(User, Team), PortError> {
-        let row = Row { table: "users", id: &self.user_id };
-        let user = User {
-            id: row.parse("id", &self.user_id)?,
-            created_at: row.time("created_at", self.user_created_at)?,
-            name: self.user_name,
-        };
-        Ok((user, self.team.read()?))
+fn update(user: &User) -> Query<'_, Sqlite, SqliteArguments> {
+    sqlx::query(
+        "UPDATE users SET name = $3, email = $4, disabled_at = $5, revision = revision + 1
+         WHERE id = $1 AND revision = $2",
+    )
+    .bind(user.id.to_string())
+    .bind(i64::from(user.revision))
+    .bind(&user.name)
+    .bind(&user.email)
+    .bind(user.disabled_at.map(micros))
+}
+
+#[derive(FromRow)]
+pub(crate) struct UserRow {
+    id: String,
+    name: String,
+    email: Option<String>,
+    created_at: i64,
+    disabled_at: Option<i64>,
+    revision: i64,
+}
+
+impl UserRow {
+    pub(crate) fn read(self) -> Result<User, PortError> {
+        let row = Row { table: "users", id: &self.id };
+        Ok(User {
+            id: row.parse("id", &self.id)?,
+            created_at: row.time("created_at", self.created_at)?,
+            disabled_at: row.time_optional("disabled_at", self.disabled_at)?,
+            revision: row.number("revision", self.revision)?,
+            name: self.name,
+            email: self.email,
+        })
     }
 }

@@ -2,15 +2,24 @@
 
 use std::sync::Arc;
 
-use outcrop_ports::{JobStore, KeyStore, Ledger, contract};
+use outcrop_ports::{JobStore, Ledger, contract};
 
 use crate::database::with_databases;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs postgres: cargo xtask test"]
+async fn keeps_the_audit_log_contract() {
+    with_databases(|databases| async move {
+        contract::audit_log(|| async { Arc::new(databases.store().await) }).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs postgres: cargo xtask test"]
 async fn keeps_the_key_store_contract() {
     with_databases(|databases| async move {
-        contract::key_store(|| async { Arc::new(databases.store().await) as Arc<dyn KeyStore> }).await;
+        contract::key_store(|| async { Arc::new(databases.store().await) }).await;
     })
     .await;
 }
@@ -20,6 +29,42 @@ async fn keeps_the_key_store_contract() {
 async fn keeps_the_user_store_contract() {
     with_databases(|databases| async move {
         contract::user_store(|| async { Arc::new(databases.store().await) }).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs postgres: cargo xtask test"]
+async fn keeps_the_team_store_contract() {
+    with_databases(|databases| async move {
+        contract::team_store(|| async { Arc::new(databases.store().await) }).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs postgres: cargo xtask test"]
+async fn keeps_the_service_account_store_contract() {
+    with_databases(|databases| async move {
+        contract::service_account_store(|| async { Arc::new(databases.store().await) }).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs postgres: cargo xtask test"]
+async fn keeps_the_session_store_contract() {
+    with_databases(|databases| async move {
+        contract::session_store(|| async { Arc::new(databases.store().await) }).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs postgres: cargo xtask test"]
+async fn keeps_the_signing_key_store_contract() {
+    with_databases(|databases| async move {
+        contract::signing_key_store(|| async { Arc::new(databases.store().await) }).await;
     })
     .await;
 }

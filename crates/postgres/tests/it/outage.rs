@@ -3,13 +3,13 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use outcrop_ports::contract::samples::{key, key_id, record, team_id};
-use outcrop_ports::{KeyStore, Ledger, PortError, PortFailure, Probe};
+use outcrop_ports::contract::samples::{draft, key, key_id, record, team_id};
+use outcrop_ports::{AuditLog, Changed, KeyStore, Ledger, PortError, PortFailure, Probe};
 use outcrop_postgres::{PostgresOptions, PostgresStore};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 
-use crate::database::{Databases, with_databases};
+use crate::database::{Databases, store as store_of, with_databases};
 use crate::proxy::Proxy;
 
 #[tokio::test]
@@ -55,7 +55,7 @@ async fn a_server_that_says_nothing_is_unavailable_soon() {
 async fn a_stopped_server_is_unavailable_and_comes_back() {
     with_databases(|databases| async move {
         let (mut proxy, _, store) = behind_a_proxy(&databases).await;
-        store.insert_key(&key(1, team_id(1))).await.unwrap();
+        add_key(&store).await;
 
         proxy.stop().await;
         let started = Instant::now();
@@ -78,7 +78,7 @@ async fn a_stopped_server_is_unavailable_and_comes_back() {
 async fn a_lost_connection_is_not_waited_for() {
     with_databases(|databases| async move {
         let (mut proxy, database, store) = behind_a_proxy(&databases).await;
-        store.insert_key(&key(1, team_id(1))).await.unwrap();
+        add_key(&store).await;
 
         // Both connections of the pool are under way with a statement when the server falls silent; one
         // caller waits for the end of it, the other goes away.
@@ -97,6 +97,34 @@ async fn a_lost_connection_is_not_waited_for() {
         locking.rollback().await.unwrap();
 
         assert!(store.lookup_key(&key_id(1)).await.unwrap().is_some(), "the pool has room for new ones");
+        proxy.stop().await;
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs postgres: cargo xtask test"]
+async fn who_vanishes_in_the_middle_of_a_change_holds_up_nobody() {
+    with_databases(|databases| async move {
+        let (mut proxy, database, store) = behind_a_proxy(&databases).await;
+        // The change has the end of the audit log, and waits for the table, when its process vanishes.
+        let mut other = database.connect().await.unwrap();
+        let mut locking = other.begin().await.unwrap();
+        sqlx::query("LOCK TABLE api_keys").execute(&mut *locking).await.unwrap();
+        let vanishing = tokio::spawn(async move {
+            store.insert_key(&key(1, team_id(1)), &draft("key.create")).await.unwrap_err()
+        });
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        proxy.lose_connections();
+        locking.rollback().await.unwrap();
+
+        let elsewhere = store_of(&database);
+        let started = Instant::now();
+        elsewhere.record_audit(&draft("request.refuse")).await.unwrap();
+        assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
+        assert_unavailable(&vanishing.await.unwrap());
+        assert_eq!(elsewhere.lookup_key(&key_id(1)).await.unwrap(), None);
+        assert_eq!(elsewhere.read_audit_chain(0, 10).await.unwrap().len(), 1);
         proxy.stop().await;
     })
     .await;
@@ -139,6 +167,11 @@ async fn behind_a_proxy(databases: &Databases) -> (Proxy, PgConnectOptions, Post
     let store = PostgresStore::connect(options).unwrap();
     store.migrate().await.unwrap();
     (proxy, database, store)
+}
+
+async fn add_key(store: &PostgresStore) {
+    let added = store.insert_key(&key(1, team_id(1)), &draft("key.create")).await.unwrap();
+    assert_eq!(added, Changed::Done);
 }
 
 fn assert_unavailable(failed: &PortError) {

@@ -73,10 +73,13 @@ async fn copy(
     generation: watch::Receiver<u32>,
 ) {
     let mut buffer = [0; 16 * 1024];
-    while let Ok(read @ 1..) = from.read(&mut buffer).await {
+    loop {
+        let read = from.read(&mut buffer).await;
         if generation.has_changed().unwrap_or(true) {
+            // The end of a connection is not heard of either.
             std::future::pending::<()>().await;
         }
+        let Ok(read @ 1..) = read else { return };
         if to.write_all(&buffer[..read]).await.is_err() {
             return;
         }

@@ -1,11 +1,34 @@
 //! Migrations, and what is read from rows that we would not have written.
 
 use futures::future::join_all;
-use outcrop_ports::contract::samples::{first, key, key_id, team_id};
-use outcrop_ports::{KeyStore, PortFailure, Probe, UserStore};
+use outcrop_ports::contract::samples::{draft, first, key, key_id, team_id};
+use outcrop_ports::{Changed, KeyStore, PortFailure, Probe, UserStore};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 use crate::database::{store, with_databases};
+
+#[test]
+fn the_tables_are_those_of_sqlite() {
+    let ours = tables(include_str!("../../migrations/0001_platform.sql"));
+    let theirs = tables(include_str!("../../../sqlite/migrations/0001_platform.sql"));
+    assert!(ours.len() > 5, "tables are found at all");
+    assert_eq!(ours, theirs);
+}
+
+/// Each table of a migration with its columns, in order.
+fn tables(migration: &str) -> Vec<(&str, Vec<&str>)> {
+    let mut tables = Vec::new();
+    for statement in migration.split("CREATE TABLE ").skip(1) {
+        let (name, rest) = statement.split_once(" (\n").unwrap();
+        let (body, _) = rest.split_once("\n)").unwrap();
+        let words = body.lines().filter_map(|line| line.split_whitespace().next());
+        tables.push((
+            name,
+            words.filter(|word| word.starts_with(|it: char| it.is_ascii_lowercase())).collect(),
+        ));
+    }
+    tables
+}
 
 #[tokio::test]
 #[ignore = "needs postgres: cargo xtask test"]
@@ -32,7 +55,7 @@ async fn several_processes_may_migrate_and_begin_at_once() {
             let store = store(&database);
             tokio::spawn(async move {
                 store.migrate().await.unwrap();
-                store.bootstrap(&first(number)).await.unwrap()
+                store.bootstrap(&first(number), &draft("platform.begin")).await.unwrap()
             })
         });
         let won = join_all(starting).await.into_iter().filter(|result| *result.as_ref().unwrap()).count();
@@ -49,10 +72,17 @@ async fn an_unreadable_row_names_its_place() {
         let store = store(&database);
         store.migrate().await.unwrap();
         let mut connection = PgConnection::connect_with(&database).await.unwrap();
-        for (column, value) in
-            [("role", "'king'"), ("hash", "'x'"), ("requests_per_minute", "-1"), ("team_id", "'user_1'")]
-        {
-            store.insert_key(&key(1, team_id(1))).await.unwrap();
+        for (column, value) in [
+            ("role", "'king'"),
+            ("hash", "'x'"),
+            ("requests_per_minute", "-1"),
+            ("team_id", "'user_1'"),
+            ("scope", "'{\"region\":[]}'"),
+            ("tags", "'[]'"),
+            ("revision", "4294967296"),
+        ] {
+            let inserted = store.insert_key(&key(1, team_id(1)), &draft("key.create")).await.unwrap();
+            assert_eq!(inserted, Changed::Done);
             let spoil = format!("UPDATE api_keys SET {column} = {value}");
             connection.execute(AssertSqlSafe(spoil)).await.unwrap();
             let failed = store.lookup_key(&key_id(1)).await.unwrap_err();

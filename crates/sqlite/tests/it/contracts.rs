@@ -2,20 +2,50 @@
 
 use std::sync::Arc;
 
-use outcrop_ports::{JobStore, KeyStore, Ledger, Queue, contract};
+use outcrop_ports::{JobStore, Ledger, Queue, contract};
 
 use crate::support::{Folder, RealTime};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keeps_the_key_store_contract() {
     let folder = Folder::new();
-    contract::key_store(|| async { Arc::new(folder.store().await) as Arc<dyn KeyStore> }).await;
+    contract::key_store(|| async { Arc::new(folder.store().await) }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keeps_the_user_store_contract() {
     let folder = Folder::new();
     contract::user_store(|| async { Arc::new(folder.store().await) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keeps_the_team_store_contract() {
+    let folder = Folder::new();
+    contract::team_store(|| async { Arc::new(folder.store().await) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keeps_the_service_account_store_contract() {
+    let folder = Folder::new();
+    contract::service_account_store(|| async { Arc::new(folder.store().await) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keeps_the_session_store_contract() {
+    let folder = Folder::new();
+    contract::session_store(|| async { Arc::new(folder.store().await) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keeps_the_signing_key_store_contract() {
+    let folder = Folder::new();
+    contract::signing_key_store(|| async { Arc::new(folder.store().await) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keeps_the_audit_log_contract() {
+    let folder = Folder::new();
+    contract::audit_log(|| async { Arc::new(folder.store().await) }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

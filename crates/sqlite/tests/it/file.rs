@@ -5,8 +5,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use outcrop_ports::contract::samples::{first, job, key, key_id, record, team_id};
-use outcrop_ports::{JobStore, KeyStore, Ledger, PortFailure, Probe, UserStore};
+use outcrop_ports::contract::samples::{draft, first, job, key, key_id, record, team_id};
+use outcrop_ports::{AuditLog, Changed, JobStore, KeyStore, Ledger, PortFailure, Probe, UserStore};
 use outcrop_sqlite::SqliteStore;
 use sqlx::{AssertSqlSafe, Connection, Executor, SqliteConnection};
 
@@ -46,7 +46,7 @@ async fn of_several_processes_one_begins_the_platform() {
         let path = path.clone();
         tokio::spawn(async move {
             let store = SqliteStore::connect(&path).await.unwrap();
-            store.bootstrap(&first(number)).await.unwrap()
+            store.bootstrap(&first(number), &draft("platform.begin")).await.unwrap()
         })
     });
     let won = join_all(beginning).await.into_iter().filter(|result| *result.as_ref().unwrap()).count();
@@ -60,7 +60,7 @@ async fn what_was_written_outlives_a_kill() {
     if let Some(path) = std::env::var_os(CHILD) {
         let store = SqliteStore::connect(Path::new(&path)).await.unwrap();
         store.migrate().await.unwrap();
-        store.insert_key(&key(1, team_id(1))).await.unwrap();
+        insert_key(&store).await;
         store.submit_job(&job(1, team_id(1))).await.unwrap();
         store.record(&[record(1, team_id(1))]).await.unwrap();
         std::fs::write(Path::new(&path).with_extension("written"), "").unwrap();
@@ -80,6 +80,7 @@ async fn what_was_written_outlives_a_kill() {
 
     let again = SqliteStore::connect(&path).await.unwrap();
     assert!(again.lookup_key(&key_id(1)).await.unwrap().is_some());
+    assert_eq!(again.audit_head().await.unwrap().unwrap().0, 1);
     assert!(again.lookup_job(job(1, team_id(1)).id).await.unwrap().is_some());
     assert_eq!(again.list_usage(None, None, 10).await.unwrap().items.len(), 1);
 }
@@ -157,11 +158,18 @@ async fn an_unreadable_row_names_its_place() {
     let path = folder.path("bad.db");
     let store = SqliteStore::connect(&path).await.unwrap();
     store.migrate().await.unwrap();
-    store.insert_key(&key(1, team_id(1))).await.unwrap();
+    insert_key(&store).await;
     let mut connection = SqliteConnection::connect(&format!("sqlite://{}", path.display())).await.unwrap();
-    for (column, value) in
-        [("role", "'king'"), ("hash", "x'00'"), ("requests_per_minute", "-1"), ("team_id", "'user_1'")]
-    {
+    for (column, value) in [
+        ("role", "'king'"),
+        ("hash", "x'00'"),
+        ("requests_per_minute", "-1"),
+        ("team_id", "'user_1'"),
+        ("scope", "'{\"models\": 1}'"),
+        ("tags", "'[]'"),
+        ("revision", "-1"),
+        ("replaced_by", "'short'"),
+    ] {
         let spoil = format!("UPDATE api_keys SET {column} = {value}");
         connection.execute(AssertSqlSafe(spoil)).await.unwrap();
         let failed = store.lookup_key(&key_id(1)).await.unwrap_err();
@@ -169,7 +177,7 @@ async fn an_unreadable_row_names_its_place() {
         let place = format!("column {column} of api_keys `{}`", key_id(1));
         assert!(failed.to_string().contains(&place), "{failed}");
         connection.execute(AssertSqlSafe("DELETE FROM api_keys")).await.unwrap();
-        store.insert_key(&key(1, team_id(1))).await.unwrap();
+        insert_key(&store).await;
     }
 }
 
@@ -179,6 +187,11 @@ async fn tables_that_are_not_there_are_broken_and_not_away() {
     let store = SqliteStore::connect(&folder.path("empty.db")).await.unwrap();
     let failed = store.lookup_key(&key_id(1)).await.unwrap_err();
     assert_eq!(failed.failure, PortFailure::Broken, "{}", failed.chain());
+}
+
+async fn insert_key(store: &SqliteStore) {
+    let changed = store.insert_key(&key(1, team_id(1)), &draft("key.create")).await.unwrap();
+    assert_eq!(changed, Changed::Done);
 }
 
 /// Runs one test of this program in another process, where the variable says that it is the other one.

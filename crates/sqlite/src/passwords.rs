@@ -1,0 +1,70 @@
+//! The table `passwords`.
+
+use chrono::{DateTime, Utc};
+use outcrop_ports::{Changed, PortError};
+use outcrop_types::{Subject, User, UserId};
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::{FromRow, SqliteConnection};
+
+use crate::rows::micros;
+use crate::users::{self, UserRow};
+use crate::{SqliteStore, invitations, sessions};
+
+/// The user of this name, and the hash of its password if one is set.
+pub(crate) async fn lookup(
+    store: &SqliteStore,
+    name: &str,
+) -> Result<Option<(User, Option<SecretString>)>, PortError> {
+    let query = sqlx::query_as(concat!(
+        "SELECT ",
+        users::columns!(),
+        ", passwords.hash AS hash
+         FROM users LEFT JOIN passwords ON passwords.user_id = users.id WHERE users.name = $1"
+    ))
+    .bind(name);
+    let row = store.read_optional::<PasswordRow>("look up a password", query).await?;
+    row.map(|row| Ok((row.user.read()?, row.hash.map(SecretString::from)))).transpose()
+}
+
+/// Sets a password. Whoever knew the one before, or was invited to set one, is out. A foreign key is broken if
+/// there is no such user.
+pub(crate) async fn set(
+    connection: &mut SqliteConnection,
+    user: UserId,
+    password: &SecretString,
+    now: DateTime<Utc>,
+) -> Result<Changed, sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO passwords (user_id, hash, updated_at) VALUES ($1, $2, $3)
+         ON CONFLICT (user_id) DO UPDATE SET hash = excluded.hash, updated_at = excluded.updated_at",
+    )
+    .bind(user.to_string())
+    .bind(password.expose_secret())
+    .bind(micros(now))
+    .execute(&mut *connection)
+    .await?;
+    sessions::end_of_subject(connection, Subject::User(user), now).await?;
+    invitations::withdraw(connection, user).await?;
+    Ok(Changed::Done)
+}
+
+/// Takes a new hash in place of the old one, if that is still there.
+pub(crate) async fn rehash(
+    store: &SqliteStore,
+    user: UserId,
+    old: &SecretString,
+    new: &SecretString,
+) -> Result<bool, PortError> {
+    let query = sqlx::query("UPDATE passwords SET hash = $3 WHERE user_id = $1 AND hash = $2")
+        .bind(user.to_string())
+        .bind(old.expose_secret())
+        .bind(new.expose_secret());
+    Ok(store.write("keep another hash of a password", query).await? == 1)
+}
+
+#[derive(FromRow)]
+struct PasswordRow {
+    #[sqlx(flatten)]
+    user: UserRow,
+    hash: Option<String>,
+}
