@@ -1,8 +1,9 @@
-//! Developer commands: `cargo xtask test`, `cargo xtask bench`, `cargo xtask docs`.
+//! Developer commands: `cargo xtask test`, `cargo xtask fuzz`, `cargo xtask bench`, `cargo xtask docs`.
 #![expect(clippy::print_stdout, reason = "a command-line tool talks to its terminal")]
 
 mod bench;
 mod docs;
+mod fuzz;
 mod paths;
 mod test;
 
@@ -19,6 +20,8 @@ struct Cli {
 enum Task {
     /// Run every test: finds or installs Postgres, Redis, moto and the SDK clients, starts them, stops them.
     Test(test::Options),
+    /// Run the fuzz targets: tokens, keys, networks, patterns.
+    Fuzz(fuzz::Options),
     /// Measure emulator, nginx and Outcrop side by side, and write docs/benchmarks.md.
     Bench(bench::Options),
     /// Run the commands of README.md and docs/ that are marked `sh run`.
@@ -28,6 +31,7 @@ enum Task {
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Task::Test(options) => test::run(&options),
+        Task::Fuzz(options) => fuzz::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Docs(options) => docs::run(&options),
     }

@@ -1,42 +1,47 @@
-//! The identity that travels between services: a short-lived token signed with a shared secret.
+//! Everything that knows JSON Web Tokens, without a clock, a network or a store: the time is an argument, and keys
+//! are values.
 //!
-//! The gateway authenticates a caller once and signs who it is; the service behind verifies the signature
-//! and believes nothing else. This is the only crate that knows jsonwebtoken. Start at [`InternalSigner`]
-//! and [`InternalVerifier`]; access tokens for clients are another matter and not here.
+//! - The identity that travels between services: [`InternalSigner`], [`InternalVerifier`].
+//! - The access tokens that we issue: [`AccessClaims`], [`sign`] with a [`SigningKey`], [`AccessVerifier`].
+//! - The tokens of outside issuers: [`peek`] says whose one claims to be, [`OutsideVerifier`] whether it is.
+//! - [`Sealer`]: what is kept or handed out encrypted.
+//!
+//! Every token from outside is first read by one strict reader, which believes nothing and refuses whatever two
+//! readers could understand differently. This is the only crate that knows jsonwebtoken, which signs and checks
+//! signatures.
 
+mod access;
+mod algorithm;
+mod claims;
 mod error;
-mod service;
-mod signer;
-mod verifier;
+mod internal;
+mod jwk;
+mod key_set;
+mod outside;
+mod peek;
+mod sealing;
+mod signature;
+mod signing;
+mod strict;
+mod unverified;
+mod verify;
 
-pub use error::{SecretTooShort, TokenError};
-pub use service::{is_service, service_principal};
-pub use signer::InternalSigner;
-pub use verifier::InternalVerifier;
+pub use access::AccessClaims;
+pub use algorithm::{Algorithm, OutsideAlgorithm};
+pub use error::{KeyError, TokenError};
+pub use internal::{
+    HEADER, IdentityError, InternalSigner, InternalVerifier, SecretTooShort, is_service, service_principal,
+};
+pub use jwk::Jwk;
+pub use key_set::JwkSet;
+pub use outside::{OutsideIssuer, OutsideVerifier};
+pub use peek::{Peeked, peek};
+pub use sealing::Sealer;
+pub use signing::{SigningKey, sign};
+pub use verify::{AccessVerifier, VerifyingKey};
 
-use outcrop_types::Principal;
-use serde::{Deserialize, Serialize};
-
-/// The header that carries the token from service to service. The gateway removes it from what clients send.
-pub const HEADER: &str = "x-outcrop-principal";
-
-/// Whom the token is for: nobody outside.
-const AUDIENCE: &str = "outcrop-internal";
-
-/// Shortest secret taken, bytes: as long as the hash (RFC 7518, section 3.2).
-const MIN_SECRET_LEN: usize = 32;
-
-/// What is signed.
-#[derive(Debug, Serialize, Deserialize)]
-struct Claims {
-    iss: String,
-    aud: String,
-    /// Seconds since 1970.
-    iat: i64,
-    /// Seconds since 1970.
-    exp: i64,
-    principal: Principal,
-}
+/// Longest token read or made, bytes: what proxies let through in one header.
+pub const MAX_TOKEN_LEN: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests;

@@ -7,10 +7,10 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 use outcrop_types::Principal;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::{AUDIENCE, Claims, MIN_SECRET_LEN, SecretTooShort, TokenError};
+use super::{AUDIENCE, Claims, IdentityError, MIN_SECRET_LEN, SecretTooShort};
 
-/// Longest token looked at, bytes; ours are below 1,000.
-const MAX_TOKEN_LEN: usize = 4096;
+/// Longest token looked at, bytes: a principal with as long a scope as there can be fits; most are below 1,000.
+const MAX_TOKEN_LEN: usize = 32 * 1024;
 
 /// How far the clocks of two services may be apart.
 const LEEWAY: chrono::Duration = chrono::Duration::seconds(5);
@@ -38,18 +38,18 @@ impl InternalVerifier {
     }
 
     /// Whom the token speaks for, if it is good at `now`.
-    pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Principal, TokenError> {
+    pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Principal, IdentityError> {
         if token.len() > MAX_TOKEN_LEN {
-            return Err(TokenError::TooLong { length: token.len() });
+            return Err(IdentityError::TooLong { length: token.len() });
         }
         let claims = decode::<Claims>(token, &self.key, &self.validation)
-            .map_err(|source| TokenError::Forged { source })?
+            .map_err(|source| IdentityError::Forged { source })?
             .claims;
         if now.timestamp() >= claims.exp.saturating_add(LEEWAY.num_seconds()) {
-            return Err(TokenError::Expired);
+            return Err(IdentityError::Expired);
         }
         if claims.iat > now.timestamp().saturating_add(LEEWAY.num_seconds()) {
-            return Err(TokenError::FromTheFuture);
+            return Err(IdentityError::FromTheFuture);
         }
         Ok(claims.principal)
     }

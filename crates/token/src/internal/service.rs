@@ -20,6 +20,7 @@ pub fn service_principal(name: &str) -> Principal {
         role: Role::Service,
         key: None,
         limits: Limits::default(),
+        scope: None,
     }
 }
 

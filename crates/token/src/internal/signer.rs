@@ -12,10 +12,14 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use outcrop_types::Principal;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::{AUDIENCE, Claims, MIN_SECRET_LEN, SecretTooShort, TokenError};
+use super::{AUDIENCE, Claims, IdentityError, MIN_SECRET_LEN, SecretTooShort};
 
 /// Most tokens remembered.
 const MAX_REMEMBERED: usize = 4096;
+
+/// Longest token remembered, bytes. Few principals have a scope that takes more, and thousands of those would take
+/// more memory than signing them again takes time.
+const MAX_REMEMBERED_LEN: usize = 4096;
 
 /// Signs who a request is for.
 ///
@@ -53,12 +57,16 @@ impl InternalSigner {
     }
 
     /// A token that says, from `now` on, that the request is `principal`'s.
-    pub fn sign(&self, principal: &Principal, now: DateTime<Utc>) -> Result<String, TokenError> {
-        let slot = self.hasher.hash_one((principal.subject, principal.team, principal.role, &principal.key));
+    pub fn sign(&self, principal: &Principal, now: DateTime<Utc>) -> Result<String, IdentityError> {
+        let who = (principal.subject, principal.team, principal.role, &principal.key, &principal.scope);
+        let slot = self.hasher.hash_one(who);
         if let Some(token) = self.recall(slot, principal, now) {
             return Ok(token);
         }
         let token = self.sign_anew(principal, now)?;
+        if token.len() > MAX_REMEMBERED_LEN {
+            return Ok(token);
+        }
         let entry = Remembered { principal: principal.clone(), token: token.clone(), signed_at: now };
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         if remembered.len() >= MAX_REMEMBERED && !remembered.contains_key(&slot) {
@@ -81,7 +89,7 @@ impl InternalSigner {
         (fresh && entry.principal == *principal).then(|| entry.token.clone())
     }
 
-    fn sign_anew(&self, principal: &Principal, now: DateTime<Utc>) -> Result<String, TokenError> {
+    fn sign_anew(&self, principal: &Principal, now: DateTime<Utc>) -> Result<String, IdentityError> {
         let claims = Claims {
             iss: self.issuer.clone(),
             aud: AUDIENCE.to_owned(),
@@ -90,7 +98,7 @@ impl InternalSigner {
             principal: principal.clone(),
         };
         encode(&Header::new(Algorithm::HS256), &claims, &self.key)
-            .map_err(|source| TokenError::Sign { source })
+            .map_err(|source| IdentityError::Sign { source })
     }
 }
 

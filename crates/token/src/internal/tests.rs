@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
-use outcrop_types::{Limits, Principal, Role};
+use outcrop_types::{Limits, MAX_SCOPE_ENTRIES, Permission, Principal, Role, Scope};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
@@ -55,9 +55,9 @@ fn time_is_respected() {
     let token = signer().sign(&principal(), now()).unwrap();
     let at = |seconds| verifier().verify(&token, now() + chrono::Duration::seconds(seconds));
     assert!(at(64).is_ok(), "within the leeway");
-    assert!(matches!(at(65), Err(TokenError::Expired)));
+    assert!(matches!(at(65), Err(IdentityError::Expired)));
     assert!(at(-5).is_ok(), "within the leeway");
-    assert!(matches!(at(-6), Err(TokenError::FromTheFuture)));
+    assert!(matches!(at(-6), Err(IdentityError::FromTheFuture)));
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn only_our_algorithm_secret_and_audience_are_taken() {
         ("another audience", signed(Algorithm::HS256, SECRET, &other_audience)),
     ];
     for (what, token) in cases {
-        assert!(matches!(verifier().verify(&token, now()), Err(TokenError::Forged { .. })), "{what}");
+        assert!(matches!(verifier().verify(&token, now()), Err(IdentityError::Forged { .. })), "{what}");
     }
 }
 
@@ -108,10 +108,10 @@ fn unsigned_and_tampered_tokens_are_refused() {
         "garbage".to_owned(),
     ];
     for case in cases {
-        assert!(matches!(verifier().verify(&case, now()), Err(TokenError::Forged { .. })), "{case}");
+        assert!(matches!(verifier().verify(&case, now()), Err(IdentityError::Forged { .. })), "{case}");
     }
-    let long = format!("{token}{}", "a".repeat(4096));
-    assert!(matches!(verifier().verify(&long, now()), Err(TokenError::TooLong { .. })));
+    let long = format!("{token}{}", "a".repeat(32 * 1024));
+    assert!(matches!(verifier().verify(&long, now()), Err(IdentityError::TooLong { .. })));
 }
 
 #[test]
@@ -133,4 +133,34 @@ fn a_token_is_reused_for_half_its_life_and_only_for_the_same_principal() {
     let changed = Principal { limits: Limits::default(), ..principal() };
     let token = signer.sign(&changed, later(30)).unwrap();
     assert_eq!(verifier().verify(&token, later(30)).unwrap(), changed);
+}
+
+#[test]
+fn the_longest_scope_travels() {
+    let patterns = vec!["x".repeat(200).parse().unwrap(); MAX_SCOPE_ENTRIES];
+    let network = "2001:db8:1111:2222:3333:4444:5555:6666/128".parse().unwrap();
+    let scope = Scope {
+        permissions: Some(vec![Permission::ManagePlatform; MAX_SCOPE_ENTRIES]),
+        routes: patterns.clone(),
+        models: patterns,
+        networks: vec![network; MAX_SCOPE_ENTRIES],
+    };
+    let principal = Principal { scope: Some(scope.into()), ..principal() };
+    let token = signer().sign(&principal, now()).unwrap();
+    assert!(token.len() < 24 * 1024, "{}", token.len());
+    assert_eq!(verifier().verify(&token, now()).unwrap(), principal);
+}
+
+#[test]
+fn principals_that_differ_in_scope_alone_do_not_share_a_token() {
+    let signer = signer();
+    let scoped = |model: &str| {
+        let scope = Scope { models: vec![model.parse().unwrap()], ..Scope::default() };
+        Principal { scope: Some(scope.into()), ..principal() }
+    };
+    for principal in [principal(), scoped("a"), scoped("b")] {
+        let token = signer.sign(&principal, now()).unwrap();
+        assert_eq!(verifier().verify(&token, now()).unwrap(), principal);
+        assert_eq!(signer.sign(&principal, now()).unwrap(), token);
+    }
 }
