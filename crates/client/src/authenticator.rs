@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use outcrop_ports::{Authenticated, Authenticator, Clock, Credential, PortError, Refused};
 use outcrop_token::{InternalSigner, service_principal};
-use outcrop_types::Principal;
+use outcrop_types::{Principal, SessionId};
 use reqwest::StatusCode;
+use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 
 use crate::peer::Peer;
@@ -43,8 +44,7 @@ impl HttpAuthenticator {
     }
 
     async fn ask(&self, credential: &Credential) -> Result<Option<Authenticated>, PortError> {
-        let Credential::ApiKey(key) = credential;
-        let question = Question { credential: Presented::ApiKey(key.expose()) };
+        let question = Question { credential: Presented::from(credential) };
         let body = serde_json::to_vec(&question).map_err(|error| PortError::broken(ATTEMPTED, error))?;
         let request = self.peer.post("/internal/introspect", &self.own, TIMEOUT)?.body(body);
         let answer = request.send().await.map_err(|error| answer::away(ATTEMPTED, error))?;
@@ -53,7 +53,8 @@ impl HttpAuthenticator {
                 let body = answer::read(answer, MAX_ANSWER, ATTEMPTED).await?;
                 let found: Answer =
                     serde_json::from_slice(&body).map_err(|error| PortError::broken(ATTEMPTED, error))?;
-                Ok(Some(Authenticated { principal: found.principal, expires_at: found.expires_at }))
+                let Answer { principal, expires_at, session } = found;
+                Ok(Some(Authenticated { principal, expires_at, session }))
             }
             _ if answer::refuses_us(&answer) => Err(PortError::broken(ATTEMPTED, answer::REFUSED)),
             StatusCode::UNAUTHORIZED => Ok(None),
@@ -66,7 +67,8 @@ impl HttpAuthenticator {
 impl Authenticator for HttpAuthenticator {
     async fn authenticate(&self, credential: &Credential) -> Result<Authenticated, Refused> {
         match self.ask(credential).await {
-            Ok(found) => found.ok_or(Refused::Invalid),
+            // The reason stands in the log of the auth service.
+            Ok(found) => found.ok_or_else(|| Refused::invalid("the auth service does not take it")),
             Err(source) => Err(Refused::Unknown { source }),
         }
     }
@@ -88,10 +90,25 @@ struct Question<'a> {
 #[serde(rename_all = "snake_case")]
 enum Presented<'a> {
     ApiKey(&'a str),
+    Token(&'a str),
+    Session(&'a str),
+    Static(&'a str),
+}
+
+impl<'a> From<&'a Credential> for Presented<'a> {
+    fn from(credential: &'a Credential) -> Self {
+        match credential {
+            Credential::ApiKey(key) => Self::ApiKey(key.expose()),
+            Credential::Token(text) => Self::Token(text.expose_secret()),
+            Credential::Session(key) => Self::Session(key.expose()),
+            Credential::Static(text) => Self::Static(text.expose_secret()),
+        }
+    }
 }
 
 #[derive(Deserialize)]
 struct Answer {
     principal: Principal,
     expires_at: Option<DateTime<Utc>>,
+    session: Option<SessionId>,
 }

@@ -2,16 +2,18 @@
 //!
 //! [`HttpAuthenticator`] asks the auth service who shows a credential; [`HttpInference`] calls a model through
 //! the inference service on somebody's behalf; both sign who is asking. [`HttpProbe`] asks whether a service
-//! lives. All have bounds on time and size.
+//! lives. [`HttpOutbound`] asks servers that are not ours. All have bounds on time and size.
 
 mod answer;
 mod authenticator;
 mod error;
 mod inference;
+mod outbound;
 mod peer;
 mod probe;
 
 pub use authenticator::HttpAuthenticator;
 pub use error::ClientError;
 pub use inference::HttpInference;
+pub use outbound::HttpOutbound;
 pub use probe::HttpProbe;

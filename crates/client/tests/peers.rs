@@ -1,7 +1,7 @@
 //! The clients against services that answer by script, over real HTTP.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
@@ -13,7 +13,8 @@ use outcrop_http::{Health, Layer, Server, ServerParts, internal_identity};
 use outcrop_lifecycle::InFlight;
 use outcrop_ports::{Authenticator, Credential, Inference, InferenceCall, PortFailure, Probe, Refused};
 use outcrop_token::{InternalSigner, InternalVerifier, service_principal};
-use outcrop_types::{PresentedKey, Principal, RequestId};
+use outcrop_types::{PresentedKey, Principal, RequestId, SecretKind};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -51,9 +52,18 @@ fn credential(seed: u8) -> Credential {
     Credential::ApiKey(PresentedKey::generate([seed; 16], [seed; 86]))
 }
 
+/// The kind and the text of a credential.
+fn shown(credential: &Credential) -> (&'static str, String) {
+    match credential {
+        Credential::ApiKey(key) => ("api_key", key.expose().to_owned()),
+        Credential::Token(text) => ("token", text.expose_secret().to_owned()),
+        Credential::Session(key) => ("session", key.expose().to_owned()),
+        Credential::Static(text) => ("static", text.expose_secret().to_owned()),
+    }
+}
+
 fn text(credential: &Credential) -> String {
-    let Credential::ApiKey(key) = credential;
-    key.expose().to_owned()
+    shown(credential).1
 }
 
 fn authenticator(url: &str, secret: &str) -> HttpAuthenticator {
@@ -89,7 +99,36 @@ async fn a_credential_is_good_or_bad_or_cannot_be_told() {
         let answer = authenticator.authenticate(&credential(seed)).await;
         assert!(matches!(answer, Err(Refused::Unknown { .. })), "{seed}: {answer:?}");
     }
-    assert!(matches!(authenticator.authenticate(&credential(4)).await, Err(Refused::Invalid)));
+    let bad = authenticator.authenticate(&credential(4)).await.unwrap_err();
+    assert!(matches!(bad, Refused::Invalid { .. }), "{bad:?}");
+}
+
+#[actix_web::test]
+async fn each_kind_of_credential_is_asked_about_as_what_it_is() {
+    /// Notes what it is asked about.
+    async fn note(body: web::Json<Value>, asked: web::Data<Mutex<Vec<Value>>>) -> HttpResponse {
+        asked.lock().unwrap().push(body["credential"].clone());
+        let session = format!("ses_{}", "0".repeat(32));
+        HttpResponse::Ok().json(json!({"principal": service_principal("caller"), "session": session}))
+    }
+    let asked = web::Data::new(Mutex::new(Vec::<Value>::new()));
+    let seen = asked.clone();
+    let (url, _stop) = serve(move |app| {
+        app.app_data(asked.clone()).service(web::resource("/internal/introspect").post(note));
+    });
+    let session = PresentedKey::generate_as(SecretKind::Session, [1; 16], [1; 86]);
+    let kinds = [
+        credential(1),
+        Credential::Token("a.b.c".into()),
+        Credential::Session(session),
+        Credential::Static("any text".into()),
+    ];
+    for credential in &kinds {
+        let found = authenticator(&url, SECRET).authenticate(credential).await.unwrap();
+        assert!(found.session.is_some() && found.expires_at.is_none());
+    }
+    let expected: Vec<Value> = kinds.iter().map(shown).map(|(kind, text)| json!({ kind: text })).collect();
+    assert_eq!(*seen.lock().unwrap(), expected);
 }
 
 #[actix_web::test]

@@ -4,12 +4,14 @@
 //! S3. Rows are not kept here: see `outcrop-sqlite`. Nothing in memory outlives the process or is shared with
 //! another one.
 
+mod changes;
 mod clock;
 mod files;
 mod id_gen;
 mod limiter;
 mod queue;
 
+pub use changes::MemoryChanges;
 pub use clock::SystemClock;
 pub use files::FileBlobs;
 pub use id_gen::SystemIdGen;

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
-use outcrop_policy::{Decision, Resource, decide};
+use outcrop_policy::{Decision, Reach, Resource, decide, reach};
 use outcrop_types::{ErrorCode, Permission, Principal};
 
 use crate::ApiError;
@@ -29,6 +29,7 @@ pub mod permission {
         )*};
     }
     markers!(InvokeModel, ReadModels, WriteJobs, ReadJobs, ManageKeys, ReadUsage, ManageTeam, ManagePlatform);
+    markers!(UseMcp, ReadAudit);
 }
 
 /// The caller, authenticated and allowed to do `P` within its own team.
@@ -47,18 +48,73 @@ impl<P: PermissionMarker> FromRequest for Allowed<P> {
         let extensions = request.extensions();
         let answer = match extensions.get::<Principal>() {
             None => Err(ApiError::new(ErrorCode::Unauthenticated, "no credential was given")),
-            Some(principal) => match decide(principal, P::PERMISSION, Resource::OwnTeam) {
-                Decision::Allow => Ok(Self { principal: principal.clone(), permission: PhantomData }),
-                Decision::Deny | Decision::Hidden => Err(ApiError::new(
-                    ErrorCode::Forbidden,
-                    format!(
-                        "this needs the permission `{}`, which the role `{}` does not have",
-                        P::PERMISSION,
-                        principal.role
-                    ),
-                )),
-            },
+            Some(principal) => require(principal, P::PERMISSION, Resource::OwnTeam)
+                .map(|()| Self { principal: principal.clone(), permission: PhantomData }),
         };
         std::future::ready(answer)
+    }
+}
+
+/// Refuses if `principal` may not do `permission` on `resource`: 403 saying what is lacking and where, or 404
+/// where the thing is not to be known of.
+pub fn require(principal: &Principal, permission: Permission, resource: Resource) -> Result<(), ApiError> {
+    let lack = match decide(principal, permission, resource) {
+        Decision::Allow => return Ok(()),
+        Decision::Hidden => return Err(ApiError::new(ErrorCode::NotFound, "there is no such thing")),
+        Decision::Deny => lack(principal, permission),
+    };
+    Err(ApiError::new(
+        ErrorCode::Forbidden,
+        format!("this needs the permission `{permission}`, which {lack}"),
+    ))
+}
+
+/// What keeps the caller from it, to follow "which".
+fn lack(principal: &Principal, permission: Permission) -> String {
+    let role = principal.role;
+    if reach(role, permission) == Reach::None {
+        format!("the role `{role}` does not have")
+    } else if !principal.scope().allows(permission) {
+        "the scope of this credential leaves out".to_owned()
+    } else {
+        format!("the role `{role}` has within its own team only")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use outcrop_token::service_principal;
+    use outcrop_types::{Role, Scope};
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_says_what_is_lacking() {
+        let of = |role| Principal { role, ..service_principal("caller") };
+        let scope = Scope { permissions: Some(vec![Permission::ReadModels]), ..Scope::default() };
+        let narrow = Principal { scope: Some(Arc::new(scope)), ..of(Role::Developer) };
+        let says =
+            |principal: &Principal, permission, resource| match require(principal, permission, resource) {
+                Ok(()) => "allowed".to_owned(),
+                Err(error) => format!("{} {}", error.code.status(), error.message),
+            };
+        let own = Resource::OwnTeam;
+        assert_eq!(says(&narrow, Permission::ReadModels, own), "allowed");
+        assert_eq!(
+            says(&of(Role::Viewer), Permission::InvokeModel, own),
+            "403 this needs the permission `inference:invoke`, which the role `viewer` does not have"
+        );
+        assert_eq!(
+            says(&narrow, Permission::InvokeModel, own),
+            "403 this needs the permission `inference:invoke`, which the scope of this credential leaves out"
+        );
+        assert_eq!(
+            says(&of(Role::TeamAdmin), Permission::ReadAudit, Resource::Platform),
+            "403 this needs the permission `audit:read`, which the role `team_admin` has within its own team only"
+        );
+        let foreign = Resource::Team(outcrop_types::TeamId::new(uuid::Uuid::from_u128(9)));
+        assert_eq!(says(&narrow, Permission::ReadModels, foreign), "404 there is no such thing");
     }
 }

@@ -1,5 +1,6 @@
 //! What is known of a request besides its content.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
@@ -15,6 +16,9 @@ pub struct RequestContext {
     pub request_id: RequestId,
     /// The dialect the client speaks.
     pub dialect: Dialect,
+    /// The address the client has, as far as it can be known: behind our own proxies and services it is the one
+    /// that they tell of, and nobody else's word is taken.
+    pub client_ip: Option<IpAddr>,
     /// When the request arrived.
     pub arrived: Instant,
     /// How long the caller waits, counted from `arrived`.

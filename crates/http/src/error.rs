@@ -16,10 +16,12 @@ pub struct ApiError {
     pub message: String,
     /// The field that is wrong, as the dialect spells it.
     pub param: Option<String>,
+    /// A word that says more than the code, in dialects that have such words: OAuth's `invalid_grant`.
+    pub reason: Option<&'static str>,
     /// When to come back.
     pub retry_after: Option<Duration>,
-    /// Further headers for the answer.
-    pub headers: Vec<(&'static str, String)>,
+    /// Further headers for the answer. Most have none: boxed, they do not make every `Result` wider.
+    pub headers: Box<[(&'static str, String)]>,
     /// For the log.
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -31,8 +33,9 @@ impl ApiError {
             code,
             message: message.into(),
             param: None,
+            reason: None,
             retry_after: None,
-            headers: Vec::new(),
+            headers: Box::default(),
             source: None,
         }
     }
@@ -51,6 +54,13 @@ impl ApiError {
         self
     }
 
+    /// Says more than the code, in OAuth's words (RFC 6749, section 5.2).
+    #[must_use]
+    pub const fn with_reason(mut self, reason: &'static str) -> Self {
+        self.reason = Some(reason);
+        self
+    }
+
     /// Says when to come back.
     #[must_use]
     pub const fn with_retry_after(mut self, after: Duration) -> Self {
@@ -61,7 +71,9 @@ impl ApiError {
     /// Adds a header to the answer.
     #[must_use]
     pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
+        let mut headers = self.headers.into_vec();
+        headers.push((name, value.into()));
+        self.headers = headers.into();
         self
     }
 }

@@ -10,7 +10,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{Error, HttpResponse};
 use outcrop_types::ErrorCode;
-use outcrop_wire::error::{ErrorBody, render};
+use outcrop_wire::Dialect;
+use outcrop_wire::error::{ErrorBody, render_with};
 
 use crate::{ApiError, RequestContext};
 
@@ -19,6 +20,7 @@ pub(crate) struct Failure<'a> {
     pub(crate) code: ErrorCode,
     message: Cow<'a, str>,
     param: Option<&'a str>,
+    reason: Option<&'static str>,
     retry_after: Option<Duration>,
     headers: &'a [(&'static str, String)],
     /// The failure and its causes, for the log.
@@ -52,7 +54,7 @@ impl<'a> Failure<'a> {
     fn plain(code: ErrorCode, message: impl Into<Cow<'a, str>>) -> Self {
         let message = message.into();
         let chain = message.clone().into_owned();
-        Self { code, message, param: None, retry_after: None, headers: &[], chain }
+        Self { code, message, param: None, reason: None, retry_after: None, headers: &[], chain }
     }
 
     /// The answer, in the words of the request's dialect.
@@ -63,13 +65,13 @@ impl<'a> Failure<'a> {
             param: self.param.map(str::to_owned),
             request_id: Some(context.request_id.as_str().to_owned()),
         };
-        let rendered = render(context.dialect, &body);
+        let rendered = render_with(context.dialect, &body, self.reason);
         let status = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = HttpResponse::new(status).set_body(BoxBody::new(rendered.body));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(rendered.content_type));
         if self.code == ErrorCode::Unauthenticated {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge(context.dialect)));
         }
         if let Some(after) = self.retry_after {
             headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(after)));
@@ -91,6 +93,7 @@ impl<'a> From<&'a ApiError> for Failure<'a> {
             code: error.code,
             message: error.message.as_str().into(),
             param: error.param.as_deref(),
+            reason: error.reason,
             retry_after: error.retry_after,
             headers: &error.headers,
             chain: chain(error),
@@ -111,6 +114,15 @@ fn chain(error: &ApiError) -> String {
         cause = error.source();
     }
     text
+}
+
+/// How to authenticate. At the token endpoint it is the client that does, with its id and secret (RFC 6749,
+/// section 5.2).
+const fn challenge(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::OAuth => "Basic realm=\"outcrop\"",
+        _ => "Bearer",
+    }
 }
 
 /// Rounded up: whoever comes back a fraction too early is refused again.

@@ -15,6 +15,9 @@ use crate::{ApiError, Layer, RequestContext, is_health_path};
 /// How long the calling service still waits, milliseconds. Believed only from our own services.
 pub const DEADLINE_HEADER: &str = "x-outcrop-deadline-ms";
 
+/// The address of whoever asks the calling service. Believed only from our own services.
+pub const CLIENT_IP_HEADER: &str = "x-outcrop-client-ip";
+
 /// Stands on a 401 that is about the calling service and not about whoever it asks for, with the value
 /// `identity`: a gateway with the wrong secret must not tell its callers that their keys are bad.
 pub const REFUSED_HEADER: &str = "x-outcrop-refused";
@@ -39,7 +42,7 @@ pub fn internal_identity(verifier: Arc<InternalVerifier>, clock: Arc<dyn Clock>)
         }
         match identify(&request, &verifier, clock.as_ref()) {
             Ok(principal) => {
-                keep_deadline(&request);
+                believe(&request);
                 let mut extensions = request.extensions_mut();
                 extensions.insert(principal);
                 extensions.insert(FromService);
@@ -62,11 +65,15 @@ fn identify(
     verifier.verify(token, clock.now()).map_err(ApiError::from_error)
 }
 
-/// Deadlines travel: whoever calls does not wait longer than it says.
-fn keep_deadline(request: &ServiceRequest) {
-    let given = request.headers().get(DEADLINE_HEADER).and_then(|value| value.to_str().ok());
-    let Some(millis) = given.and_then(|text| text.parse().ok()) else { return };
+/// Takes over what a service of ours says of the request that it passes on: how long its caller waits, and where
+/// that one is. The peer is the service itself, and no client.
+fn believe(request: &ServiceRequest) {
+    let given = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let deadline = given(DEADLINE_HEADER).and_then(|text| text.parse().ok()).map(Duration::from_millis);
+    let client_ip = given(CLIENT_IP_HEADER).and_then(|text| text.parse().ok());
     if let Some(context) = request.extensions_mut().get_mut::<RequestContext>() {
-        context.deadline = context.deadline.min(Duration::from_millis(millis));
+        // Deadlines travel: whoever calls does not wait longer than it says.
+        context.deadline = deadline.map_or(context.deadline, |given| context.deadline.min(given));
+        context.client_ip = client_ip;
     }
 }

@@ -7,7 +7,11 @@
 mod allowed;
 mod body;
 mod bounds;
+mod browser;
+mod caller;
+mod client_ip;
 mod context;
+mod ending;
 mod error;
 mod failure;
 mod health;
@@ -20,17 +24,22 @@ pub mod sse;
 pub mod testing;
 mod tracked;
 
-pub use allowed::{Allowed, PermissionMarker, permission};
+pub use allowed::{Allowed, PermissionMarker, permission, require};
 pub use body::{JsonBytes, next_piece, read_body};
 pub use bounds::Bounds;
+pub use browser::{Origins, SessionCookie, csrf_matches, csrf_token};
+pub use caller::Caller;
 pub use context::RequestContext;
 pub use error::ApiError;
 pub use health::{Dependency, Health, is_health_path};
-pub use internal::{DEADLINE_HEADER, FromService, REFUSED_HEADER, internal_identity};
+pub use internal::{CLIENT_IP_HEADER, DEADLINE_HEADER, FromService, REFUSED_HEADER, internal_identity};
 pub use layer::{Layer, LayerFuture};
 pub use scope::{Scope, ScopeService, body_too_large};
 pub use serve::{BindError, Server, ServerParts};
 pub use tracked::TrackedBody;
+
+/// The header in which our pages prove beside their cookie that they are ours; see [`csrf_token`].
+pub const CSRF_HEADER: &str = "x-outcrop-csrf";
 
 /// The header that carries a request's id, in and out.
 pub const REQUEST_ID_HEADER: &str = "x-request-id";

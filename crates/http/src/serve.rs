@@ -12,9 +12,10 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use outcrop_config::ServerConfig;
 use outcrop_lifecycle::InFlight;
 use outcrop_ports::IdGen;
-use outcrop_types::ErrorCode;
+use outcrop_types::{ErrorCode, Network};
 use tokio_util::sync::CancellationToken;
 
+use crate::browser::Browser;
 use crate::{ApiError, Bounds, Health, Layer, Scope};
 
 /// How long connections have to hand over their last bytes once no answer is open any more.
@@ -91,6 +92,30 @@ impl Server {
         parts: ServerParts,
         routes: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
     ) -> Result<Self, BindError> {
+        Self::bind_for(None, config, parts, routes)
+    }
+
+    /// The same for a server that faces the public: pages of the configured origins may call it, and every answer
+    /// tells browsers how little they may make of it.
+    pub fn bind_public(
+        config: &ServerConfig,
+        parts: ServerParts,
+        routes: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
+    ) -> Result<Self, BindError> {
+        Self::bind_for(Some(Browser::new(config)), config, parts, routes)
+    }
+
+    fn bind_for(
+        browser: Option<Browser>,
+        config: &ServerConfig,
+        parts: ServerParts,
+        routes: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
+    ) -> Result<Self, BindError> {
+        let fail = |source| BindError { host: config.host.clone(), port: config.port, source };
+        let trusted: Arc<[Network]> = config
+            .trusted_networks()
+            .map_err(|error| fail(io::Error::new(io::ErrorKind::InvalidInput, error)))?
+            .into();
         let bounds = Bounds::from(config);
         let draining = CancellationToken::new();
         let in_flight = parts.in_flight.clone();
@@ -108,11 +133,12 @@ impl Server {
                 .wrap(from_fn(move |request, next| layer.call(request, next)))
                 .wrap(
                     Scope::new(bounds, parts.in_flight.clone(), Arc::clone(&parts.ids))
-                        .with_draining(seen.clone()),
+                        .with_draining(seen.clone())
+                        .with_trusted(Arc::clone(&trusted))
+                        .with_browser(browser.clone()),
                 )
         };
         let drain = Duration::from_millis(config.drain_ms);
-        let fail = |source| BindError { host: config.host.clone(), port: config.port, source };
         let mut server = HttpServer::new(app)
             .disable_signals()
             .tcp_nodelay(true)

@@ -10,7 +10,7 @@ use futures::future::{BoxFuture, Shared};
 use outcrop_ports::PortError;
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
-use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError, RedisResult};
+use redis::{AsyncConnectionConfig, Client, Cmd, IntoConnectionInfo, RedisError, RedisResult};
 use tokio::runtime::Handle;
 
 use crate::breaker::{Breaker, Permit};
@@ -113,6 +113,24 @@ impl Connection {
                 Err(NoAnswer::LeftAlone)
             }
         }
+    }
+
+    /// Makes one call, and, if it fails, makes it once more on a new connection and with more patience: for calls
+    /// that are few and matter. It may then have been made twice.
+    pub(crate) async fn insist(&self, command: &Cmd) -> Result<(), NoAnswer> {
+        let call = async |mut redis: MultiplexedConnection| command.query_async(&mut redis).await;
+        let answer = self.bounded(self.options.timeout, call).await;
+        if answer.is_ok() {
+            return answer;
+        }
+        self.discard(None);
+        let again = async |mut redis: MultiplexedConnection| command.query_async(&mut redis).await;
+        self.bounded(self.options.connect_timeout, again).await
+    }
+
+    /// What connects, for connections of another kind.
+    pub(crate) const fn client(&self) -> &Client {
+        &self.client
     }
 
     /// Asks Redis itself whether it is there, whatever is known of it; an answer ends the time of failing fast.

@@ -1,12 +1,15 @@
-//! The [`Limiter`](outcrop_ports::Limiter) port on Redis, shared by all replicas.
+//! The [`Limiter`](outcrop_ports::Limiter) and [`Changes`](outcrop_ports::Changes) ports on Redis, shared by all
+//! replicas.
 //!
-//! One Lua script and one round trip per admission. Redis may be away when the process starts and at any time
-//! later: callers then get an error at once and decide by their own policy. This crate keeps nothing in Redis
-//! that must survive. Start reading at [`RedisLimiter`].
+//! One Lua script and one round trip per admission; one channel for what changed. Redis may be away when the
+//! process starts and at any time later: callers then get an error at once and decide by their own policy, and
+//! listeners are told. This crate keeps nothing in Redis that must survive. Start reading at [`RedisLimiter`].
 
 mod breaker;
+mod changes;
 mod connection;
 mod limiter;
 
+pub use changes::RedisChanges;
 pub use connection::RedisOptions;
 pub use limiter::RedisLimiter;

@@ -13,7 +13,12 @@ pub enum Dialect {
     Bedrock,
     /// The Model Context Protocol.
     Mcp,
+    /// OAuth 2.0's token endpoint (RFC 6749), which has an error shape of its own.
+    OAuth,
 }
+
+/// Where OAuth clients get their tokens.
+const TOKEN_ENDPOINT: &str = "/auth/token";
 
 /// Our own resources below `/v1`. Everything else there is for clients of OpenAI, whatever it turns out to be.
 const OWN_RESOURCES: [&str; 3] = ["generate", "jobs", "usage"];
@@ -28,6 +33,9 @@ impl Dialect {
         }
         if first_segment(path) == "mcp" {
             return Self::Mcp;
+        }
+        if path.split('?').next() == Some(TOKEN_ENDPOINT) {
+            return Self::OAuth;
         }
         let Some(below) = path.strip_prefix("/v1").or_else(|| path.strip_prefix("/api/v1")) else {
             return Self::Outcrop;
@@ -51,6 +59,7 @@ impl Dialect {
             Self::Anthropic => "anthropic",
             Self::Bedrock => "bedrock",
             Self::Mcp => "mcp",
+            Self::OAuth => "oauth",
         }
     }
 }
@@ -91,7 +100,10 @@ mod tests {
             ("/v1/nothing", Dialect::OpenAi),
             ("/v1chat", Dialect::Outcrop),
             ("/api/v1/messages", Dialect::OpenAi),
-            ("/auth/token", Dialect::Outcrop),
+            ("/auth/token", Dialect::OAuth),
+            ("/auth/token?x=1", Dialect::OAuth),
+            ("/auth/token/x", Dialect::Outcrop),
+            ("/auth/me", Dialect::Outcrop),
             ("/admin/v1/keys", Dialect::Outcrop),
             ("/mcpx", Dialect::Outcrop),
             ("/", Dialect::Outcrop),

@@ -2,7 +2,7 @@
 //!
 //! One [`ErrorBody`] in, the dialect's own JSON out. The HTTP status is [`ErrorCode::status`] in every
 //! dialect. Shapes: OpenAI and Anthropic API references (errors), RFC 9457 for our own, Smithy's REST-JSON
-//! protocol (`x-amzn-errortype`) for Bedrock, JSON-RPC 2.0 for MCP.
+//! protocol (`x-amzn-errortype`) for Bedrock, JSON-RPC 2.0 for MCP, RFC 6749 section 5.2 for OAuth.
 
 use outcrop_chat::InvalidRequest;
 use outcrop_types::ErrorCode;
@@ -43,6 +43,13 @@ pub struct Rendered {
 /// Writes a failure in a dialect's words.
 #[must_use]
 pub fn render(dialect: Dialect, error: &ErrorBody) -> Rendered {
+    render_with(dialect, error, None)
+}
+
+/// The same with a word that says more than the code, where the dialect has such words: OAuth's
+/// `invalid_grant`. The other dialects leave it out.
+#[must_use]
+pub fn render_with(dialect: Dialect, error: &ErrorBody, reason: Option<&'static str>) -> Rendered {
     match dialect {
         Dialect::OpenAi => json(&openai(error), Vec::new()),
         Dialect::Outcrop => Rendered {
@@ -57,6 +64,7 @@ pub fn render(dialect: Dialect, error: &ErrorBody) -> Rendered {
             json(&BedrockError { message: &with_param(error) }, headers)
         }
         Dialect::Mcp => json(&mcp(error), Vec::new()),
+        Dialect::OAuth => json(&oauth(error, reason), Vec::new()),
     }
 }
 
@@ -279,5 +287,51 @@ fn mcp(error: &ErrorBody) -> McpError<'_> {
                 request_id: error.request_id.as_deref(),
             },
         },
+    }
+}
+
+// === OAuth ===
+
+#[derive(Serialize)]
+struct OAuthError<'a> {
+    error: &'static str,
+    error_description: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+}
+
+fn oauth<'a>(error: &'a ErrorBody, reason: Option<&'static str>) -> OAuthError<'a> {
+    let description = with_param(error).chars().map(descriptive).collect();
+    OAuthError {
+        error: reason.unwrap_or_else(|| oauth_word(error.code)),
+        error_description: description,
+        request_id: error.request_id.as_deref(),
+    }
+}
+
+/// RFC 6749, section 5.2; the words for failures of our own are those of section 4.1.2.1.
+const fn oauth_word(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::Unauthenticated => "invalid_client",
+        ErrorCode::Forbidden => "access_denied",
+        ErrorCode::InvalidRequest
+        | ErrorCode::NotFound
+        | ErrorCode::ModelNotFound
+        | ErrorCode::MethodNotAllowed
+        | ErrorCode::Conflict
+        | ErrorCode::PayloadTooLarge
+        | ErrorCode::UnsupportedMediaType => "invalid_request",
+        ErrorCode::RateLimited | ErrorCode::Unavailable | ErrorCode::Timeout => "temporarily_unavailable",
+        ErrorCode::Internal | ErrorCode::Upstream => "server_error",
+    }
+}
+
+/// A description holds visible ASCII but for the double quote and the backslash (RFC 6749, section 5.2).
+const fn descriptive(char: char) -> char {
+    match char {
+        '"' => '\'',
+        '\\' => '/',
+        ' '..='~' => char,
+        _ => '?',
     }
 }

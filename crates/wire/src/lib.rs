@@ -3,9 +3,10 @@
 //! Pure functions: bytes in, bytes out. No I/O, no clock, no HTTP type, no AWS SDK. A request goes
 //! `openai::chat::parse` -> `into_chat` -> [`outcrop_chat::Request`]; an answer comes back through
 //! `openai::chat::response` or, event by event, through [`openai::stream::ChatStream`].
-//! Start at [`openai::chat`]; [`outcrop::generate`] is the same for our own dialect, and [`error`] says
-//! how every failure reads in every dialect.
+//! Start at [`openai::chat`]; [`outcrop::generate`] is the same for our own dialect, [`bedrock`] for Amazon
+//! Bedrock's, and [`error`] says how every failure reads in every dialect.
 
+pub mod bedrock;
 mod data_url;
 mod dialect;
 pub mod error;

@@ -1,18 +1,24 @@
 //! The layer that stands between the public and every service: credential, permission, route.
 
+use std::sync::Arc;
+
 use actix_web::HttpMessage;
 use actix_web::dev::ServiceRequest;
-use outcrop_http::{ApiError, DEADLINE_HEADER, Layer, is_health_path};
-use outcrop_policy::{Decision, Resource, decide};
-use outcrop_types::{ErrorCode, Permission, Principal};
+use outcrop_http::{
+    ApiError, CLIENT_IP_HEADER, DEADLINE_HEADER, Layer, RequestContext, is_health_path, require,
+};
+use outcrop_policy::Resource;
+use outcrop_types::{ErrorCode, Principal};
 
+use crate::credential::Reader;
 use crate::route::{self, Access, Route};
-use crate::{AuthCache, Refusal, credential};
+use crate::{AuthCache, Refusal, page};
 
 /// What only our own services may say; whatever a client says there is thrown away.
-const INTERNAL_HEADERS: [&str; 2] = [outcrop_token::HEADER, DEADLINE_HEADER];
+const INTERNAL_HEADERS: [&str; 3] = [outcrop_token::HEADER, DEADLINE_HEADER, CLIENT_IP_HEADER];
 
-pub(crate) fn layer(cache: AuthCache) -> Layer {
+pub(crate) fn layer(cache: AuthCache, reader: Reader) -> Layer {
+    let reader = Arc::new(reader);
     Layer::new(move |mut request, next| {
         for name in INTERNAL_HEADERS {
             request.headers_mut().remove(name);
@@ -20,18 +26,9 @@ pub(crate) fn layer(cache: AuthCache) -> Layer {
         if is_health_path(request.path()) {
             return next.call(request);
         }
-        let Some(route) = route::find(request.method(), request.path()) else {
-            return Layer::refuse(
-                request,
-                ApiError::new(ErrorCode::NotFound, "there is nothing at this path"),
-            );
-        };
-        request.extensions_mut().insert(route);
-        if route.access == Access::Public {
-            return next.call(request);
-        }
-        let credential = match credential::read(request.headers()) {
-            Ok(credential) => credential,
+        let (route, credential) = match enter(&request, &reader) {
+            Ok((route, Some(credential))) => (route, credential),
+            Ok((_, None)) => return next.call(request),
             Err(error) => return Layer::refuse(request, error),
         };
         // Nearly every request is of a caller known from the last second: no future is made for it.
@@ -52,26 +49,49 @@ pub(crate) fn layer(cache: AuthCache) -> Layer {
     })
 }
 
-/// Checks the permission, and puts the principal where handlers and the forwarder look for it.
+/// Finds the route, leaves it where the forwarder looks for it, and reads the credential if the route asks for one.
+fn enter(
+    request: &ServiceRequest,
+    reader: &Reader,
+) -> Result<(Route, Option<outcrop_ports::Credential>), ApiError> {
+    let route = route::find(request.method(), request.path())
+        .ok_or_else(|| ApiError::new(ErrorCode::NotFound, "there is nothing at this path"))?;
+    request.extensions_mut().insert(route);
+    let credential = match route.access {
+        Access::Public => None,
+        Access::OwnPages => {
+            page::check_own(request, &reader.origins)?;
+            None
+        }
+        Access::Known | Access::Needs(_) => Some(reader.read(request)?),
+    };
+    Ok((route, credential))
+}
+
+/// Checks what the credential is good for, and puts the principal where handlers and the forwarder look for it.
 fn admit(request: &ServiceRequest, route: Route, answer: Result<Principal, Refusal>) -> Result<(), ApiError> {
     let principal = answer.map_err(refuse)?;
+    check_scope(request, &principal)?;
     if let Access::Needs(permission) = route.access {
-        check(&principal, permission)?;
+        require(&principal, permission, Resource::OwnTeam)?;
     }
     request.extensions_mut().insert(principal);
     Ok(())
 }
 
-fn check(principal: &Principal, permission: Permission) -> Result<(), ApiError> {
-    match decide(principal, permission, Resource::OwnTeam) {
-        Decision::Allow => Ok(()),
-        Decision::Deny | Decision::Hidden => {
-            let role = principal.role;
-            let message =
-                format!("this needs the permission `{permission}`, which the role `{role}` does not have");
-            Err(ApiError::new(ErrorCode::Forbidden, message))
-        }
-    }
+/// Whether the credential may be used here and from there. What else it is limited to is not told: it may be in the
+/// wrong hands.
+fn check_scope(request: &ServiceRequest, principal: &Principal) -> Result<(), ApiError> {
+    let scope = principal.scope();
+    let client_ip = || request.extensions().get::<RequestContext>().and_then(|context| context.client_ip);
+    let refused = if !scope.networks.is_empty() && !scope.allows_address(client_ip()) {
+        "this credential may not be used from this address"
+    } else if !scope.allows_route(request.path()) {
+        "this credential may not be used for this path"
+    } else {
+        return Ok(());
+    };
+    Err(ApiError::new(ErrorCode::Forbidden, refused))
 }
 
 fn refuse(refusal: Refusal) -> ApiError {

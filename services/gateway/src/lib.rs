@@ -10,6 +10,7 @@ mod credential;
 mod edge;
 mod forward;
 mod gateway;
+mod page;
 pub mod route;
 
 pub use auth_cache::{AuthCache, Refusal};

@@ -17,7 +17,8 @@ fn main() -> ExitCode {
 async fn start(Process { config, stop }: Process) -> Result<(), ServiceError> {
     let (clock, ids) = (outcrop_wiring::clock(), outcrop_wiring::ids());
     let authenticator = outcrop_wiring::authenticator(&config, "outcrop-gateway")?;
-    let gateway = Gateway::new(GatewayOptions::from(&config), authenticator, clock.clone());
+    let changes = outcrop_wiring::changes(&config)?;
+    let gateway = Gateway::new(GatewayOptions::from(&config), authenticator, changes, clock.clone());
     let forwarder = Forwarder::new(
         &config.services,
         &config.server,
@@ -31,6 +32,14 @@ async fn start(Process { config, stop }: Process) -> Result<(), ServiceError> {
         layer: gateway.layer(),
         health: Health::new(services.map(|(probe, required)| Dependency { probe, required }).collect()),
     };
-    let server = Server::bind(&config.server, parts, move |app| forwarder.routes(app))?;
-    Ok(server.run(stop).await?)
+    let server = Server::bind_public(&config.server, parts, move |app| forwarder.routes(app))?;
+    let listening = tokio::spawn({
+        let stop = stop.clone();
+        async move { gateway.run(stop).await }
+    });
+    let served = server.run(stop.clone()).await;
+    // A server that failed by itself takes the rest with it.
+    stop.cancel();
+    listening.await?;
+    Ok(served?)
 }

@@ -36,6 +36,8 @@ impl Owner {
 pub enum Access {
     /// Nothing: this is where credentials come from.
     Public,
+    /// Nothing; but no page of a stranger may ask, because browsers get and lose their cookies here.
+    OwnPages,
     /// A credential; the service itself says what else.
     Known,
     /// A credential with this permission.
@@ -74,20 +76,30 @@ pub fn find(method: &Method, path: &str) -> Option<Route> {
         };
     }
     let rest = path.strip_prefix('/')?;
-    match (first(rest), rest) {
-        (_, "generate") | ("model", _) => inference(Permission::InvokeModel),
-        ("mcp", _) => inference(Permission::UseMcp),
-        ("auth", "auth/token") | (".well-known", _) => {
-            Some(Route { owner: Owner::Auth, access: Access::Public })
+    match first(rest) {
+        _ if rest == "generate" => inference(Permission::InvokeModel),
+        "model" => inference(Permission::InvokeModel),
+        "mcp" => inference(Permission::UseMcp),
+        _ => auth_access(rest).map(|access| Route { owner: Owner::Auth, access }),
+    }
+}
+
+/// What the paths of the auth service need, the leading slash left out. It decides about permissions itself, on the
+/// single person, team or key, and notes what it refuses.
+fn auth_access(rest: &str) -> Option<Access> {
+    match rest {
+        "auth/token"
+        | "openapi.json"
+        | ".well-known/jwks.json"
+        | ".well-known/openid-configuration"
+        | ".well-known/oauth-authorization-server" => Some(Access::Public),
+        "auth/login" | "auth/logout" | "auth/password" => Some(Access::OwnPages),
+        "auth/me" => Some(Access::Known),
+        // Browsers come here from elsewhere: from a link, and from the issuer.
+        _ if is_one_below(rest, "auth/login/") || is_one_below(rest, "auth/callback/") => {
+            Some(Access::Public)
         }
-        ("admin", _) if is_below(rest, "admin/v1/keys") => {
-            Some(Route { owner: Owner::Auth, access: Access::Needs(Permission::ManageKeys) })
-        }
-        ("auth", _) => Some(Route { owner: Owner::Auth, access: Access::Known }),
-        ("admin", _) if is_below(rest, "admin/v1") => {
-            Some(Route { owner: Owner::Auth, access: Access::Known })
-        }
-        _ => None,
+        _ => rest.starts_with("admin/v1/").then_some(Access::Known),
     }
 }
 
@@ -95,8 +107,9 @@ fn first(rest: &str) -> &str {
     rest.split('/').next().unwrap_or_default()
 }
 
-fn is_below(path: &str, root: &str) -> bool {
-    path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+/// Whether a path is `root` and one more segment.
+fn is_one_below(path: &str, root: &str) -> bool {
+    path.strip_prefix(root).is_some_and(|rest| !rest.is_empty() && !rest.contains('/'))
 }
 
 /// Whether a path means the same to whoever reads it. One with `..` in it, however written, could pass as one
@@ -119,7 +132,7 @@ mod tests {
 
     #[test]
     fn every_public_path_has_its_owner() {
-        use Access::{Known, Needs, Public};
+        use Access::{Known, Needs, OwnPages, Public};
         use Owner::{Auth, Inference, Jobs};
         let invoke = Some((Inference, Needs(Permission::InvokeModel)));
         let cases = [
@@ -137,12 +150,23 @@ mod tests {
             (Method::GET, "/v1/jobs/job_1", Some((Jobs, Needs(Permission::ReadJobs)))),
             (Method::POST, "/v1/jobs", Some((Jobs, Needs(Permission::WriteJobs)))),
             (Method::DELETE, "/v1/jobs/job_1", Some((Jobs, Needs(Permission::WriteJobs)))),
-            (Method::POST, "/admin/v1/keys", Some((Auth, Needs(Permission::ManageKeys)))),
-            (Method::DELETE, "/admin/v1/keys/x", Some((Auth, Needs(Permission::ManageKeys)))),
+            (Method::PUT, "/v1/files/x", Some((Jobs, Needs(Permission::WriteJobs)))),
+            (Method::POST, "/admin/v1/keys", Some((Auth, Known))),
+            (Method::PATCH, "/admin/v1/keys/x", Some((Auth, Known))),
             (Method::GET, "/admin/v1/teams", Some((Auth, Known))),
+            (Method::PUT, "/admin/v1/teams/x/members/y", Some((Auth, Known))),
+            (Method::GET, "/admin/v1/audit", Some((Auth, Known))),
             (Method::POST, "/auth/token", Some((Auth, Public))),
+            (Method::POST, "/auth/login", Some((Auth, OwnPages))),
+            (Method::GET, "/auth/login/okta", Some((Auth, Public))),
+            (Method::GET, "/auth/callback/okta", Some((Auth, Public))),
+            (Method::POST, "/auth/password", Some((Auth, OwnPages))),
+            (Method::POST, "/auth/logout", Some((Auth, OwnPages))),
             (Method::GET, "/auth/me", Some((Auth, Known))),
             (Method::GET, "/.well-known/jwks.json", Some((Auth, Public))),
+            (Method::GET, "/.well-known/openid-configuration", Some((Auth, Public))),
+            (Method::GET, "/.well-known/oauth-authorization-server", Some((Auth, Public))),
+            (Method::GET, "/openapi.json", Some((Auth, Public))),
         ];
         for (method, path, expected) in cases {
             assert_eq!(of(&method, path), expected, "{method} {path}");
@@ -150,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_public_is_not_there() {
+    fn what_is_not_listed_is_not_there() {
         for path in [
             "/",
             "",
@@ -160,6 +184,14 @@ mod tests {
             "/v2/chat/completions",
             "/administrator",
             "/admin/v2/keys",
+            "/admin/v1",
+            "/admin/v1x/keys",
+            "/auth",
+            "/auth/nothing",
+            "/auth/login/",
+            "/auth/login/okta/more",
+            "/auth/token/more",
+            "/.well-known/security.txt",
             "/auth/../internal/introspect",
             "/auth/%2e%2E/internal/introspect",
             "/auth/.%2e/internal/introspect",

@@ -78,6 +78,38 @@ async fn refusals_carry_what_their_status_asks_for() {
 }
 
 #[actix_web::test]
+async fn the_token_endpoint_speaks_oauth() {
+    let world = World::new();
+    let post = async |query: &str| {
+        let request = client().post(world.at(&format!("/auth/token?{query}"))).header("x-request-id", "r-1");
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.headers()["cache-control"], "no-store");
+        assert_eq!(answer.headers()["content-type"], "application/json");
+        let challenge = answer.headers().get("www-authenticate").map(|it| it.to_str().unwrap().to_owned());
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap(), challenge)
+    };
+    let told = |error: &str| json!({"error": error, "error_description": "as asked", "request_id": "r-1"});
+    assert_eq!(post("status=400").await, (400, told("invalid_request"), None));
+    assert_eq!(post("status=400&grant=1").await, (400, told("invalid_grant"), None));
+    let challenge = Some("Basic realm=\"outcrop\"".to_owned());
+    assert_eq!(post("status=401").await, (401, told("invalid_client"), challenge));
+    let wrong_method = client().get(world.at("/auth/token")).send().await.unwrap();
+    assert_eq!(wrong_method.status(), 405);
+    assert_eq!(wrong_method.json::<Value>().await.unwrap()["error"], "invalid_request");
+}
+
+#[actix_web::test]
+async fn what_shows_keys_and_people_is_kept_by_no_cache() {
+    let world = World::new();
+    for path in ["/auth/token", "/auth/nothing", "/admin/v1/fail", "/admin/v1/nothing"] {
+        let answer = client().get(world.at(path)).send().await.unwrap();
+        assert_eq!(answer.headers()["cache-control"], "no-store", "{path}");
+    }
+    let other = client().get(world.at("/.well-known/jwks.json")).send().await.unwrap();
+    assert!(!other.headers().contains_key("cache-control"));
+}
+
+#[actix_web::test]
 async fn what_an_extractor_of_actix_refuses_is_told_in_our_words_too() {
     let world = World::new();
     let (status, kind, body) = answer(client().get(world.at("/v1/jobs/fail?status=many"))).await;

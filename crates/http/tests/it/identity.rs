@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use outcrop_http::internal_identity;
+use outcrop_http::{CLIENT_IP_HEADER, internal_identity};
 use outcrop_ports::Clock;
 use outcrop_token::{HEADER, InternalSigner, InternalVerifier, service_principal};
+use outcrop_types::{Principal, Role};
 use serde_json::{Value, json};
 
 use crate::world::{StillClock, World, client, config};
@@ -29,7 +30,58 @@ async fn a_signed_identity_is_believed_and_its_deadline_kept() {
     let request =
         client().get(world.at("/whoami")).header(HEADER, identity).header("x-outcrop-deadline-ms", "1234");
     let body: Value = request.send().await.unwrap().json().await.unwrap();
-    assert_eq!(body, json!({"team": principal.team, "from_service": true, "deadline_ms": 1234}));
+    let expected =
+        json!({"team": principal.team, "from_service": true, "client_ip": null, "deadline_ms": 1234});
+    assert_eq!(body, expected);
+}
+
+#[actix_web::test]
+async fn a_service_says_where_its_caller_is() {
+    let world = world();
+    let identity = signer(SECRET).sign(&service_principal("caller"), StillClock.now()).unwrap();
+    for (given, expected) in
+        [(Some("203.0.113.9"), json!("203.0.113.9")), (Some("x"), json!(null)), (None, json!(null))]
+    {
+        let mut request = client().get(world.at("/whoami")).header(HEADER, &identity);
+        request = request.header("x-forwarded-for", "198.51.100.1");
+        if let Some(given) = given {
+            request = request.header(CLIENT_IP_HEADER, given);
+        }
+        let body: Value = request.send().await.unwrap().json().await.unwrap();
+        assert_eq!(body["client_ip"], expected, "{given:?}");
+    }
+}
+
+#[actix_web::test]
+async fn a_stranger_says_nothing_of_where_it_is() {
+    let asking = |world: &World| {
+        client()
+            .get(world.at("/whoami"))
+            .header(CLIENT_IP_HEADER, "203.0.113.9")
+            .header("x-forwarded-for", "198.51.100.1")
+    };
+    let address = async |world: &World| {
+        asking(world).send().await.unwrap().json::<Value>().await.unwrap()["client_ip"].clone()
+    };
+    assert_eq!(address(&World::new()).await, "127.0.0.1");
+    let trusted = Some("127.0.0.0/8".into());
+    let behind_proxy = outcrop_config::ServerConfig { trusted_proxies: trusted, ..config() };
+    assert_eq!(address(&World::public(&behind_proxy)).await, "198.51.100.1");
+}
+
+#[actix_web::test]
+async fn a_handler_that_decides_itself_knows_its_caller() {
+    let world = world();
+    let ask = async |role| {
+        let principal = Principal { role, ..service_principal("caller") };
+        let identity = signer(SECRET).sign(&principal, StillClock.now()).unwrap();
+        client().get(world.at("/caller")).header(HEADER, identity).send().await.unwrap()
+    };
+    assert_eq!(ask(Role::PlatformAdmin).await.status(), 200);
+    let refused = ask(Role::Developer).await;
+    assert_eq!(refused.status(), 403);
+    assert!(refused.text().await.unwrap().contains("the role `developer` does not have"));
+    assert_eq!(client().get(World::new().at("/caller")).send().await.unwrap().status(), 401);
 }
 
 #[actix_web::test]

@@ -1,6 +1,7 @@
 //! Servers over real HTTP, on free ports.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod browsers;
 mod drain;
 mod errors;
 mod health;

@@ -10,11 +10,13 @@ use bytes::Bytes;
 use futures::{StreamExt, stream};
 use outcrop_config::ServerConfig;
 use outcrop_http::{
-    ApiError, Dependency, FromService, Health, JsonBytes, Layer, RequestContext, Server, ServerParts, sse,
+    ApiError, Caller, Dependency, FromService, Health, JsonBytes, Layer, RequestContext, Server, ServerParts,
+    sse,
 };
 use outcrop_lifecycle::InFlight;
+use outcrop_policy::Resource;
 use outcrop_ports::{Clock, IdGen};
-use outcrop_types::{ErrorCode, Principal};
+use outcrop_types::{ErrorCode, Permission, Principal};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -70,7 +72,16 @@ impl World {
         Self::with(&config(), Layer::none(), Vec::new())
     }
 
+    /// As the public sees it.
+    pub(crate) fn public(config: &ServerConfig) -> Self {
+        Self::bound(config, Layer::none(), Vec::new(), true)
+    }
+
     pub(crate) fn with(config: &ServerConfig, layer: Layer, dependencies: Vec<Dependency>) -> Self {
+        Self::bound(config, layer, dependencies, false)
+    }
+
+    fn bound(config: &ServerConfig, layer: Layer, dependencies: Vec<Dependency>, public: bool) -> Self {
         let in_flight = InFlight::default();
         let pieces = Arc::new(Semaphore::new(0));
         let parts = ServerParts {
@@ -80,7 +91,7 @@ impl World {
             health: Health::new(dependencies),
         };
         let shared = Arc::clone(&pieces);
-        let server = Server::bind(config, parts, move |app| {
+        let routes = move |app: &mut web::ServiceConfig| {
             app.app_data(web::Data::from(Arc::clone(&shared)))
                 .service(web::resource("/v1/chat/completions").post(length))
                 .service(web::resource("/v1/messages").post(length))
@@ -90,9 +101,18 @@ impl World {
                 .service(web::resource("/v1/jobs/raw").post(async |body: Bytes| body.len().to_string()))
                 .service(web::resource("/v1/jobs/slow").get(slow))
                 .service(web::resource("/v1/jobs/late").get(late))
+                .service(web::resource("/auth/token").post(fail))
+                .service(web::resource("/admin/v1/fail").get(fail))
+                .service(web::resource("/page").get(page))
+                .service(web::resource("/caller").get(caller))
                 .service(web::resource("/whoami").get(whoami));
-        })
-        .unwrap();
+        };
+        let server = if public {
+            Server::bind_public(config, parts, routes)
+        } else {
+            Server::bind(config, parts, routes)
+        };
+        let server = server.unwrap();
         let (url, stop) = (format!("http://{}", server.addr()), CancellationToken::new());
         let running = actix_web::rt::spawn(server.run(stop.clone()));
         Self { url, in_flight, pieces, stop, running }
@@ -114,6 +134,7 @@ async fn length(body: JsonBytes) -> HttpResponse {
 async fn fail(query: web::Query<Vec<(String, u64)>>) -> Result<HttpResponse, ApiError> {
     let asked = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| *value);
     let code = match asked("status") {
+        Some(400) => ErrorCode::InvalidRequest,
         Some(401) => ErrorCode::Unauthenticated,
         Some(429) => ErrorCode::RateLimited,
         Some(503) => ErrorCode::Unavailable,
@@ -121,6 +142,7 @@ async fn fail(query: web::Query<Vec<(String, u64)>>) -> Result<HttpResponse, Api
     };
     let mut error = ApiError::new(code, "as asked").with_header("x-outcrop-limit", "team");
     error.retry_after = asked("after").map(Duration::from_millis);
+    error.reason = asked("grant").map(|_| "invalid_grant");
     Err(error)
 }
 
@@ -140,12 +162,31 @@ async fn late(pieces: web::Data<Semaphore>) -> HttpResponse {
     HttpResponse::Ok().finish()
 }
 
+/// A page of ours, which has a policy of its own and says what others cannot know.
+async fn page() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header(("content-security-policy", "default-src 'self'"))
+        .insert_header(("x-frame-options", "SAMEORIGIN"))
+        .insert_header(("vary", "accept-encoding"))
+        .insert_header(("x-ratelimit-limit-requests", "7"))
+        .insert_header(("x-outcrop-model", "m"))
+        .insert_header(("x-private", "p"))
+        .body("page")
+}
+
+/// What a handler that decides itself gets to know.
+async fn caller(caller: Caller) -> Result<HttpResponse, ApiError> {
+    caller.require(Permission::ManagePlatform, Resource::Platform)?;
+    Ok(HttpResponse::Ok().finish())
+}
+
 async fn whoami(request: HttpRequest, context: RequestContext) -> HttpResponse {
     use actix_web::HttpMessage;
     let extensions = request.extensions();
     HttpResponse::Ok().json(serde_json::json!({
         "team": extensions.get::<Principal>().map(|it| it.team),
         "from_service": extensions.get::<FromService>().is_some(),
+        "client_ip": context.client_ip,
         "deadline_ms": u64::try_from(context.deadline.as_millis()).unwrap(),
     }))
 }

@@ -4,12 +4,12 @@ use std::fmt::Write as _;
 
 use outcrop_types::ErrorCode;
 use outcrop_wire::Dialect;
-use outcrop_wire::error::{ErrorBody, render};
+use outcrop_wire::error::{ErrorBody, render, render_with};
 
 use crate::show;
 
-const DIALECTS: [Dialect; 5] =
-    [Dialect::OpenAi, Dialect::Outcrop, Dialect::Anthropic, Dialect::Bedrock, Dialect::Mcp];
+const DIALECTS: [Dialect; 6] =
+    [Dialect::OpenAi, Dialect::Outcrop, Dialect::Anthropic, Dialect::Bedrock, Dialect::Mcp, Dialect::OAuth];
 
 const CODES: [ErrorCode; 14] = [
     ErrorCode::InvalidRequest,
@@ -59,4 +59,22 @@ fn fields_and_ids_have_their_place() {
         writeln!(shown, "{}: {body} {:?}", dialect.name(), rendered.headers).unwrap();
     }
     show::check("errors_with_param_and_id", &shown);
+}
+
+#[test]
+fn only_oauth_has_words_of_its_own_for_a_failure() {
+    let error = ErrorBody {
+        code: ErrorCode::InvalidRequest,
+        message: "\"ocr_…\" is no \\ good".into(),
+        param: None,
+        request_id: Some("req-1".into()),
+    };
+    let rendered = render_with(Dialect::OAuth, &error, Some("invalid_grant"));
+    let body = String::from_utf8(rendered.body).unwrap();
+    let expected =
+        r#"{"error":"invalid_grant","error_description":"'ocr_?' is no / good","request_id":"req-1"}"#;
+    assert_eq!((rendered.content_type, body.as_str()), ("application/json", expected));
+    for dialect in DIALECTS.into_iter().filter(|it| *it != Dialect::OAuth) {
+        assert_eq!(render_with(dialect, &error, Some("invalid_grant")), render(dialect, &error));
+    }
 }

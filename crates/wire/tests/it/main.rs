@@ -5,6 +5,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod bedrock_answers;
+mod bedrock_requests;
 mod error_shapes;
 mod generate;
 mod openai_chat_refusals;

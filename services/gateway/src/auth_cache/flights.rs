@@ -8,14 +8,14 @@ use futures::FutureExt;
 use futures::future::Shared;
 use tokio::sync::oneshot;
 
-use super::{Digest, Verdict};
+use super::{Digest, Landed};
 
 /// Most checks under way at once of credentials that were good, and as many again of all others; a flood of
 /// unknown keys must neither become a flood of calls nor keep known ones from being confirmed.
 pub(super) const MAX_FLIGHTS: usize = 1024;
 
 /// A check under way, awaited by all who need it.
-pub(super) type Flight = Shared<oneshot::Receiver<Verdict>>;
+pub(super) type Flight = Shared<oneshot::Receiver<Landed>>;
 
 #[derive(Default)]
 pub(super) struct Flights(Mutex<Board>);
@@ -31,9 +31,17 @@ struct Board {
 
 struct Latest {
     flight: Flight,
-    /// Of the monotonic clock.
-    began: Duration,
+    start: Start,
     number: u64,
+}
+
+/// When a check began.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Start {
+    /// By the monotonic clock.
+    pub(super) at: Duration,
+    /// After how many changes.
+    pub(super) generation: u64,
 }
 
 /// What whoever needs a check gets.
@@ -46,20 +54,19 @@ pub(super) enum Joined {
 
 /// A check that has just begun.
 pub(super) struct Begun {
-    pub(super) tell: oneshot::Sender<Verdict>,
+    pub(super) tell: oneshot::Sender<Landed>,
     pub(super) flight: Flight,
-    pub(super) began: Duration,
     pub(super) number: u64,
 }
 
 impl Flights {
-    /// Joins the check under way if its answer would not be older than `ttl` now, else begins one. `None` if
-    /// too many are under way.
-    pub(super) fn join(&self, digest: Digest, known: bool, now: Duration, ttl: Duration) -> Option<Joined> {
+    /// Joins the check under way if it has as good as begun at `start`: less than `ttl` before, and nothing has
+    /// changed since; else begins one. `None` if too many are under way.
+    pub(super) fn join(&self, digest: Digest, known: bool, start: Start, ttl: Duration) -> Option<Joined> {
         let mut board = self.board();
         if let Some(latest) = board.latest.get(&digest) {
-            let age = now.saturating_sub(latest.began);
-            if age < ttl || age.is_zero() {
+            let age = start.at.saturating_sub(latest.start.at);
+            if latest.start.generation == start.generation && (age < ttl || age.is_zero()) {
                 return Some(Joined::Other(latest.flight.clone()));
             }
         }
@@ -72,8 +79,8 @@ impl Flights {
         let number = board.begun;
         let (tell, told) = oneshot::channel();
         let flight = told.shared();
-        board.latest.insert(digest, Latest { flight: flight.clone(), began: now, number });
-        Some(Joined::Own(Begun { tell, flight, began: now, number }))
+        board.latest.insert(digest, Latest { flight: flight.clone(), start, number });
+        Some(Joined::Own(Begun { tell, flight, number }))
     }
 
     /// Does this, unless a later check of the credential has begun, which knows better.

@@ -38,6 +38,14 @@ impl<V: Clone + Ranked> Memory<V> {
         self.shard(digest).remove(digest);
     }
 
+    /// Removes every entry of which this is true, a shard at a time.
+    pub(super) fn remove_where(&self, matches: impl Fn(&V) -> bool) {
+        for shard in &self.shards {
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            shard.retain(|_, value| !matches(value));
+        }
+    }
+
     /// Changes an entry that is there, and gives it as it is then.
     pub(super) fn update(&self, digest: &Digest, change: impl FnOnce(&mut V)) -> Option<V> {
         self.shard(digest).get_mut(digest).map(|value| {

@@ -1,16 +1,24 @@
 //! The cache under a clock that stands still and an authenticator that says what it is told to.
 
+mod changing;
+
 use std::sync::Mutex;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use outcrop_config::Config;
+use outcrop_embedded::MemoryChanges;
+use outcrop_ports::{Authenticated, Clock, PortError, Refused};
 use outcrop_token::service_principal;
-use outcrop_types::PresentedKey;
+use outcrop_types::{PresentedKey, SessionId};
 use tokio::sync::Semaphore;
 
+use super::flights::Start;
 use super::*;
 
 const TTL: Duration = Duration::from_millis(1000);
+const PUSHED_TTL: Duration = Duration::from_secs(30);
 const GRACE: Duration = Duration::from_secs(600);
 
 #[derive(Default)]
@@ -49,14 +57,20 @@ struct Scripted {
 
 #[async_trait]
 impl Authenticator for Scripted {
-    async fn authenticate(&self, _: &Credential) -> Result<Authenticated, Refused> {
+    async fn authenticate(&self, credential: &Credential) -> Result<Authenticated, Refused> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         self.answers.acquire().await.unwrap().forget();
-        let good = |expires_at| Ok(Authenticated { principal: service_principal("caller"), expires_at });
+        let mut principal = service_principal("caller");
+        let mut session = None;
+        match credential {
+            Credential::ApiKey(key) => principal.key = Some(key.id().clone()),
+            _ => session = Some(login()),
+        }
+        let good = |expires_at| Ok(Authenticated { principal, expires_at, session });
         match *self.says.lock().unwrap() {
             Says::Good => good(None),
             Says::GoodUntil(seconds) => good(DateTime::from_timestamp(1_800_000_000 + seconds, 0)),
-            Says::Invalid => Err(Refused::Invalid),
+            Says::Invalid => Err(Refused::invalid("as told")),
             Says::Away => Err(Refused::Unknown { source: PortError::unavailable("look it up", "away") }),
         }
     }
@@ -80,8 +94,15 @@ impl Bench {
             asked: AtomicUsize::new(0),
             answers: Semaphore::new(Semaphore::MAX_PERMITS),
         });
-        let options = GatewayOptions { cache_ttl: TTL, grace: GRACE, cache_entries };
-        let cache = AuthCache::new(options, Arc::clone(&scripted) as _, Arc::clone(&clock) as _);
+        let options = GatewayOptions {
+            cache_ttl: TTL,
+            pushed_cache_ttl: PUSHED_TTL,
+            grace: GRACE,
+            cache_entries,
+            ..GatewayOptions::from(&Config::default())
+        };
+        let changes = Arc::new(MemoryChanges::default());
+        let cache = AuthCache::new(options, Arc::clone(&scripted) as _, changes, Arc::clone(&clock) as _);
         Self { clock, scripted, cache }
     }
 
@@ -94,9 +115,13 @@ impl Bench {
     }
 
     async fn try_key(&self, seed: u8) -> &'static str {
-        match self.cache.authenticate(&key(seed)).await {
+        self.try_credential(&key(seed)).await
+    }
+
+    async fn try_credential(&self, credential: &Credential) -> &'static str {
+        match self.cache.authenticate(credential).await {
             Ok(_) => "good",
-            Err(Refusal::Invalid) => "invalid",
+            Err(Refusal::Invalid { .. }) => "invalid",
             Err(Refusal::Unknown { .. }) => "unknown",
         }
     }
@@ -236,6 +261,26 @@ async fn when_the_store_is_back_it_is_believed_again() {
 }
 
 #[tokio::test]
+async fn the_log_hears_why_and_the_caller_does_not() {
+    let bench = Bench::new(Says::Invalid);
+    for _ in 0..2 {
+        let refusal = bench.cache.authenticate(&key(1)).await.unwrap_err();
+        assert_eq!(refusal.to_string(), "the credential is not valid");
+        assert_eq!(std::error::Error::source(&refusal).unwrap().to_string(), "as told");
+    }
+    assert_eq!(bench.asked(), 1, "remembered, with the reason");
+}
+
+#[tokio::test]
+async fn the_same_text_is_another_credential_as_another_kind() {
+    let bench = Bench::new(Says::Good);
+    assert_eq!(bench.try_credential(&Credential::Static("a.b.c".into())).await, "good");
+    bench.now_says(Says::Invalid);
+    assert_eq!(bench.try_credential(&Credential::Token("a.b.c".into())).await, "invalid");
+    assert_eq!(bench.try_credential(&Credential::Static("a.b.c".into())).await, "good");
+}
+
+#[tokio::test]
 async fn a_key_ends_when_it_says_whatever_the_cache_holds() {
     let bench = Bench::new(Says::GoodUntil(1));
     assert_eq!(bench.try_key(1).await, "good");
@@ -244,6 +289,11 @@ async fn a_key_ends_when_it_says_whatever_the_cache_holds() {
     bench.settle().await;
     bench.clock.advance(Duration::from_millis(1));
     assert_eq!(bench.try_key(1).await, "invalid");
+}
+
+/// The login that everything but a key belongs to.
+fn login() -> SessionId {
+    SessionId::new(uuid::Uuid::from_u128(7))
 }
 
 /// One of many keys that no seed gives; two bytes make one of their characters.
@@ -274,9 +324,9 @@ async fn a_known_key_that_there_is_no_place_to_check_has_its_grace() {
     let bench = Bench::new(Says::Good);
     assert_eq!(bench.try_key(1).await, "good");
     bench.scripted.answers.forget_permits(Semaphore::MAX_PERMITS);
-    let now = bench.clock.monotonic();
+    let start = bench.cache.0.start();
     for number in 0..flights::MAX_FLIGHTS {
-        assert!(bench.cache.0.flights.join(digest(&garbage(number)), true, now, TTL).is_some());
+        assert!(bench.cache.0.flights.join(digest(&garbage(number)), true, start, TTL).is_some());
     }
     bench.clock.advance(TTL * 2);
     assert_eq!(bench.try_key(1).await, "good");
@@ -318,24 +368,25 @@ async fn nobody_joins_a_check_whose_answer_would_be_stale() {
     assert_eq!(bench.asked(), 2);
     // The first finds the key good, as it was; the second, which began later, that it is revoked.
     bench.scripted.answers.add_permits(1);
-    assert!(first.await.unwrap().is_ok());
+    assert!(first.await.unwrap().unwrap().is_ok());
     bench.now_says(Says::Invalid);
     bench.scripted.answers.add_permits(1);
-    assert!(matches!(second.await.unwrap(), Err(Refusal::Invalid)));
-    assert!(matches!(bench.cache.recall(&key(1)), Some(Err(Refusal::Invalid))));
+    assert!(matches!(second.await.unwrap(), Some(Err(Refusal::Invalid { .. }))));
+    assert!(matches!(bench.cache.recall(&key(1)), Some(Err(Refusal::Invalid { .. }))));
     assert!(bench.cache.0.flights.is_empty());
 }
 
 #[tokio::test]
 async fn an_older_check_that_lands_later_changes_nothing() {
     let bench = Bench::new(Says::Good);
-    let now = bench.clock.monotonic();
+    let start: Start = bench.cache.0.start();
     let flights = &bench.cache.0.flights;
-    let Some(Joined::Own(old)) = flights.join(digest(&key(1)), false, now, TTL) else { panic!("none yet") };
+    let Some(Joined::Own(old)) = flights.join(digest(&key(1)), false, start, TTL) else { panic!("none yet") };
     bench.now_says(Says::Invalid);
     bench.clock.advance(TTL);
     assert_eq!(bench.try_key(1).await, "invalid");
     bench.now_says(Says::Good);
-    assert!(bench.cache.0.ask(digest(&key(1)), old.number, old.began, &key(1)).await.is_ok());
+    let landed = bench.cache.0.ask(digest(&key(1)), old.number, start, &key(1)).await;
+    assert!(landed.unwrap().is_ok());
     assert_eq!(bench.try_key(1).await, "invalid", "revoked is revoked");
 }

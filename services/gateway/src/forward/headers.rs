@@ -6,7 +6,7 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{
     HeaderMap as ActixHeaders, HeaderName as ActixName, HeaderValue as ActixValue,
 };
-use outcrop_http::{DEADLINE_HEADER, REFUSED_HEADER, REQUEST_ID_HEADER, RequestContext};
+use outcrop_http::{CLIENT_IP_HEADER, DEADLINE_HEADER, REFUSED_HEADER, REQUEST_ID_HEADER, RequestContext};
 use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 
 use crate::credential::KEY_HEADERS;
@@ -39,14 +39,14 @@ pub(super) fn outgoing(
 ) {
     let named =
         named_by_connection(request.headers().get_all("connection").filter_map(|it| it.to_str().ok()));
-    to.reserve(request.headers().len() + 4);
+    to.reserve(request.headers().len() + 5);
     for (name, value) in request.headers() {
         let name = name.as_str();
         let dropped = HOP_BY_HOP.contains(&name)
             || named.iter().any(|it| it == name)
             || name == FORWARDED_FOR
             // The service goes by the signed identity; only auth deals with credentials.
-            || (owner != Owner::Auth && (name == "authorization" || KEY_HEADERS.contains(&name)));
+            || (owner != Owner::Auth && is_credential(name));
         if !dropped
             && let (Ok(name), Ok(value)) =
                 (name.parse::<HeaderName>(), HeaderValue::from_bytes(value.as_bytes()))
@@ -62,9 +62,16 @@ pub(super) fn outgoing(
     set(outcrop_token::HEADER, identity);
     set(REQUEST_ID_HEADER, context.request_id.as_str());
     set(DEADLINE_HEADER, &context.remaining().as_millis().to_string());
+    if let Some(client_ip) = context.client_ip {
+        set(CLIENT_IP_HEADER, &client_ip.to_string());
+    }
     if let Some(chain) = forwarded_for(request) {
         set(FORWARDED_FOR, &chain);
     }
+}
+
+fn is_credential(name: &str) -> bool {
+    matches!(name, "authorization" | "cookie") || KEY_HEADERS.contains(&name)
 }
 
 /// Those who sent it on before us, and who sent it to us.
@@ -84,6 +91,8 @@ pub(super) fn incoming(to: &mut ActixHeaders, from: &HeaderMap) {
             || name == CONTENT_LENGTH
             // Between services only.
             || name == REFUSED_HEADER
+            // Which pages may read it is said at the edge.
+            || text.starts_with("access-control-")
             || named.iter().any(|it| it == text);
         if !dropped
             && let (Ok(name), Ok(value)) =

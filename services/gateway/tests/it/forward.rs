@@ -6,7 +6,7 @@ use futures::StreamExt;
 use outcrop_config::ServerConfig;
 use serde_json::Value;
 
-use crate::world::{World, client, key, server_config};
+use crate::world::{Setup, World, client, key, server_config};
 
 #[actix_web::test]
 async fn each_path_reaches_its_owner_as_it_was_asked_for() {
@@ -119,8 +119,8 @@ async fn a_services_own_refusal_goes_through_as_it_is() {
 
 #[actix_web::test]
 async fn a_gateway_with_the_wrong_secret_blames_no_key() {
-    let other = "another secret, also 32 bytes long";
-    let world = World::signing_with(other, server_config(), None).await;
+    let secret = "another secret, also 32 bytes long";
+    let world = World::of(Setup { secret, ..Setup::default() }).await;
     let answer = world.post("/v1/chat/completions").send().await.unwrap();
     assert_eq!(answer.status(), 503);
     assert!(answer.headers().contains_key("retry-after"));

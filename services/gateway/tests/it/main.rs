@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod bodies;
+mod browsers;
 mod edge;
 mod forward;
+mod scopes;
 mod world;

@@ -10,13 +10,15 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
-use outcrop_config::{ServerConfig, ServicesConfig};
+use outcrop_config::{Config, ServerConfig, ServicesConfig};
+use outcrop_embedded::MemoryChanges;
 use outcrop_gateway::{Forwarder, Gateway, GatewayOptions};
 use outcrop_http::{Health, Layer, RequestContext, Server, ServerParts, internal_identity, sse};
 use outcrop_lifecycle::InFlight;
 use outcrop_ports::{Authenticated, Authenticator, Clock, Credential, IdGen, PortError, Refused};
 use outcrop_token::{InternalSigner, InternalVerifier, service_principal};
 use outcrop_types::{PresentedKey, Principal, Role};
+use secrecy::ExposeSecret;
 use tokio::sync::Semaphore;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
@@ -63,10 +65,13 @@ impl Authenticator for Keys {
         if *self.away.lock().unwrap() {
             return Err(Refused::Unknown { source: PortError::unavailable("look up a key", "away") });
         }
-        let Credential::ApiKey(key) = credential;
+        let text = match credential {
+            Credential::ApiKey(key) | Credential::Session(key) => key.expose(),
+            Credential::Token(text) | Credential::Static(text) => text.expose_secret(),
+        };
         let known = self.known.lock().unwrap();
-        let principal = known.get(key.expose()).cloned().ok_or(Refused::Invalid)?;
-        Ok(Authenticated { principal, expires_at: None })
+        let principal = known.get(text).cloned().ok_or_else(|| Refused::invalid("nobody knows it"))?;
+        Ok(Authenticated { principal, expires_at: None, session: None })
     }
 }
 
@@ -82,9 +87,30 @@ pub(crate) struct Seen {
 /// What the slow routes wait for.
 pub(crate) struct Gate(pub(crate) Semaphore);
 
+/// What a world may be unlike the others in.
+pub(crate) struct Setup {
+    /// What the gateway signs with, whatever the services verify with.
+    pub(crate) secret: &'static str,
+    /// The gateway's own bounds.
+    pub(crate) config: ServerConfig,
+    /// Another address for the inference service.
+    pub(crate) inference: Option<String>,
+    /// How old an answer about a key may be.
+    pub(crate) cache_ttl: Duration,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        let cache_ttl = Duration::from_millis(200);
+        Self { secret: SECRET, config: server_config(), inference: None, cache_ttl }
+    }
+}
+
 pub(crate) struct World {
     pub(crate) url: String,
     pub(crate) keys: Arc<Keys>,
+    /// What the gateway listens to.
+    pub(crate) changes: MemoryChanges,
     pub(crate) seen: Arc<Seen>,
     pub(crate) gate: Arc<Gate>,
     /// Open answers of the services.
@@ -113,16 +139,16 @@ pub(crate) fn caller(role: Role) -> Principal {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        Self::with(server_config(), None).await
+        Self::of(Setup::default()).await
     }
 
     /// With the gateway's own bounds, and, if given, another address for the inference service.
     pub(crate) async fn with(config: ServerConfig, inference: Option<String>) -> Self {
-        Self::signing_with(SECRET, config, inference).await
+        Self::of(Setup { config, inference, ..Setup::default() }).await
     }
 
-    /// With a gateway that signs with this secret, whatever the services verify with.
-    pub(crate) async fn signing_with(secret: &str, config: ServerConfig, inference: Option<String>) -> Self {
+    pub(crate) async fn of(setup: Setup) -> Self {
+        let Setup { secret, config, inference, cache_ttl } = setup;
         let stop = CancellationToken::new();
         let keys = Arc::new(Keys::default());
         keys.known.lock().unwrap().insert(key(1), caller(Role::Developer));
@@ -153,20 +179,32 @@ impl World {
             connect_timeout_ms: 1_000,
         };
         let options = GatewayOptions {
-            cache_ttl: Duration::from_millis(200),
+            cache_ttl,
             grace: Duration::from_secs(60),
             cache_entries: 100,
+            ..GatewayOptions::from(&Config { server: config.clone(), ..Config::default() })
         };
-        let gateway = Gateway::new(options, Arc::clone(&keys) as _, Arc::clone(&clock));
+        let changes = MemoryChanges::default();
+        let listening = Arc::new(changes.clone());
+        let gateway = Gateway::new(options, Arc::clone(&keys) as _, listening, Arc::clone(&clock));
+        let running = (gateway.clone(), stop.clone());
+        actix_web::rt::spawn(async move { running.0.run(running.1).await });
         let signer =
             InternalSigner::new("gateway", &secret.to_owned().into(), Duration::from_secs(60)).unwrap();
         let forwarder = Forwarder::new(&services, &config, signer, clock).unwrap();
-        let url = serve(&config, gateway.layer(), front.clone(), &stop, move |app| forwarder.routes(app));
-        Self { url, keys, seen, gate, behind, front, _stop: stop.drop_guard() }
+        let parts = parts(gateway.layer(), front.clone());
+        let server = Server::bind_public(&config, parts, move |app| forwarder.routes(app)).unwrap();
+        let url = run(server, &stop);
+        Self { url, keys, changes, seen, gate, behind, front, _stop: stop.drop_guard() }
     }
 
     pub(crate) fn at(&self, path: &str) -> String {
         format!("{}{path}", self.url)
+    }
+
+    /// Makes a credential known.
+    pub(crate) fn know(&self, text: &str, principal: Principal) {
+        self.keys.known.lock().unwrap().insert(text.to_owned(), principal);
     }
 
     /// A request with the developer's key.
@@ -182,9 +220,15 @@ fn serve(
     stop: &CancellationToken,
     routes: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
 ) -> String {
+    run(Server::bind(config, parts(layer, in_flight), routes).unwrap(), stop)
+}
+
+fn parts(layer: Layer, in_flight: InFlight) -> ServerParts {
     let ids = Arc::new(CountingIds(AtomicU64::new(0)));
-    let parts = ServerParts { in_flight, ids, layer, health: Health::new(Vec::new()) };
-    let server = Server::bind(config, parts, routes).unwrap();
+    ServerParts { in_flight, ids, layer, health: Health::new(Vec::new()) }
+}
+
+fn run(server: Server, stop: &CancellationToken) -> String {
     let url = format!("http://{}", server.addr());
     actix_web::rt::spawn(server.run(stop.clone()));
     url
@@ -205,13 +249,16 @@ async fn echo(
     let mut answer = HttpResponse::Created();
     answer
         .insert_header(("x-from-service", "yes"))
-        .insert_header((outcrop_http::REFUSED_HEADER, "something"));
+        .insert_header((outcrop_http::REFUSED_HEADER, "something"))
+        .insert_header(("x-frame-options", "SAMEORIGIN"))
+        .insert_header(("access-control-allow-origin", "*"));
     answer.json(serde_json::json!({
         "service": **service,
         "method": request.method().as_str(),
         "uri": request.uri().to_string(),
         "headers": headers,
         "principal": request.extensions().get::<Principal>(),
+        "client_ip": context.client_ip,
         "request_id": context.request_id,
         "deadline_ms": u64::try_from(context.deadline.as_millis()).unwrap(),
         "body": String::from_utf8_lossy(&body),

@@ -1,0 +1,5 @@
+//! Against a real Redis.
+
+mod changes;
+mod limiter;
+mod server;
