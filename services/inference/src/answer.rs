@@ -11,10 +11,16 @@ use crate::ChatError;
 use crate::chat::Facts;
 use crate::routes::headers;
 
+/// A body that is sent as it comes.
+pub(crate) type Pieces = Pin<Box<dyn Stream<Item = Bytes> + Send>>;
+
 /// The body, whole or in pieces.
 pub(crate) enum Body {
     Whole(Bytes),
-    Stream(Pin<Box<dyn Stream<Item = Bytes> + Send>>),
+    /// Server-sent events.
+    Events(Pieces),
+    /// AWS's event stream.
+    AwsEvents(Pieces),
 }
 
 /// An answer and what goes with it.
@@ -47,7 +53,7 @@ impl Manner {
         match dropped {
             [first, ..] if self.strict => {
                 let fields = dropped.join("`, `");
-                let message = format!("No effect on this model, and `x-outcrop-strict` is set: `{fields}`.");
+                let message = format!("Without effect on this model, and so refused: `{fields}`.");
                 Err(ApiError::new(ErrorCode::InvalidRequest, message).with_param(*first))
             }
             _ => Ok(()),
@@ -59,7 +65,9 @@ impl From<ChatError> for ApiError {
     fn from(error: ChatError) -> Self {
         let code = error.code();
         match error {
-            ChatError::UnknownModel { .. } => Self::new(code, error.to_string()).with_param("model"),
+            ChatError::UnknownModel { .. } | ChatError::OutOfScope { .. } => {
+                Self::new(code, error.to_string()).with_param("model")
+            }
             ChatError::RateLimited { ref full, retry_after } => {
                 let mut this = Self::new(code, error.to_string()).with_retry_after(retry_after);
                 for (name, value) in headers::rate_limit(full) {

@@ -9,9 +9,9 @@ use outcrop_ports::{
 };
 use outcrop_types::{Classify, ErrorCode, Principal};
 
-use crate::InferenceService;
 use crate::admission::NotAdmitted;
 use crate::metering::OpenCall;
+use crate::{InferenceService, access};
 
 /// Why a model gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +19,12 @@ pub enum ChatError {
     /// No such model.
     #[error("The model `{model}` does not exist or you do not have access to it.")]
     UnknownModel {
+        /// As the client named it.
+        model: String,
+    },
+    /// The credential is not good for this model; what it is good for is not said.
+    #[error("This credential may not call the model `{model}`.")]
+    OutOfScope {
         /// As the client named it.
         model: String,
     },
@@ -63,6 +69,7 @@ impl Classify for ChatError {
     fn code(&self) -> ErrorCode {
         match self {
             Self::UnknownModel { .. } => ErrorCode::ModelNotFound,
+            Self::OutOfScope { .. } => ErrorCode::Forbidden,
             Self::RateLimited { .. } => ErrorCode::RateLimited,
             Self::Limits { .. } | Self::SpoolFull => ErrorCode::Unavailable,
             Self::Denied { source } | Self::Model { source } => source.code(),
@@ -84,6 +91,11 @@ impl From<ModelError> for ChatError {
     fn from(source: ModelError) -> Self {
         if source.failure == ModelFailure::Denied { Self::Denied { source } } else { Self::Model { source } }
     }
+}
+
+/// A client's name for a model, as long as an answer may repeat it.
+fn shown(asked: &str) -> String {
+    asked.chars().take(200).collect()
 }
 
 fn level(full: &WindowState) -> &str {
@@ -120,16 +132,22 @@ pub(crate) struct Facts {
 }
 
 impl InferenceService {
-    /// The model a client asks for.
-    pub(crate) fn resolve(&self, asked: Option<String>) -> Result<AskedModel, ChatError> {
+    /// The model a client asks for, if this principal may call it.
+    pub(crate) fn resolve(
+        &self,
+        principal: &Principal,
+        asked: Option<String>,
+    ) -> Result<AskedModel, ChatError> {
         // A client that must send some name, and has none, sends an empty one.
         let asked = asked.filter(|name| !name.is_empty());
-        match self.inner().catalog.resolve(asked.as_deref()) {
-            Some(model) => Ok(AskedModel { asked: asked.unwrap_or_else(|| model.info.id.clone()), model }),
-            None => {
-                Err(ChatError::UnknownModel { model: asked.unwrap_or_default().chars().take(200).collect() })
-            }
+        let Some(model) = self.inner().catalog.resolve(asked.as_deref()) else {
+            return Err(ChatError::UnknownModel { model: shown(&asked.unwrap_or_default()) });
+        };
+        let asked = asked.unwrap_or_else(|| model.info.id.clone());
+        if !access::allows(principal.scope(), &asked, &model) {
+            return Err(ChatError::OutOfScope { model: shown(&asked) });
         }
+        Ok(AskedModel { asked, model })
     }
 
     /// The whole answer. Its usage is safe when this returns.

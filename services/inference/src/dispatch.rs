@@ -42,7 +42,9 @@ impl LocalInference {
         match answer.body {
             Body::Whole(body) => Ok(body),
             // Refused before the call, by the manner above.
-            Body::Stream(_) => Err(ApiError::new(ErrorCode::Internal, "a job was answered as a stream")),
+            Body::Events(_) | Body::AwsEvents(_) => {
+                Err(ApiError::new(ErrorCode::Internal, "a job was answered as a stream"))
+            }
         }
     }
 }
@@ -55,6 +57,8 @@ impl Inference for LocalInference {
             dialect: Dialect::of_path(&call.path),
             arrived: std::time::Instant::now(),
             deadline: call.deadline,
+            // Nobody's connection: whoever submitted the work may be gone.
+            client_ip: None,
         };
         Ok(match self.answer(&call, &context).await {
             Ok(body) => InferenceAnswer { status: 200, body, retry_after: None },

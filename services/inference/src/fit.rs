@@ -6,6 +6,30 @@ use outcrop_ports::ModelInfo;
 /// The maker of Claude.
 const ANTHROPIC: &str = "anthropic";
 
+/// How a dialect spells the fields that may be taken or refused here.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fields {
+    pub(crate) max_tokens: &'static str,
+    pub(crate) temperature: &'static str,
+    pub(crate) top_p: &'static str,
+    pub(crate) stop: &'static str,
+}
+
+impl Fields {
+    /// OpenAI's, which are ours too; there are two fields for the tokens.
+    pub(crate) const fn openai(max_tokens: &'static str) -> Self {
+        Self { max_tokens, temperature: "temperature", top_p: "top_p", stop: "stop" }
+    }
+
+    /// Converse's.
+    pub(crate) const CONVERSE: Self = Self {
+        max_tokens: "inferenceConfig.maxTokens",
+        temperature: "inferenceConfig.temperature",
+        top_p: "inferenceConfig.topP",
+        stop: "inferenceConfig.stopSequences",
+    };
+}
+
 /// Takes from a request what its model would refuse and the answer is right without; names it.
 ///
 /// Models without sampling parameters choose their own, and some take temperature or top_p but not both, where
@@ -14,39 +38,37 @@ const ANTHROPIC: &str = "anthropic";
 /// be cut by the client and none cannot be used. Nothing else is taken: what changes the meaning is refused by the adapter, with the field's name.
 ///
 /// # Errors
-/// [`InvalidRequest`] when more tokens are asked for than the model writes; it names `max_tokens_field`, the field
-/// as the client spelt it.
+/// [`InvalidRequest`] when more tokens are asked for than the model writes.
 pub(crate) fn fit(
     request: &mut Request,
     model: &ModelInfo,
-    max_tokens_field: &'static str,
+    fields: Fields,
     dropped: &mut Vec<&'static str>,
 ) -> Result<(), InvalidRequest> {
     let inference = &mut request.inference;
     if !model.sampling && inference.temperature.take().is_some() {
-        dropped.push("temperature");
+        dropped.push(fields.temperature);
     }
     let beside = model.exclusive_sampling && inference.temperature.is_some();
     if (!model.sampling || beside) && inference.top_p.take().is_some() {
-        dropped.push("top_p");
+        dropped.push(fields.top_p);
     }
     if model.owned_by == ANTHROPIC {
         let before = inference.stop.len();
         inference.stop.retain(|stop| !stop.trim().is_empty());
         if inference.stop.len() < before {
-            dropped.push("stop");
+            dropped.push(fields.stop);
         }
     }
     if inference.max_tokens.is_some_and(|asked| asked < model.min_max_tokens) {
         inference.max_tokens = Some(model.min_max_tokens);
-        dropped.push(max_tokens_field);
+        dropped.push(fields.max_tokens);
     }
     match (inference.max_tokens, model.max_output_tokens) {
         (Some(asked), Some(most)) if asked > most => {
-            let model = &model.id;
-            let message =
-                format!("`{max_tokens_field}` may be at most {most} for model {model}, not {asked}.");
-            Err(InvalidRequest::new(max_tokens_field, message))
+            let (field, model) = (fields.max_tokens, &model.id);
+            let message = format!("`{field}` may be at most {most} for model {model}, not {asked}.");
+            Err(InvalidRequest::new(field, message))
         }
         _ => Ok(()),
     }
@@ -64,7 +86,7 @@ mod tests {
         let model = ModelInfo { sampling, exclusive_sampling, ..fixtures::model_info() };
         let inference = Inference { temperature: Some(0.5), top_p: Some(0.9), ..Inference::default() };
         let (mut request, mut dropped) = (Request { inference, ..Request::default() }, Vec::new());
-        fit(&mut request, &model, "max_tokens", &mut dropped).unwrap();
+        fit(&mut request, &model, Fields::openai("max_tokens"), &mut dropped).unwrap();
         (request.inference.temperature, request.inference.top_p, dropped)
     }
 
@@ -84,7 +106,7 @@ mod tests {
             let stop = vec!["\n".to_owned(), "END".to_owned()];
             let inference = Inference { stop, ..Inference::default() };
             let (mut request, mut dropped) = (Request { inference, ..Request::default() }, Vec::new());
-            fit(&mut request, &model, "max_tokens", &mut dropped).unwrap();
+            fit(&mut request, &model, Fields::openai("max_tokens"), &mut dropped).unwrap();
             assert_eq!(
                 (request.inference.stop, dropped),
                 (left.into_iter().map(str::to_owned).collect(), named)
@@ -98,7 +120,7 @@ mod tests {
         for (asked, sent, named) in [(5, 16, vec!["max_tokens"]), (16, 16, vec![])] {
             let inference = Inference { max_tokens: Some(asked), ..Inference::default() };
             let (mut request, mut dropped) = (Request { inference, ..Request::default() }, Vec::new());
-            fit(&mut request, &model, "max_tokens", &mut dropped).unwrap();
+            fit(&mut request, &model, Fields::openai("max_tokens"), &mut dropped).unwrap();
             assert_eq!((request.inference.max_tokens, dropped), (Some(sent), named));
         }
     }
@@ -109,7 +131,7 @@ mod tests {
         for (asked, fits) in [(10, true), (11, false)] {
             let inference = Inference { max_tokens: Some(asked), ..Inference::default() };
             let mut request = Request { inference, ..Request::default() };
-            let answer = fit(&mut request, &model, "max_completion_tokens", &mut Vec::new());
+            let answer = fit(&mut request, &model, Fields::openai("max_completion_tokens"), &mut Vec::new());
             assert_eq!(answer.is_ok(), fits, "{asked}");
             if let Err(error) = answer {
                 assert_eq!(error.param.as_deref(), Some("max_completion_tokens"));

@@ -44,6 +44,7 @@ pub(crate) fn principal() -> Principal {
         role: outcrop_types::Role::Developer,
         key: Some("aaaaaaaaaaaaaaaa".parse::<KeyId>().unwrap()),
         limits: Limits::default(),
+        scope: None,
     }
 }
 
@@ -70,6 +71,7 @@ impl Meter {
             dialect: Dialect::OpenAi,
             arrived: Instant::now(),
             deadline: Duration::from_secs(1),
+            client_ip: None,
         };
         let content = vec![Block::Text(prompt.to_owned())];
         let request = Request { messages: vec![Message { role: Role::User, content }], ..Request::default() };

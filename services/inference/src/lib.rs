@@ -1,10 +1,11 @@
 //! The inference service: a request in some dialect becomes a model call that is admitted, made and metered.
 //!
 //! Dialects are `wire`'s business and Bedrock is `bedrock`'s; what lies between them is here: [`ChatError`] and
-//! the call itself (`chat.rs`), limits (`admission.rs`), answers in pieces (`stream.rs`), usage (`metering.rs`)
+//! the call itself (`chat.rs`), who may call what (`access.rs`), limits (`admission.rs`), answers in pieces (`stream.rs`), usage (`metering.rs`)
 //! and the spool that keeps usage safe (`spool/`). Knows ports only. Start at [`InferenceService`]; [`routes`]
 //! is its HTTP face, [`LocalInference`] the same for other services in this process.
 
+mod access;
 mod admission;
 mod answer;
 mod chat;

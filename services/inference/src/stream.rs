@@ -34,6 +34,8 @@ pub(crate) trait Frames: Unpin + Send {
     fn push(&mut self, event: &Event, out: &mut BytesMut);
     fn finish(&mut self, out: &mut BytesMut);
     fn fail(&mut self, error: &ErrorBody, out: &mut BytesMut);
+    /// Fills a silence, where the framing knows what every client passes over.
+    fn heartbeat(&self, out: &mut BytesMut);
 }
 
 macro_rules! frames {
@@ -49,6 +51,10 @@ macro_rules! frames {
 
             fn fail(&mut self, error: &ErrorBody, out: &mut BytesMut) {
                 self.fail(error, out);
+            }
+
+            fn heartbeat(&self, out: &mut BytesMut) {
+                sse::heartbeat(out);
             }
         }
     )*};
@@ -158,10 +164,12 @@ impl<F: Frames> Stream for FrameStream<F> {
                 Poll::Ready(None) => this.finish(),
                 Poll::Pending if !this.buffer.is_empty() => break,
                 Poll::Pending => {
-                    if !this.is_silent(cx) {
+                    if this.is_silent(cx) {
+                        this.frames.heartbeat(&mut this.buffer);
+                    }
+                    if this.buffer.is_empty() {
                         return Poll::Pending;
                     }
-                    sse::heartbeat(&mut this.buffer);
                     break;
                 }
             }

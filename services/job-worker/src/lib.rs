@@ -4,6 +4,7 @@
 //! twice or never ([`sweep`](JobWorker::run) makes up for the last). [`JobWorker`] submits and runs jobs over
 //! ports; it calls models through the inference service, as the job's owner. Start at `run_job.rs`.
 
+mod owner;
 mod routes;
 mod run_job;
 mod service;

@@ -26,6 +26,7 @@ async fn start(Process { config, stop }: Process) -> Result<(), ServiceError> {
     let ports = JobPorts {
         jobs: stores.jobs,
         keys: stores.keys,
+        users: stores.users,
         queue: queue.port,
         blobs: blobs.port,
         inference,

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::JobWorker;
+use crate::owner::Barred;
 
 /// The longest a single call may take.
 const CALL_DEADLINE: Duration = Duration::from_secs(600);
@@ -34,10 +35,8 @@ pub(crate) enum Outcome {
 enum Ended {
     Answered(InferenceAnswer),
     Failed(PortError),
-    /// The key that submitted the job is gone.
-    NotAllowed,
-    /// Whether the job may run cannot be told now.
-    Undecided(PortError),
+    /// Its owner may not do it any more, or whether it may cannot be told now.
+    Barred(Barred),
     /// The lease passed to another worker, or the owner cancelled.
     Lost,
     /// This process is stopping.
@@ -81,10 +80,10 @@ impl JobWorker {
         let finish = match ended {
             Ended::Lost => return Outcome::Done,
             Ended::Stopping => Finish::Later { not_before: self.ports.clock.now() },
-            Ended::NotAllowed => gave_up("the key that submitted this job is no longer valid"),
-            Ended::Undecided(error) => {
-                tracing::warn!(job.id = %job.id, error = error.chain(), "could not look up a job's key");
-                self.later(job, None, "the key that submitted this job could not be looked up")
+            Ended::Barred(Barred::Ever(why)) => gave_up(why),
+            Ended::Barred(Barred::Now(error)) => {
+                tracing::warn!(job.id = %job.id, error = error.chain(), "could not look up a job's owner");
+                self.later(job, None, "whoever submitted this job could not be looked up")
             }
             Ended::Failed(error) => {
                 tracing::warn!(job.id = %job.id, attempt = job.attempts, error = error.chain(), "a job's call failed");
@@ -144,18 +143,17 @@ impl JobWorker {
     }
 
     async fn call(&self, job: &Job) -> Ended {
-        match self.is_allowed(job).await {
-            Ok(true) => {}
-            Ok(false) => return Ended::NotAllowed,
-            Err(error) => return Ended::Undecided(error),
-        }
+        let principal = match self.owner(job).await {
+            Ok(principal) => principal,
+            Err(barred) => return Ended::Barred(barred),
+        };
         let body = match self.ports.blobs.get(&job.input).await {
             Ok(Some(body)) => body,
             Ok(None) => return Ended::Failed(PortError::broken("find a job's body", job.input.clone())),
             Err(error) => return Ended::Failed(error),
         };
         let call = InferenceCall {
-            principal: job.principal.clone(),
+            principal,
             path: job.path.clone(),
             body,
             request_id: RequestId::from_uuid(self.ports.ids.uuid()),
@@ -165,13 +163,6 @@ impl JobWorker {
             Ok(answer) => Ended::Answered(answer),
             Err(error) => Ended::Failed(error),
         }
-    }
-
-    /// Whether the key that submitted the job, if it was one, is still good.
-    async fn is_allowed(&self, job: &Job) -> Result<bool, PortError> {
-        let Some(id) = &job.principal.key else { return Ok(true) };
-        let key = self.ports.keys.lookup_key(id).await?;
-        Ok(key.is_some_and(|key| key.is_active(self.ports.clock.now())))
     }
 
     /// Prolongs lease and invisibility every third of their length; ends only when the claim is lost.

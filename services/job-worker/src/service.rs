@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use outcrop_config::JobsConfig;
-use outcrop_ports::{Blobs, Clock, IdGen, Inference, JobStore, KeyStore, Queue};
+use outcrop_ports::{Blobs, Clock, IdGen, Inference, JobStore, KeyStore, Queue, UserStore};
 use tokio_util::sync::CancellationToken;
 
 /// How long after a panic the task is started again.
@@ -17,6 +17,8 @@ pub struct JobPorts {
     pub jobs: Arc<dyn JobStore>,
     /// The API keys: whether the one that submitted a job is still good when it runs.
     pub keys: Arc<dyn KeyStore>,
+    /// The people and programs: what the one that submitted a job may do when it runs.
+    pub users: Arc<dyn UserStore>,
     /// The nudges.
     pub queue: Arc<dyn Queue>,
     /// Request bodies and results.

@@ -10,6 +10,7 @@ use outcrop_types::{
 use sha2::{Digest, Sha256};
 
 use crate::JobWorker;
+use crate::owner::refusal;
 
 /// The paths of the inference service that a job may call.
 const PATHS: [&str; 3] = ["/v1/chat/completions", "/v1/generate", "/generate"];
@@ -33,6 +34,12 @@ pub enum SubmitError {
     /// Not a path that can be called later.
     #[error("`path` must be one of {}", PATHS.join(", "))]
     Path,
+    /// The credential is not good for a call of this path.
+    #[error("{why}")]
+    NotAllowed {
+        /// Why not.
+        why: String,
+    },
     /// The team has as many unfinished jobs as it may.
     #[error("the team has {most} unfinished jobs, which is as many as it may have")]
     TooMany {
@@ -55,6 +62,7 @@ impl Classify for SubmitError {
     fn code(&self) -> ErrorCode {
         match self {
             Self::Path => ErrorCode::InvalidRequest,
+            Self::NotAllowed { .. } => ErrorCode::Forbidden,
             Self::TooMany { .. } => ErrorCode::RateLimited,
             Self::KeyReused => ErrorCode::Conflict,
             Self::Port { source } => source.code(),
@@ -69,6 +77,10 @@ impl JobWorker {
         let Submission { principal, path, body, idempotency_key } = submission;
         if !PATHS.contains(&path.as_str()) {
             return Err(SubmitError::Path);
+        }
+        // What may not be called now may not be called later.
+        if let Some(why) = refusal(&principal, &path) {
+            return Err(SubmitError::NotAllowed { why });
         }
         let fingerprint = fingerprint(&path, &body);
         let id = JobId::new(self.ports.ids.uuid());

@@ -10,7 +10,7 @@ use super::headers::respond;
 use crate::InferenceService;
 use crate::answer::{Answer, Body, Manner};
 use crate::chat::Caller;
-use crate::fit::fit;
+use crate::fit::{Fields, fit};
 use crate::stream::FrameStream;
 
 /// Answers one chat request in the OpenAI shape, whole or as a stream.
@@ -35,10 +35,10 @@ pub(crate) async fn answer(
 ) -> Result<Answer, ApiError> {
     let mut asked = chat::parse(body)?;
     let (stream, include_usage) = (asked.stream, asked.include_usage);
-    let (model, max_tokens_field) = (asked.model.take(), asked.max_tokens_field());
+    let (model, fields) = (asked.model.take(), Fields::openai(asked.max_tokens_field()));
     let Translated { mut request, tool_names, mut dropped } = asked.into_chat()?;
-    let model = service.resolve(model)?;
-    fit(&mut request, &model.model.info, max_tokens_field, &mut dropped)?;
+    let model = service.resolve(caller.principal, model)?;
+    fit(&mut request, &model.model.info, fields, &mut dropped)?;
     manner.check(stream, &dropped)?;
     let id = format!("chatcmpl-{}", service.inner().ids.uuid().simple());
     let created = service.inner().clock.now().timestamp();
@@ -47,7 +47,7 @@ pub(crate) async fn answer(
         let head = StreamHead { id: &id, created, model: &model.asked, include_usage };
         let frames = ChatStream::new(head, tool_names);
         let frames = FrameStream::new(events, frames, open, caller.context.request_id.clone());
-        (Body::Stream(Box::pin(frames)), facts)
+        (Body::Events(Box::pin(frames)), facts)
     } else {
         let (response, facts) = service.chat(caller, &model, request).await?;
         let head = chat::Answer { id: &id, created, model: &model.asked };

@@ -9,7 +9,7 @@ use super::headers::respond;
 use crate::InferenceService;
 use crate::answer::{Answer, Body, Manner};
 use crate::chat::Caller;
-use crate::fit::fit;
+use crate::fit::{Fields, fit};
 use crate::stream::FrameStream;
 
 /// Answers one prompt, whole or as a stream.
@@ -36,9 +36,9 @@ pub(crate) async fn answer(
     let stream = asked.stream();
     let model = asked.model.take();
     let mut request = asked.into_chat()?;
-    let model = service.resolve(model)?;
+    let model = service.resolve(caller.principal, model)?;
     let mut dropped = Vec::new();
-    fit(&mut request, &model.model.info, "max_tokens", &mut dropped)?;
+    fit(&mut request, &model.model.info, Fields::openai("max_tokens"), &mut dropped)?;
     manner.check(stream, &dropped)?;
     let id = format!("gen-{}", service.inner().ids.uuid().simple());
     let head = Generation { id: &id, created: service.inner().clock.now().timestamp(), model: &model.asked };
@@ -46,7 +46,7 @@ pub(crate) async fn answer(
         let (events, open, facts) = service.stream(caller, &model, request).await?;
         let frames = GenerateStream::new(&head);
         let frames = FrameStream::new(events, frames, open, caller.context.request_id.clone());
-        (Body::Stream(Box::pin(frames)), facts)
+        (Body::Events(Box::pin(frames)), facts)
     } else {
         let (response, facts) = service.chat(caller, &model, request).await?;
         (Body::Whole(generate::response(&head, &response).into()), facts)

@@ -10,6 +10,7 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use outcrop_http::{ApiError, sse};
 use outcrop_ports::WindowState;
 use outcrop_types::ErrorCode;
+use outcrop_wire::bedrock;
 
 use crate::InferenceService;
 use crate::answer::{Answer, Body, Manner};
@@ -48,7 +49,8 @@ pub(crate) fn respond(service: &InferenceService, arrived: Instant, answer: Answ
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             response
         }
-        Body::Stream(pieces) => sse::respond(pieces),
+        Body::Events(pieces) => sse::respond(pieces),
+        Body::AwsEvents(pieces) => sse::stream(bedrock::EVENT_STREAM, pieces),
     };
     let headers = response.headers_mut();
     if let Some(region) = &service.inner().region {

@@ -8,6 +8,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::*;
 use crate::fixtures::Meter;
+use crate::routes::converse::TimedStream;
 
 const USAGE: TokenUsage =
     TokenUsage { input: 11, output: 5, cache_read: 0, cache_write_5m: 0, cache_write_1h: 0, reasoning: 0 };
@@ -15,12 +16,15 @@ const USAGE: TokenUsage =
 type Sent = Result<Event, ModelError>;
 
 fn start(meter: &Meter) -> (UnboundedSender<Sent>, FrameStream<ChatStream>) {
+    let head = StreamHead { id: "chatcmpl-1", created: 1, model: "m", include_usage: false };
+    start_in(meter, ChatStream::new(head, ToolNames::default()))
+}
+
+fn start_in<F: Frames>(meter: &Meter, frames: F) -> (UnboundedSender<Sent>, FrameStream<F>) {
     let (sender, mut receiver) = unbounded_channel();
     let events = Box::pin(futures::stream::poll_fn(move |cx| receiver.poll_recv(cx)));
-    let head = StreamHead { id: "chatcmpl-1", created: 1, model: "m", include_usage: false };
     let mut open = meter.open("12345678");
     open.set_streamed();
-    let frames = ChatStream::new(head, ToolNames::default());
     let id = RequestId::parse("r-1").unwrap();
     (sender, FrameStream::new(events, frames, open, id))
 }
@@ -171,4 +175,34 @@ async fn silence_is_filled_with_comments() {
     let sent = Instant::now();
     assert!(frames.next().await.unwrap().starts_with(b":"));
     assert!(sent.elapsed() >= HEARTBEAT, "{:?}", sent.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_is_kept_where_nothing_can_fill_it() {
+    let meter = Meter::new();
+    let (sender, mut frames) = start_in(&meter, TimedStream::new());
+    sender.send(Ok(Event::Start)).unwrap();
+    assert!(!frames.next().await.unwrap().is_empty());
+    assert!(tokio::time::timeout(3 * HEARTBEAT, frames.next()).await.is_err(), "nothing came");
+    sender.send(text("x")).unwrap();
+    let piece = frames.next().await.unwrap();
+    assert!(String::from_utf8_lossy(&piece).contains("contentBlockDelta"));
+}
+
+#[tokio::test]
+async fn usage_is_safe_before_the_last_frame_of_aws_leaves() {
+    let meter = Meter::new();
+    let (sender, mut frames) = start_in(&meter, TimedStream::new());
+    for event in [Ok(Event::Start), text("hi"), Ok(Event::Stop(StopReason::EndTurn)), Ok(Event::Usage(USAGE))]
+    {
+        sender.send(event).unwrap();
+    }
+    let first = frames.next().await.unwrap();
+    assert!(!String::from_utf8_lossy(&first).contains("metadata"));
+    drop(sender);
+    let last = frames.next().await.unwrap();
+    assert!(String::from_utf8_lossy(&last).contains("metadata"));
+    let records = meter.records().await;
+    assert_eq!((records.len(), ended(&records[0])), (1, (Outcome::Completed, None, 5, false)));
+    assert!(frames.next().await.is_none());
 }

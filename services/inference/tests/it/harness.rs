@@ -14,7 +14,7 @@ use outcrop_http::{Health, Layer, Server, ServerParts};
 use outcrop_inference::{InferenceOptions, InferencePorts, InferenceService, routes};
 use outcrop_lifecycle::InFlight;
 use outcrop_ports::{Ledger, PortError};
-use outcrop_types::{Limits, Page, Principal, Role, Subject, TeamId, UsageId, UsageRecord, UserId};
+use outcrop_types::{Limits, Page, Principal, Role, Scope, Subject, TeamId, UsageId, UsageRecord, UserId};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -43,6 +43,7 @@ pub(crate) struct Setup {
     pub(crate) limits: LimitsConfig,
     pub(crate) max_spool_bytes: u64,
     pub(crate) allow_arns: bool,
+    pub(crate) scope: Scope,
 }
 
 impl Default for Setup {
@@ -52,6 +53,7 @@ impl Default for Setup {
             limits: LimitsConfig::default(),
             max_spool_bytes: 1 << 20,
             allow_arns: false,
+            scope: Scope::default(),
         }
     }
 }
@@ -77,7 +79,7 @@ impl TestApp {
         });
 
         let config = ServerConfig { port: 0, workers: 1, ..ServerConfig::default() };
-        let caller = principal(setup.role);
+        let caller = Principal { scope: Some(Arc::new(setup.scope.clone())), ..principal(setup.role) };
         let layer = Layer::new(move |request, next| {
             request.extensions_mut().insert(caller.clone());
             next.call(request)
@@ -167,7 +169,13 @@ pub(crate) fn principal(role: Role) -> Principal {
         role,
         key: Some("aaaaaaaaaaaaaaaa".parse().unwrap()),
         limits: Limits::default(),
+        scope: None,
     }
+}
+
+/// A scope of these models.
+pub(crate) fn models(patterns: &[&str]) -> Scope {
+    Scope { models: patterns.iter().map(|it| it.parse().unwrap()).collect(), ..Scope::default() }
 }
 
 /// An answer, read to its end.

@@ -1,23 +1,24 @@
 //! The same operations without HTTP.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use outcrop_config::LimitsConfig;
 use outcrop_inference::LocalInference;
 use outcrop_ports::{Inference, InferenceAnswer, InferenceCall};
-use outcrop_types::{RequestId, Role};
+use outcrop_types::{Principal, RequestId, Role};
 use serde_json::{Value, json};
 
-use crate::harness::{Setup, TestApp, principal};
+use crate::harness::{Setup, TestApp, models, principal};
 
-async fn call(app: &TestApp, role: Role, path: &str, body: &Value) -> (u16, Value) {
-    let InferenceAnswer { status, body, .. } = answer(app, role, path, body).await;
+async fn call(app: &TestApp, caller: Principal, path: &str, body: &Value) -> (u16, Value) {
+    let InferenceAnswer { status, body, .. } = answer(app, caller, path, body).await;
     (status, serde_json::from_slice(&body).unwrap())
 }
 
-async fn answer(app: &TestApp, role: Role, path: &str, body: &Value) -> InferenceAnswer {
+async fn answer(app: &TestApp, caller: Principal, path: &str, body: &Value) -> InferenceAnswer {
     let call = InferenceCall {
-        principal: principal(role),
+        principal: caller,
         path: path.into(),
         body: body.to_string().into(),
         request_id: RequestId::parse("job-1").unwrap(),
@@ -31,9 +32,9 @@ async fn a_reached_limit_says_when_to_come_back() {
     let limits = LimitsConfig { requests_per_minute_per_team: Some(1), ..LimitsConfig::default() };
     let app = TestApp::with(Setup { limits, ..Setup::default() }).await;
     let prompt = json!({"prompt": "[[say: hi]]"});
-    let first = answer(&app, Role::Service, "/generate", &prompt).await;
+    let first = answer(&app, principal(Role::Service), "/generate", &prompt).await;
     assert_eq!((first.status, first.retry_after), (200, None));
-    let refused = answer(&app, Role::Service, "/generate", &prompt).await;
+    let refused = answer(&app, principal(Role::Service), "/generate", &prompt).await;
     assert_eq!(refused.status, 429);
     assert!(refused.retry_after.unwrap() > Duration::ZERO);
 }
@@ -42,9 +43,10 @@ async fn a_reached_limit_says_when_to_come_back() {
 async fn answers_are_those_of_the_paths() {
     let app = TestApp::start().await;
     let chat = json!({"messages": [{"role": "user", "content": "[[say: hi]]"}]});
-    let (status, body) = call(&app, Role::Service, "/v1/chat/completions", &chat).await;
+    let (status, body) = call(&app, principal(Role::Service), "/v1/chat/completions", &chat).await;
     assert_eq!((status, &body["choices"][0]["message"]["content"]), (200, &json!("hi")));
-    let (status, body) = call(&app, Role::Service, "/generate", &json!({"prompt": "[[say: hi]]"})).await;
+    let (status, body) =
+        call(&app, principal(Role::Service), "/generate", &json!({"prompt": "[[say: hi]]"})).await;
     assert_eq!((status, &body["text"]), (200, &json!("hi")));
     let records = app.records(2).await;
     assert!(records.iter().all(|it| it.request_id.as_str() == "job-1"));
@@ -54,11 +56,23 @@ async fn answers_are_those_of_the_paths() {
 async fn failures_are_answers_in_the_paths_dialect() {
     let app = TestApp::start().await;
     let chat = json!({"messages": [{"role": "user", "content": "hi"}], "stream": true});
-    let (status, body) = call(&app, Role::Developer, "/v1/chat/completions", &chat).await;
+    let (status, body) = call(&app, principal(Role::Developer), "/v1/chat/completions", &chat).await;
     assert_eq!((status, &body["error"]["param"]), (400, &json!("stream")));
-    let (status, body) = call(&app, Role::Viewer, "/generate", &json!({"prompt": "hi"})).await;
+    let (status, body) = call(&app, principal(Role::Viewer), "/generate", &json!({"prompt": "hi"})).await;
     assert_eq!((status, &body["code"]), (403, &json!("forbidden")));
-    let (status, _) = call(&app, Role::Developer, "/v1/files", &json!({})).await;
+    let (status, _) = call(&app, principal(Role::Developer), "/v1/files", &json!({})).await;
     assert_eq!(status, 404);
     assert!(app.ledger.records.lock().unwrap().is_empty(), "no model was called");
+}
+
+#[tokio::test]
+async fn a_job_is_no_way_around_a_scope() {
+    let app = TestApp::start().await;
+    let scope = models(&["nova-*"]);
+    let caller = Principal { scope: Some(Arc::new(scope)), ..principal(Role::Developer) };
+    let prompt = json!({"prompt": "[[say: hi]]", "model": "nova-lite"});
+    let (status, body) = call(&app, caller.clone(), "/generate", &prompt).await;
+    assert_eq!((status, &body["text"]), (200, &json!("hi")));
+    let (status, body) = call(&app, caller, "/generate", &json!({"prompt": "hi"})).await;
+    assert_eq!((status, &body["code"], &body["param"]), (403, &json!("forbidden"), &json!("model")));
 }

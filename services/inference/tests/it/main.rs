@@ -3,9 +3,11 @@
 
 mod admission;
 mod chat;
+mod converse;
 mod failures;
 mod generate;
 mod harness;
 mod local;
 mod metering;
 mod models;
+mod scope;

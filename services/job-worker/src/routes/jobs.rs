@@ -122,9 +122,14 @@ pub(super) async fn cancel(
 }
 
 fn refused(error: SubmitError) -> ApiError {
-    let reused = matches!(error, SubmitError::KeyReused);
-    let error = ApiError::from_error(error);
-    if reused { error.with_param("Idempotency-Key") } else { error }
+    let param = match error {
+        SubmitError::Path | SubmitError::NotAllowed { .. } => Some("path"),
+        SubmitError::KeyReused => Some("Idempotency-Key"),
+        SubmitError::TooMany { .. } | SubmitError::Port { .. } => None,
+    };
+    let mut error = ApiError::from_error(error);
+    error.param = param.map(str::to_owned);
+    error
 }
 
 fn idempotency_key(request: &HttpRequest) -> Result<Option<IdempotencyKey>, ApiError> {

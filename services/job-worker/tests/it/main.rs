@@ -2,5 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod jobs;
+mod owner;
 mod tries;
 mod world;

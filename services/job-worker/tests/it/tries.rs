@@ -1,31 +1,20 @@
 //! How often a job is tried, and when.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::TimeDelta;
 use outcrop_config::JobsConfig;
-use outcrop_job_worker::Submission;
 use outcrop_ports::contract::samples;
 use outcrop_ports::{Blobs, Claim, PortError};
-use outcrop_types::{Job, JobId, JobState, Principal};
+use outcrop_types::{Job, JobState};
 
-use crate::world::{PANIC, Scripted, World, developer};
-
-fn scripted(statuses: impl IntoIterator<Item = u16>) -> Scripted {
-    Scripted { statuses: Mutex::new(VecDeque::from_iter(statuses)), ..Scripted::default() }
-}
+use crate::world::{PANIC, Scripted, World, calls, developer, ended, scripted, submit, until};
 
 fn tries(max_attempts: u32) -> Option<JobsConfig> {
     Some(JobsConfig { max_attempts, ..JobsConfig::default() })
-}
-
-async fn submit(world: &World, principal: Principal) -> JobId {
-    let (path, body) = ("/generate".to_owned(), Bytes::from_static(b"{}"));
-    world.worker.submit(Submission { principal, path, body, idempotency_key: None }).await.unwrap().id
 }
 
 /// A job as the store may hold it, and its nudge.
@@ -38,26 +27,6 @@ async fn place(world: &World, job: &Job) {
 fn new_job(world: &World) -> Job {
     let now = world.ports.clock.now();
     Job { created_at: now, updated_at: now, principal: developer(1), ..samples::job(1, samples::team_id(1)) }
-}
-
-/// Asks for the job until it is as wanted.
-async fn until(world: &World, id: JobId, wanted: impl Fn(&Job) -> bool) -> Job {
-    for _ in 0..400 {
-        let job = world.ports.jobs.lookup_job(id).await.unwrap().unwrap();
-        if wanted(&job) {
-            return job;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("{:?}", world.ports.jobs.lookup_job(id).await);
-}
-
-async fn ended(world: &World, id: JobId) -> Job {
-    until(world, id, |job| job.state.is_final()).await
-}
-
-fn calls(world: &World) -> usize {
-    world.model.calls.lock().unwrap().len()
 }
 
 #[actix_web::test]
@@ -185,25 +154,4 @@ async fn a_dead_workers_job_is_taken_over_when_its_lease_is_over() {
     world.ports.queue.send(job.id.to_string()).await.unwrap();
     let job = ended(&world, job.id).await;
     assert_eq!((job.state, job.attempts), (JobState::Succeeded, 2));
-}
-
-#[actix_web::test]
-async fn a_job_dies_with_the_key_that_submitted_it() {
-    let world = World::working(scripted([])).await;
-    let key = |number| {
-        let now = world.ports.clock.now();
-        outcrop_types::ApiKey { created_at: now, ..samples::key(number, developer(1).team) }
-    };
-    let (good, revoked, unknown) = (key(1), key(2), key(3));
-    world.ports.keys.insert_key(&good).await.unwrap();
-    world.ports.keys.insert_key(&revoked).await.unwrap();
-    world.ports.keys.revoke_key(&revoked.id, world.ports.clock.now()).await.unwrap();
-    for key in [&revoked, &unknown] {
-        let id = submit(&world, key.principal()).await;
-        let job = ended(&world, id).await;
-        assert_eq!(job.error.as_deref(), Some("the key that submitted this job is no longer valid"));
-    }
-    assert_eq!(calls(&world), 0);
-    let id = submit(&world, good.principal()).await;
-    assert_eq!(ended(&world, id).await.state, JobState::Succeeded);
 }

@@ -9,10 +9,13 @@ use bytes::Bytes;
 use outcrop_config::JobsConfig;
 use outcrop_embedded::{FileBlobs, MemoryQueue, SystemClock, SystemIdGen};
 use outcrop_http::testing::TestServer;
-use outcrop_job_worker::{JobPorts, JobWorker};
-use outcrop_ports::{Inference, InferenceAnswer, InferenceCall, PortError};
+use outcrop_job_worker::{JobPorts, JobWorker, Submission};
+use outcrop_ports::contract::samples;
+use outcrop_ports::{
+    Changed, Inference, InferenceAnswer, InferenceCall, PortError, TeamStore as _, UserStore as _,
+};
 use outcrop_sqlite::SqliteStore;
-use outcrop_types::{Limits, Principal, Role, Subject, TeamId, UserId};
+use outcrop_types::{Job, JobId, Limits, Principal, Role, Subject, TeamId, UserId};
 use serde_json::Value;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
@@ -46,6 +49,7 @@ pub(crate) struct World {
     pub(crate) worker: JobWorker,
     pub(crate) model: Arc<Scripted>,
     pub(crate) ports: JobPorts,
+    pub(crate) store: Arc<SqliteStore>,
     pub(crate) stop: CancellationToken,
     _folder: tempfile::TempDir,
     _stop: DropGuard,
@@ -78,11 +82,13 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::connect(&folder.path().join("outcrop.db")).await.unwrap();
         store.migrate().await.unwrap();
+        people(&store).await;
         let model = Arc::new(model);
         let store = Arc::new(store);
         let mut ports = JobPorts {
             jobs: store.clone(),
-            keys: store,
+            keys: store.clone(),
+            users: store.clone(),
             queue: Arc::new(MemoryQueue::default()),
             blobs: Arc::new(FileBlobs::open(folder.path().join("files")).unwrap()),
             inference: Arc::clone(&model) as _,
@@ -97,7 +103,7 @@ impl World {
             let (worker, stop) = (worker.clone(), stop.clone());
             actix_web::rt::spawn(async move { worker.run(stop).await });
         }
-        Self { worker, model, ports, stop: stop.clone(), _folder: folder, _stop: stop.drop_guard() }
+        Self { worker, model, ports, store, stop: stop.clone(), _folder: folder, _stop: stop.drop_guard() }
     }
 
     pub(crate) fn serve(&self, caller: Principal) -> TestServer {
@@ -110,6 +116,24 @@ impl World {
     }
 }
 
+/// Teams 1 and 2, and in both of them a developer.
+async fn people(store: &SqliteStore) {
+    for team in [1, 2] {
+        done(store.insert_team(&samples::team(team), &samples::draft("team.create")).await);
+    }
+    done(store.insert_user(&samples::user(1), None, None, &samples::draft("user.create")).await);
+    for team in [1, 2] {
+        let membership = samples::membership(1, team, Role::Developer);
+        done(store.set_membership(&membership, &samples::draft("member.set")).await);
+    }
+}
+
+/// A change that was made.
+#[track_caller]
+pub(crate) fn done(changed: Result<Changed, PortError>) {
+    assert_eq!(changed.unwrap(), Changed::Done);
+}
+
 /// A developer of the team with this number.
 pub(crate) fn developer(team: u128) -> Principal {
     Principal {
@@ -118,6 +142,7 @@ pub(crate) fn developer(team: u128) -> Principal {
         role: Role::Developer,
         key: None,
         limits: Limits::default(),
+        scope: None,
     }
 }
 
@@ -129,4 +154,36 @@ pub(crate) async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
 
 pub(crate) fn client() -> reqwest::Client {
     reqwest::Client::builder().timeout(Duration::from_secs(10)).build().unwrap()
+}
+
+/// A model service that answers with these statuses, then with 200.
+pub(crate) fn scripted(statuses: impl IntoIterator<Item = u16>) -> Scripted {
+    Scripted { statuses: Mutex::new(VecDeque::from_iter(statuses)), ..Scripted::default() }
+}
+
+/// Takes a job of this principal in.
+pub(crate) async fn submit(world: &World, principal: Principal) -> JobId {
+    let (path, body) = ("/generate".to_owned(), Bytes::from_static(b"{}"));
+    world.worker.submit(Submission { principal, path, body, idempotency_key: None }).await.unwrap().id
+}
+
+/// Asks for the job until it is as wanted.
+pub(crate) async fn until(world: &World, id: JobId, wanted: impl Fn(&Job) -> bool) -> Job {
+    for _ in 0..400 {
+        let job = world.ports.jobs.lookup_job(id).await.unwrap().unwrap();
+        if wanted(&job) {
+            return job;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{:?}", world.ports.jobs.lookup_job(id).await);
+}
+
+pub(crate) async fn ended(world: &World, id: JobId) -> Job {
+    until(world, id, |job| job.state.is_final()).await
+}
+
+/// How often the model service was called.
+pub(crate) fn calls(world: &World) -> usize {
+    world.model.calls.lock().unwrap().len()
 }
