@@ -3,10 +3,13 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use outcrop_auth::AuthService;
+use outcrop_auth::{AuthOptions, AuthPorts, AuthService, Federation};
+use outcrop_config::Config;
 use outcrop_http::{Dependency, Health, Server, ServerParts, internal_identity};
 use outcrop_lifecycle::InFlight;
-use outcrop_wiring::{Process, ServiceError, run_service};
+use outcrop_ports::{Clock, IdGen, Probe};
+use outcrop_wiring::{Process, ServiceError, WiringError, run_service};
+use secrecy::ExposeSecret;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -17,20 +20,70 @@ fn main() -> ExitCode {
 
 async fn start(Process { config, stop }: Process) -> Result<(), ServiceError> {
     let (clock, ids) = (outcrop_wiring::clock(), outcrop_wiring::ids());
-    let stores = outcrop_wiring::stores(&config).await?;
-    let hasher = outcrop_wiring::key_hasher(&config)?;
     let verifier = Arc::new(outcrop_wiring::verifier(&config)?);
-    let auth = AuthService::new(stores.keys, stores.users, hasher, clock.clone(), ids.clone());
+    let options = options(&config).await?;
+    let (ports, probes) = ports(&config, clock.clone(), ids.clone()).await?;
+    let auth = AuthService::new(ports, options);
+    auth.check_signing_key()?;
     let parts = ServerParts {
         in_flight: InFlight::default(),
         ids,
         layer: internal_identity(verifier, clock),
-        health: Health::new(vec![Dependency { probe: stores.probe, required: true }]),
+        health: Health::new(probes),
     };
     let (public, internal) = (outcrop_auth::routes(&auth), outcrop_auth::internal_routes(&auth));
     let server = Server::bind(&config.server, parts, move |app| {
         public(app);
         internal(app);
     })?;
-    Ok(server.run(stop).await?)
+    let over = stop.child_token();
+    let (served, ()) = tokio::join!(
+        async {
+            let served = server.run(stop).await;
+            // A server that failed by itself takes the rest with it.
+            over.cancel();
+            served
+        },
+        auth.run(over.clone()),
+    );
+    Ok(served?)
+}
+
+async fn options(config: &Config) -> Result<AuthOptions, ServiceError> {
+    let federation = match outcrop_wiring::federation(config).await? {
+        Some(text) => Federation::parse(text.expose_secret())
+            .map_err(|error| WiringError::setting(format!("`auth.federation`: {error}")))?,
+        None => Federation::default(),
+    };
+    let secret = outcrop_wiring::key_secret(config)?;
+    Ok(AuthOptions::new(config, secret, federation)
+        .map_err(|error| WiringError::setting(format!("`auth.key_secret`: {error}")))?)
+}
+
+async fn ports(
+    config: &Config,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGen>,
+) -> Result<(AuthPorts, Vec<Dependency>), WiringError> {
+    let stores = outcrop_wiring::stores(config).await?;
+    let limiter = outcrop_wiring::limiter(config).await?;
+    let ports = AuthPorts {
+        keys: stores.keys,
+        users: stores.users,
+        teams: stores.teams,
+        accounts: stores.accounts,
+        sessions: stores.sessions,
+        signing_keys: stores.signing_keys,
+        audit: stores.audit,
+        changes: outcrop_wiring::changes(config)?,
+        limiter: limiter.port,
+        local_limiter: outcrop_wiring::local_limiter(),
+        outbound: outcrop_wiring::outbound(config),
+        clock,
+        ids,
+    };
+    // Without Redis changes are not pushed, and the gateways ask every second: degraded, and not useless.
+    let optional = limiter.probe.map(|probe: Arc<dyn Probe>| Dependency { probe, required: false });
+    let required = Dependency { probe: stores.probe, required: true };
+    Ok((ports, std::iter::once(required).chain(optional).collect()))
 }

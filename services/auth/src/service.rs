@@ -1,51 +1,165 @@
-//! The service and its main question: who shows this credential?
+//! The service as one value: its ports, its options, and what all of its operations share.
 
+use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use async_trait::async_trait;
-use outcrop_ports::{Authenticated, Authenticator, Clock, Credential, IdGen, KeyStore, Refused, UserStore};
-use outcrop_types::{KeyHasher, PresentedKey};
+use outcrop_ports::{
+    AuditLog, Changes, Clock, IdGen, KeyStore, Limiter, Outbound, ServiceAccountStore, SessionStore,
+    SigningKeyStore, TeamStore, UserStore,
+};
+use outcrop_types::{AuditDraft, AuditEvent, AuditSealer, Change, KeyHasher, PresentedKey, SecretKind};
+use tokio::sync::Semaphore;
 
-/// Keys, users and teams. Cheap to clone.
+use crate::AuthOptions;
+use crate::federation::Issuers;
+use crate::last_used::LastUsed;
+use crate::passwords::Passwords;
+use crate::signing::Signing;
+use crate::static_key::StaticTeam;
+
+/// How often a change that could not be announced is announced again, and how often at most.
+const ANNOUNCE_AGAIN: Duration = Duration::from_secs(1);
+const ANNOUNCE_TRIES: usize = 60;
+/// Most announcements that wait to be made again; further ones are left to the gateways' time-out.
+const MAX_ANNOUNCING: usize = 256;
+
+/// What the service works on.
 #[derive(Clone)]
-pub struct AuthService {
-    pub(crate) keys: Arc<dyn KeyStore>,
-    pub(crate) users: Arc<dyn UserStore>,
-    pub(crate) hasher: KeyHasher,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) ids: Arc<dyn IdGen>,
+pub struct AuthPorts {
+    /// API keys.
+    pub keys: Arc<dyn KeyStore>,
+    /// People.
+    pub users: Arc<dyn UserStore>,
+    /// Teams and their members.
+    pub teams: Arc<dyn TeamStore>,
+    /// Programs.
+    pub accounts: Arc<dyn ServiceAccountStore>,
+    /// Logins.
+    pub sessions: Arc<dyn SessionStore>,
+    /// What signs access tokens.
+    pub signing_keys: Arc<dyn SigningKeyStore>,
+    /// What was done and what was refused.
+    pub audit: Arc<dyn AuditLog>,
+    /// How gateways learn of changes.
+    pub changes: Arc<dyn Changes>,
+    /// Counts login attempts over all replicas.
+    pub limiter: Arc<dyn Limiter>,
+    /// Counts them in this process, while the other cannot be reached.
+    pub local_limiter: Arc<dyn Limiter>,
+    /// Identity providers and STS.
+    pub outbound: Arc<dyn Outbound>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// New ids, and randomness.
+    pub ids: Arc<dyn IdGen>,
+}
+
+/// Who there is, what they may, and which credentials they show. Cheap to clone; all clones are one service.
+#[derive(Clone)]
+pub struct AuthService(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) ports: AuthPorts,
+    pub(crate) options: AuthOptions,
+    pub(crate) last_used: LastUsed,
+    passwords: Passwords,
+    signing: Signing,
+    static_team: StaticTeam,
+    issuers: Issuers,
+    announcing: Arc<Semaphore>,
 }
 
 impl AuthService {
     /// Puts the service together.
     #[must_use]
-    pub fn new(
-        keys: Arc<dyn KeyStore>,
-        users: Arc<dyn UserStore>,
-        hasher: KeyHasher,
-        clock: Arc<dyn Clock>,
-        ids: Arc<dyn IdGen>,
-    ) -> Self {
-        Self { keys, users, hasher, clock, ids }
+    pub fn new(ports: AuthPorts, options: AuthOptions) -> Self {
+        let announcing = Arc::new(Semaphore::new(MAX_ANNOUNCING));
+        let issuers = Issuers::new(&options.federation);
+        Self(Arc::new(Inner {
+            ports,
+            options,
+            last_used: LastUsed::default(),
+            passwords: Passwords::default(),
+            signing: Signing::default(),
+            static_team: StaticTeam::default(),
+            issuers,
+            announcing,
+        }))
     }
 
-    async fn authenticate_key(&self, presented: &PresentedKey) -> Result<Authenticated, Refused> {
-        let stored = self.keys.lookup_key(presented.id()).await;
-        // Hashed before the answer is looked at: an unknown id costs as much time as a wrong secret.
-        let hash = self.hasher.hash(presented);
-        let key = stored.map_err(|source| Refused::Unknown { source })?.ok_or(Refused::Invalid)?;
-        if key.hash != hash || !key.is_active(self.clock.now()) {
-            return Err(Refused::Invalid);
-        }
-        Ok(Authenticated { principal: key.principal(), expires_at: key.expires_at })
+    pub(crate) fn ports(&self) -> &AuthPorts {
+        &self.0.ports
+    }
+
+    pub(crate) fn options(&self) -> &AuthOptions {
+        &self.0.options
+    }
+
+    pub(crate) fn last_used(&self) -> &LastUsed {
+        &self.0.last_used
+    }
+
+    pub(crate) fn issuers(&self) -> &Issuers {
+        &self.0.issuers
+    }
+
+    pub(crate) fn passwords(&self) -> &Passwords {
+        &self.0.passwords
+    }
+
+    pub(crate) fn signing(&self) -> &Signing {
+        &self.0.signing
+    }
+
+    pub(crate) fn static_team(&self) -> &StaticTeam {
+        &self.0.static_team
+    }
+
+    pub(crate) fn hasher(&self) -> &KeyHasher {
+        &self.0.options.hasher
+    }
+
+    /// What checks rows of the audit log.
+    #[must_use]
+    pub fn audit_sealer(&self) -> &AuditSealer {
+        &self.0.options.audit_sealer
+    }
+
+    /// An event on its way into the audit log.
+    pub(crate) fn draft(&self, event: AuditEvent) -> AuditDraft {
+        AuditDraft::new(event, self.0.options.audit_sealer.clone())
+    }
+
+    /// A new secret of this kind.
+    pub(crate) fn new_secret(&self, kind: SecretKind) -> PresentedKey {
+        let (mut id, mut secret) = ([0; 16], [0; 86]);
+        self.0.ports.ids.fill(&mut id);
+        self.0.ports.ids.fill(&mut secret);
+        PresentedKey::generate_as(kind, id, secret)
+    }
+
+    /// Tells all replicas of a change that has been written. What cannot be told now is told again for a minute,
+    /// beside the request; gateways that hear nothing at all fall back to asking every second.
+    pub(crate) async fn announce(&self, change: Change) {
+        let Err(error) = self.0.ports.changes.announce(&change).await else { return };
+        tracing::warn!(error = error.chain(), ?change, "a change could not be announced; trying again");
+        let Ok(permit) = Arc::clone(&self.0.announcing).try_acquire_owned() else { return };
+        let changes = Arc::clone(&self.0.ports.changes);
+        tokio::spawn(async move {
+            for _ in 0..ANNOUNCE_TRIES {
+                tokio::time::sleep(ANNOUNCE_AGAIN).await;
+                if changes.announce(&change).await.is_ok() {
+                    break;
+                }
+            }
+            drop(permit);
+        });
     }
 }
 
-#[async_trait]
-impl Authenticator for AuthService {
-    async fn authenticate(&self, credential: &Credential) -> Result<Authenticated, Refused> {
-        match credential {
-            Credential::ApiKey(presented) => self.authenticate_key(presented).await,
-        }
+impl fmt::Debug for AuthService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AuthService(…)")
     }
 }

@@ -1,16 +1,24 @@
-//! `/admin/v1/keys`: create, list, read, revoke.
+//! `/admin/v1/keys`: create, list, read, change, rotate, revoke.
 
-use actix_web::{HttpResponse, delete, get, post, web};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use actix_web::{HttpResponse, delete, get, patch, post, web};
 use chrono::{DateTime, Utc};
-use outcrop_http::{Allowed, ApiError, JsonBytes, permission};
-use outcrop_policy::{Decision, Resource, decide, may_grant};
-use outcrop_types::{ApiKey, ErrorCode, KeyId, Limits, Permission, Principal, Role, Subject, TeamId};
+use outcrop_http::{ApiError, JsonBytes};
+use outcrop_ports::KeyFilter;
+use outcrop_types::{
+    ApiKey, ErrorCode, KeyId, Limits, Role, Scope, ServiceAccountId, Subject, TeamId, UserId,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::{AuthService, NewKey};
+use super::acting::By;
+use super::list::{List, given, path_id};
+use super::query::{Flag, Limit, Query};
+use crate::{AuthService, KeyPatch, NewKey};
 
-const DEFAULT_PAGE: usize = 20;
-const MAX_PAGE: usize = 100;
+/// How long both keys are good after a rotation, if nothing is said, seconds.
+const DEFAULT_OVERLAP_S: u64 = 24 * 3_600;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -18,14 +26,50 @@ struct CreateKey {
     name: String,
     team: Option<TeamId>,
     role: Option<Role>,
+    user: Option<UserId>,
+    service_account: Option<ServiceAccountId>,
+    #[serde(default)]
+    scope: Scope,
     #[serde(default)]
     limits: Limits,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
     expires_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PatchKey {
+    name: Option<String>,
+    limits: Option<Limits>,
+    scope: Option<Scope>,
+    tags: Option<BTreeMap<String, String>>,
+    #[serde(default, deserialize_with = "given")]
+    expires_at: Option<Option<DateTime<Utc>>>,
+    revision: Option<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct RotateKey {
+    overlap_s: Option<u64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct ListKeys {
+    team: Option<TeamId>,
+    user: Option<UserId>,
+    service_account: Option<ServiceAccountId>,
+    name_prefix: Option<String>,
+    active: Option<Flag>,
+    after: Option<KeyId>,
+    limit: Limit,
 }
 
 /// A key as it is shown, without anything that would let one use it.
 #[derive(Debug, Serialize)]
-struct KeyView {
+pub(super) struct KeyView {
     id: KeyId,
     prefix: String,
     name: String,
@@ -33,9 +77,14 @@ struct KeyView {
     subject: Subject,
     role: Role,
     limits: Limits,
+    scope: Scope,
+    tags: BTreeMap<String, String>,
     created_at: DateTime<Utc>,
     expires_at: Option<DateTime<Utc>>,
     revoked_at: Option<DateTime<Utc>>,
+    last_used_at: Option<DateTime<Utc>>,
+    replaced_by: Option<KeyId>,
+    revision: u32,
 }
 
 impl From<ApiKey> for KeyView {
@@ -48,157 +97,141 @@ impl From<ApiKey> for KeyView {
             subject: key.subject,
             role: key.role,
             limits: key.limits,
+            scope: key.scope,
+            tags: key.tags,
             created_at: key.created_at,
             expires_at: key.expires_at,
             revoked_at: key.revoked_at,
+            last_used_at: key.last_used_at,
+            replaced_by: key.replaced_by,
+            revision: key.revision,
         }
     }
 }
 
-/// The one answer that holds a whole key; it has no `Debug`.
+/// An answer that holds a whole key; it has no `Debug`.
 #[derive(Serialize)]
 struct CreatedKey {
     /// Shown this once.
     key: String,
     #[serde(flatten)]
     view: KeyView,
-}
-
-#[derive(Debug, Serialize)]
-struct KeyList {
-    data: Vec<KeyView>,
-    has_more: bool,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ListQuery {
-    team: Option<TeamId>,
-    after: Option<KeyId>,
-    limit: Option<usize>,
+    /// The key whose place it took, at a rotation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaces: Option<KeyView>,
 }
 
 /// Makes a key for the caller's team, or, by a platform admin, for any.
-#[post("/admin/v1/keys")]
+#[post("/keys")]
 pub(super) async fn create(
-    caller: Allowed<permission::ManageKeys>,
+    By(acting): By,
     auth: web::Data<AuthService>,
     body: JsonBytes,
 ) -> Result<HttpResponse, ApiError> {
-    let asked: CreateKey = outcrop_wire::json::parse(&body.0)?;
-    let team = asked.team.unwrap_or(caller.principal.team);
-    let role = asked.role.unwrap_or(Role::Developer);
-    check_team(&caller.principal, team)?;
-    if !may_grant(caller.principal.role, role) {
-        let message = format!("the role `{}` may not grant the role `{role}`", caller.principal.role);
-        return Err(ApiError::new(ErrorCode::Forbidden, message).with_param("role"));
-    }
-    let (limits, expires_at) = within_own(&auth, &caller.principal, asked.limits, asked.expires_at).await?;
-    let (presented, key) = auth
-        .create_key(NewKey {
-            name: asked.name,
-            team,
-            subject: caller.principal.subject,
-            role,
-            limits,
-            expires_at,
-        })
-        .await
-        .map_err(ApiError::from_error)?;
-    Ok(HttpResponse::Created().json(CreatedKey { key: presented.expose().to_owned(), view: key.into() }))
+    let asked: CreateKey = outcrop_wire::json::parse(&body)?;
+    let new = NewKey {
+        name: asked.name,
+        team: asked.team,
+        subject: subject(asked.user, asked.service_account)?,
+        role: asked.role,
+        scope: asked.scope,
+        limits: asked.limits,
+        tags: asked.tags,
+        expires_at: asked.expires_at,
+    };
+    let (presented, key) = auth.create_key(&acting, new).await?;
+    let key = CreatedKey { key: presented.expose().to_owned(), view: key.into(), replaces: None };
+    Ok(HttpResponse::Created().json(key))
 }
 
 /// Lists the keys of the caller's team, or, for a platform admin, of any or all.
-#[get("/admin/v1/keys")]
+#[get("/keys")]
 pub(super) async fn list(
-    caller: Allowed<permission::ManageKeys>,
+    By(acting): By,
     auth: web::Data<AuthService>,
-    query: web::Query<ListQuery>,
-) -> Result<web::Json<KeyList>, ApiError> {
-    if let Some(team) = query.team {
-        check_team(&caller.principal, team)?;
-    }
-    let everything = caller.principal.role == Role::PlatformAdmin;
-    let team = query.team.or((!everything).then_some(caller.principal.team));
-    let limit = query.limit.unwrap_or(DEFAULT_PAGE).clamp(1, MAX_PAGE);
-    let page = auth.list_keys(team, query.after.as_ref(), limit).await.map_err(ApiError::from_error)?;
-    let data = page.items.into_iter().map(KeyView::from).collect();
-    Ok(web::Json(KeyList { data, has_more: page.has_more }))
+    Query(query): Query<ListKeys>,
+) -> Result<web::Json<List<KeyView>>, ApiError> {
+    let filter = KeyFilter {
+        team: query.team,
+        subject: subject(query.user, query.service_account)?,
+        name_prefix: query.name_prefix,
+        active_at: active_at(query.active, auth.ports().clock.now())?,
+    };
+    let page = auth.list_keys(&acting, filter, query.after.as_ref(), query.limit.0).await?;
+    Ok(List::of(page, |key| key.id.clone(), KeyView::from))
 }
 
 /// Shows one key's record.
-#[get("/admin/v1/keys/{id}")]
+#[get("/keys/{key}")]
 pub(super) async fn get(
-    caller: Allowed<permission::ManageKeys>,
+    By(acting): By,
     auth: web::Data<AuthService>,
     id: web::Path<String>,
 ) -> Result<web::Json<KeyView>, ApiError> {
-    Ok(web::Json(lookup(&auth, &caller.principal, &id).await?.into()))
+    Ok(web::Json(auth.get_key(&acting, &path_id(&id, "key")?).await?.into()))
+}
+
+/// Changes a key's name, limits, scope, tags or end.
+#[patch("/keys/{key}")]
+pub(super) async fn update(
+    By(acting): By,
+    auth: web::Data<AuthService>,
+    id: web::Path<String>,
+    body: JsonBytes,
+) -> Result<web::Json<KeyView>, ApiError> {
+    let asked: PatchKey = outcrop_wire::json::parse(&body)?;
+    let PatchKey { name, limits, scope, tags, expires_at, revision } = asked;
+    let patch = KeyPatch { name, limits, scope, tags, expires_at, revision };
+    Ok(web::Json(auth.update_key(&acting, &path_id(&id, "key")?, patch).await?.into()))
+}
+
+/// Puts a new key in the place of this one, which stays good for a while.
+#[post("/keys/{key}/rotate")]
+pub(super) async fn rotate(
+    By(acting): By,
+    auth: web::Data<AuthService>,
+    id: web::Path<String>,
+    body: JsonBytes,
+) -> Result<HttpResponse, ApiError> {
+    let asked: RotateKey =
+        if body.is_empty() { RotateKey::default() } else { outcrop_wire::json::parse(&body)? };
+    let overlap = Duration::from_secs(asked.overlap_s.unwrap_or(DEFAULT_OVERLAP_S));
+    let rotated = auth.rotate_key(&acting, &path_id(&id, "key")?, overlap).await?;
+    Ok(HttpResponse::Created().json(CreatedKey {
+        key: rotated.presented.expose().to_owned(),
+        view: rotated.key.into(),
+        replaces: Some(rotated.replaced.into()),
+    }))
 }
 
 /// Revokes a key; doing so again changes nothing.
-#[delete("/admin/v1/keys/{id}")]
+#[delete("/keys/{key}")]
 pub(super) async fn revoke(
-    caller: Allowed<permission::ManageKeys>,
+    By(acting): By,
     auth: web::Data<AuthService>,
     id: web::Path<String>,
 ) -> Result<web::Json<KeyView>, ApiError> {
-    let key = lookup(&auth, &caller.principal, &id).await?;
-    let revoked = auth.revoke_key(&key.id).await.map_err(ApiError::from_error)?;
-    Ok(web::Json(revoked.ok_or_else(no_such_key)?.into()))
+    Ok(web::Json(auth.revoke_key(&acting, &path_id(&id, "key")?).await?.into()))
 }
 
-/// What a new key may have of what was asked for: no more than the caller's own key, and just that where
-/// nothing was said. A key that is limited or ends must not be the way to one that is not or does not.
-async fn within_own(
-    auth: &AuthService,
-    caller: &Principal,
-    limits: Limits,
-    expires_at: Option<DateTime<Utc>>,
-) -> Result<(Limits, Option<DateTime<Utc>>), ApiError> {
-    let own_end = match &caller.key {
-        Some(id) => {
-            let own = auth.lookup_key(id).await.map_err(ApiError::from_error)?;
-            own.ok_or_else(|| ApiError::new(ErrorCode::Unauthenticated, "the credential is not valid"))?
-                .expires_at
+fn subject(user: Option<UserId>, account: Option<ServiceAccountId>) -> Result<Option<Subject>, ApiError> {
+    match (user, account) {
+        (Some(_), Some(_)) => {
+            let message = "`user` and `service_account` exclude each other";
+            Err(ApiError::new(ErrorCode::InvalidRequest, message).with_param("service_account"))
         }
-        None => None,
-    };
-    let requests_per_minute =
-        lesser(limits.requests_per_minute, caller.limits.requests_per_minute, "limits.requests_per_minute")?;
-    Ok((Limits { requests_per_minute }, lesser(expires_at, own_end, "expires_at")?))
-}
-
-/// What was asked for if it is within the ceiling, the ceiling if nothing was.
-fn lesser<T: Ord>(asked: Option<T>, ceiling: Option<T>, field: &'static str) -> Result<Option<T>, ApiError> {
-    match (asked, ceiling) {
-        (Some(asked), Some(ceiling)) if asked > ceiling => {
-            let message = format!("`{field}` may not exceed that of the key this is asked with");
-            Err(ApiError::new(ErrorCode::Forbidden, message).with_param(field))
-        }
-        (Some(asked), _) => Ok(Some(asked)),
-        (None, ceiling) => Ok(ceiling),
+        (Some(user), None) => Ok(Some(Subject::User(user))),
+        (None, account) => Ok(account.map(Subject::ServiceAccount)),
     }
 }
 
-async fn lookup(auth: &AuthService, caller: &Principal, id: &str) -> Result<ApiKey, ApiError> {
-    let id: KeyId = id.parse().map_err(|_| no_such_key())?;
-    let key = auth.lookup_key(&id).await.map_err(ApiError::from_error)?.ok_or_else(no_such_key)?;
-    match decide(caller, Permission::ManageKeys, Resource::Team(key.team)) {
-        Decision::Allow => Ok(key),
-        Decision::Deny | Decision::Hidden => Err(no_such_key()),
-    }
-}
-
-fn check_team(caller: &Principal, team: TeamId) -> Result<(), ApiError> {
-    match decide(caller, Permission::ManageKeys, Resource::Team(team)) {
-        Decision::Allow => Ok(()),
-        Decision::Deny | Decision::Hidden => {
-            Err(ApiError::new(ErrorCode::NotFound, format!("there is no team `{team}`")).with_param("team"))
+fn active_at(active: Option<Flag>, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, ApiError> {
+    match active {
+        None => Ok(None),
+        Some(Flag(true)) => Ok(Some(now)),
+        Some(Flag(false)) => {
+            let message = "`active` can only be `true`; leave it out to see all keys";
+            Err(ApiError::new(ErrorCode::InvalidRequest, message).with_param("active"))
         }
     }
-}
-
-fn no_such_key() -> ApiError {
-    ApiError::new(ErrorCode::NotFound, "there is no such key")
 }

@@ -1,21 +1,54 @@
 //! The service over HTTP.
 
+pub(crate) mod acting;
+mod audit;
 mod introspect;
 mod keys;
+mod list;
+mod login;
+mod logout;
+mod me;
+mod members;
+mod oidc_callback;
+mod oidc_login;
+mod openapi;
+mod password;
+mod query;
+mod refused;
+mod roles;
+mod secret;
+mod service_accounts;
+mod signing_keys;
+mod small_body;
+mod teams;
+mod token;
+mod users;
+mod well_known;
 
+use actix_web::middleware::from_fn;
 use actix_web::web;
+use outcrop_http::RequestContext;
 
-use crate::AuthService;
+use crate::{Acting, AuthService};
 
-/// What clients may reach: `/admin/v1/keys`.
+/// What clients may reach: `/admin/v1`, `/auth`, `/.well-known`.
 pub fn routes(service: &AuthService) -> impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static {
     let service = web::Data::new(service.clone());
     move |app: &mut web::ServiceConfig| {
         app.app_data(service.clone())
-            .service(keys::create)
-            .service(keys::list)
-            .service(keys::get)
-            .service(keys::revoke);
+            .configure(tokens)
+            .configure(federation)
+            .service(openapi::openapi)
+            .service(
+                web::scope("/admin/v1")
+                    .wrap(from_fn(refused::note))
+                    .configure(people)
+                    .configure(keys)
+                    .service(roles::list)
+                    .service(audit::list)
+                    .service(signing_keys::list)
+                    .service(signing_keys::rotate),
+            );
     }
 }
 
@@ -25,4 +58,60 @@ pub fn internal_routes(service: &AuthService) -> impl Fn(&mut web::ServiceConfig
     move |app: &mut web::ServiceConfig| {
         app.app_data(service.clone()).service(introspect::introspect);
     }
+}
+
+fn tokens(app: &mut web::ServiceConfig) {
+    app.service(token::token)
+        .service(login::login)
+        .service(logout::logout)
+        .service(me::me)
+        .service(password::set)
+        .service(well_known::jwks)
+        .service(well_known::openid)
+        .service(well_known::oauth);
+}
+
+fn federation(app: &mut web::ServiceConfig) {
+    app.service(oidc_login::oidc_login).service(oidc_callback::oidc_callback);
+}
+
+fn people(scope: &mut web::ServiceConfig) {
+    scope
+        .service(teams::create)
+        .service(teams::list)
+        .service(teams::get)
+        .service(teams::update)
+        .service(teams::delete)
+        .service(members::list)
+        .service(members::add)
+        .service(members::get)
+        .service(members::set)
+        .service(members::remove)
+        .service(users::create)
+        .service(users::list)
+        .service(users::get)
+        .service(users::update)
+        .service(users::delete)
+        .service(users::invite)
+        .service(service_accounts::create)
+        .service(service_accounts::list)
+        .service(service_accounts::get)
+        .service(service_accounts::update)
+        .service(service_accounts::delete);
+}
+
+fn keys(scope: &mut web::ServiceConfig) {
+    scope
+        .service(keys::create)
+        .service(keys::list)
+        .service(keys::get)
+        .service(keys::update)
+        .service(keys::rotate)
+        .service(keys::revoke);
+}
+
+/// Somebody who is yet to show who it is. Where services run apart, such a request comes in the gateway's own name,
+/// which is not that of whoever sent it.
+fn anonymous(context: &RequestContext) -> Acting {
+    Acting::anonymous(context.client_ip, context.request_id.clone())
 }

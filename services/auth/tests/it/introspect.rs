@@ -34,12 +34,6 @@ async fn a_key_of_another_servers_secret_is_refused() {
 }
 
 #[actix_web::test]
-async fn the_first_admin_is_made_once() {
-    let world = World::new().await;
-    assert!(world.auth.bootstrap_if_empty().await.unwrap().is_none());
-}
-
-#[actix_web::test]
 async fn nobody_but_a_service_asks_who_shows_a_key() {
     let world = World::new().await;
     let body = json!({"credential": {"api_key": world.first.key.expose()}});
@@ -49,5 +43,28 @@ async fn nobody_but_a_service_asks_who_shows_a_key() {
         let (status, answer) = answer(client().post(url).json(&body)).await;
         assert_eq!(status, 403, "{caller:?}: {answer}");
         assert!(answer.get("principal").is_none(), "{answer}");
+    }
+}
+
+#[actix_web::test]
+async fn what_is_no_credential_of_its_kind_is_nobodys() {
+    let world = World::new().await;
+    let server = world.serve_internal();
+    let key = world.first.key.expose();
+    for (credential, status) in [
+        (json!({"api_key": key}), 200),
+        (json!({"session": key}), 401),
+        (json!({"token": key}), 401),
+        (json!({"token": "a.b.c"}), 401),
+        (json!({"static": key}), 401),
+        (json!({"password": "x"}), 400),
+        (json!({"api_key": key, "token": "a.b.c"}), 400),
+    ] {
+        let body = json!({ "credential": credential });
+        let request = client().post(format!("{}/internal/introspect", server.url)).json(&body);
+        let (found, answer) = answer(request).await;
+        assert_eq!(found, status, "{answer}");
+        let told = answer.to_string();
+        assert!(status == 200 || !told.contains(key), "{told}");
     }
 }

@@ -1,0 +1,209 @@
+//! The table as an OpenAPI 3.1 document.
+
+use serde_json::{Map, Value, json};
+
+use crate::fields::{object, schema};
+use crate::{Access, Body, Operation, operations};
+
+/// The document. `server` is the address that clients use.
+#[must_use]
+pub fn document(server: &str) -> Value {
+    let mut paths = Map::new();
+    for operation in operations() {
+        let path = paths.entry(operation.path).or_insert_with(|| json!({}));
+        path[operation.method.to_ascii_lowercase()] = describe(operation);
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Outcrop",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Amazon Bedrock at the surface: OpenAI's, Amazon's and our own dialect over any Bedrock model. \
+                            Everything below /v1 is also served below /api/v1.",
+            "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" }
+        },
+        "servers": [{ "url": server }],
+        "security": [{ "bearer": [] }, { "key": [] }, { "cookie": [] }],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "An API key (`ock_…`), an access token of ours or of a configured OIDC issuer."
+                },
+                "key": { "type": "apiKey", "in": "header", "name": "x-api-key" },
+                "cookie": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": "__Host-outcrop_session",
+                    "description": "A browser that is logged in; what changes something also needs the header `x-outcrop-csrf`."
+                }
+            },
+            "schemas": {
+                "Problem": problem(),
+                "Limits": {
+                    "type": "object",
+                    "properties": { "requests_per_minute": { "type": ["integer", "null"], "minimum": 1 } },
+                    "additionalProperties": false
+                },
+                "Scope": scope()
+            }
+        }
+    })
+}
+
+fn describe(operation: &Operation) -> Value {
+    let mut described = json!({
+        "operationId": operation_id(operation),
+        "tags": [operation.tag],
+        "summary": operation.summary,
+        "parameters": parameters(operation),
+        "responses": responses(operation),
+    });
+    match operation.access {
+        Access::Public => described["security"] = json!([]),
+        Access::Known => {}
+        Access::Needs(permission) => described["x-outcrop-permission"] = permission.name().into(),
+    }
+    if let Some(body) = request_body(&operation.body) {
+        described["requestBody"] = body;
+    }
+    if let Body::Dialect { name, url, .. } = operation.body {
+        described["externalDocs"] = json!({ "description": name, "url": url });
+    }
+    described
+}
+
+/// `get_admin_v1_teams_team`: unique because method and path are.
+fn operation_id(operation: &Operation) -> String {
+    let path: String = operation
+        .path
+        .chars()
+        .filter(|c| !matches!(c, '{' | '}'))
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+        .collect();
+    format!("{}{path}", operation.method.to_ascii_lowercase())
+}
+
+fn parameters(operation: &Operation) -> Vec<Value> {
+    let in_path = operation
+        .parameters()
+        .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }));
+    let in_query = operation.query.iter().map(|field| {
+        json!({ "name": field.name, "in": "query", "required": field.required, "schema": schema(field) })
+    });
+    in_path.chain(in_query).collect()
+}
+
+fn request_body(body: &Body) -> Option<Value> {
+    let example = body.example()?;
+    let content = match body {
+        Body::None => return None,
+        Body::Fields { fields, .. } => {
+            json!({ "application/json": { "schema": object(fields), "example": example } })
+        }
+        Body::Form { fields, .. } => json!({
+            "application/x-www-form-urlencoded": { "schema": object(fields), "example": example },
+            "application/json": { "schema": object(fields), "example": example }
+        }),
+        Body::Dialect { .. } => {
+            json!({ "application/json": { "schema": { "type": "object" }, "example": example } })
+        }
+    };
+    Some(json!({ "required": true, "content": content }))
+}
+
+fn responses(operation: &Operation) -> Value {
+    let mut responses = Map::new();
+    responses.insert(operation.status.to_string(), json!({ "description": "Done." }));
+    let mut refused = |status: &str, when: &str| {
+        let schema = json!({ "$ref": "#/components/schemas/Problem" });
+        responses.insert(
+            status.into(),
+            json!({
+                "description": when,
+                "content": { "application/problem+json": { "schema": schema } }
+            }),
+        );
+    };
+    if operation.access != Access::Public {
+        refused("401", "No credential, or one that is not good.");
+        refused("503", "The credential cannot be checked now.");
+    }
+    if let Access::Needs(permission) = operation.access {
+        refused("403", &format!("The credential does not have `{permission}`."));
+    }
+    if operation.parameters().next().is_some() {
+        refused("404", "It is not there, or another team's.");
+    }
+    Value::Object(responses)
+}
+
+fn problem() -> Value {
+    json!({
+        "type": "object",
+        "description": "RFC 9457. The dialects of others have their own shape.",
+        "properties": {
+            "type": { "type": "string" },
+            "title": { "type": "string" },
+            "status": { "type": "integer" },
+            "detail": { "type": "string" },
+            "code": { "type": "string" },
+            "param": { "type": ["string", "null"] },
+            "request_id": { "type": "string" }
+        }
+    })
+}
+
+fn scope() -> Value {
+    let texts = |about: &str| json!({ "type": "array", "items": { "type": "string" }, "maxItems": 32, "description": about });
+    json!({
+        "type": "object",
+        "description": "What a credential is good for, out of what its role allows.",
+        "properties": {
+            "permissions": texts("Only these permissions; absent means all of the role's."),
+            "routes": texts("Only these paths, e.g. `/v1/chat/*`."),
+            "models": texts("Only these models, e.g. `claude-*`."),
+            "networks": texts("Only from these networks, e.g. `10.0.0.0/8`.")
+        },
+        "additionalProperties": false
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_operation_is_described_once() {
+        let ids: HashSet<_> = operations().map(operation_id).collect();
+        assert_eq!(ids.len(), operations().count());
+        let document = document("https://ai.example.com");
+        let described =
+            document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().keys());
+        assert_eq!(described.count(), ids.len());
+    }
+
+    #[test]
+    fn every_example_has_what_is_required_and_nothing_unknown() {
+        for operation in operations() {
+            match operation.body {
+                Body::None => {}
+                Body::Dialect { .. } => assert!(operation.body.example().is_some(), "{operation:?}"),
+                Body::Fields { fields, .. } | Body::Form { fields, .. } => {
+                    let example = operation.body.example().unwrap_or_else(|| panic!("{operation:?}"));
+                    let example = example.as_object().unwrap();
+                    for field in fields.iter().filter(|field| field.required) {
+                        assert!(example.contains_key(field.name), "{} {}", operation.path, field.name);
+                    }
+                    for name in example.keys() {
+                        assert!(fields.iter().any(|it| it.name == name), "{} {name}", operation.path);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What an operation takes, field by field.
+
+use serde_json::{Value, json};
+
+/// The JSON type of a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Text.
+    Text,
+    /// A secret in text: never shown again.
+    Secret,
+    /// A whole number.
+    Whole,
+    /// `true` or `false`.
+    Bool,
+    /// A time, RFC 3339.
+    Time,
+    /// A list of texts.
+    Texts,
+    /// Anything in braces.
+    Object,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// Limits on a key.
+    Limits,
+    /// What a credential is narrowed to.
+    Scope,
+}
+
+/// A field of a body, or a parameter of a query.
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    /// Its name.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+    /// Whether it must be there.
+    pub required: bool,
+    /// One line.
+    pub about: &'static str,
+}
+
+impl Field {
+    pub(crate) const fn required(name: &'static str, kind: Kind, about: &'static str) -> Self {
+        Self { name, kind, required: true, about }
+    }
+
+    pub(crate) const fn optional(name: &'static str, kind: Kind, about: &'static str) -> Self {
+        Self { name, kind, required: false, about }
+    }
+}
+
+/// What is sent with an operation.
+#[derive(Debug, Clone, Copy)]
+pub enum Body {
+    /// Nothing.
+    None,
+    /// A JSON object with these fields and no other.
+    Fields {
+        /// The fields.
+        fields: &'static [Field],
+        /// One that is taken, as JSON.
+        example: &'static str,
+    },
+    /// A form (`application/x-www-form-urlencoded`), or a JSON object, with these fields and no other.
+    Form {
+        /// The fields.
+        fields: &'static [Field],
+        /// One that is taken, as JSON.
+        example: &'static str,
+    },
+    /// What this reference says.
+    Dialect {
+        /// Whose it is.
+        name: &'static str,
+        /// Its reference.
+        url: &'static str,
+        /// One that is taken, as JSON.
+        example: &'static str,
+    },
+}
+
+impl Body {
+    /// A body that is taken, as JSON; `None` where none is sent.
+    #[must_use]
+    pub fn example(&self) -> Option<Value> {
+        match self {
+            Self::None => None,
+            Self::Fields { example, .. } | Self::Form { example, .. } | Self::Dialect { example, .. } => {
+                // A test reads all of them.
+                serde_json::from_str(example).ok()
+            }
+        }
+    }
+}
+
+/// The JSON schema of a field.
+pub(crate) fn schema(field: &Field) -> Value {
+    let mut schema = match field.kind {
+        Kind::Text => json!({ "type": "string" }),
+        Kind::Secret => json!({ "type": "string", "format": "password" }),
+        Kind::Whole => json!({ "type": "integer" }),
+        Kind::Bool => json!({ "type": "boolean" }),
+        Kind::Time => json!({ "type": "string", "format": "date-time" }),
+        Kind::Texts => json!({ "type": "array", "items": { "type": "string" } }),
+        Kind::Object => json!({ "type": "object" }),
+        Kind::OneOf(words) => json!({ "type": "string", "enum": words }),
+        Kind::Limits => json!({ "$ref": "#/components/schemas/Limits" }),
+        Kind::Scope => json!({ "$ref": "#/components/schemas/Scope" }),
+    };
+    if let Value::Object(object) = &mut schema {
+        object.insert("description".into(), field.about.into());
+    }
+    schema
+}
+
+/// The JSON schema of an object with these fields and no other.
+pub(crate) fn object(fields: &[Field]) -> Value {
+    let properties: serde_json::Map<_, _> =
+        fields.iter().map(|field| (field.name.to_owned(), schema(field))).collect();
+    let required: Vec<_> = fields.iter().filter(|field| field.required).map(|field| field.name).collect();
+    let mut object = json!({ "type": "object", "properties": properties, "additionalProperties": false });
+    if !required.is_empty() {
+        object["required"] = json!(required);
+    }
+    object
+}

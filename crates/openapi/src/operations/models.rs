@@ -1,0 +1,92 @@
+//! Models, usage, jobs, and what says how the platform is.
+
+use outcrop_types::Permission as P;
+
+use crate::Access::{Needs, Public};
+use crate::{Body, Field, Kind, Operation};
+
+const CHAT: &str = r#"{"model":"claude-haiku-4-5","messages":[{"role":"user","content":"Hello"}]}"#;
+const CONVERSE: &str = r#"{"messages":[{"role":"user","content":[{"text":"Hello"}]}]}"#;
+
+const OPENAI_CHAT: Body = Body::Dialect {
+    name: "OpenAI: create chat completion",
+    url: "https://platform.openai.com/docs/api-reference/chat/create",
+    example: CHAT,
+};
+
+const GENERATE: Body = Body::Fields {
+    fields: &[
+        Field::required("prompt", Kind::Text, "What to say."),
+        Field::optional("system", Kind::Text, "Instructions that go before it."),
+        Field::optional("model", Kind::Text, "Which model; by default the platform's."),
+        Field::optional("max_tokens", Kind::Whole, "Most tokens of the answer."),
+        Field::optional("temperature", Kind::Object, "From 0 to 1."),
+        Field::optional("top_p", Kind::Object, "From 0 to 1."),
+        Field::optional("stop", Kind::Texts, "Ends the answer where one of them appears."),
+        Field::optional("stream", Kind::Bool, "Answer in pieces, as server-sent events."),
+    ],
+    example: r#"{"prompt":"Hello"}"#,
+};
+
+const LIMIT: Field = Field::optional("limit", Kind::Whole, "Most entries of the answer.");
+const AFTER: Field = Field::optional("after", Kind::Text, "The last id of the page before.");
+
+pub(crate) const OPERATIONS: &[Operation] = &[
+    Operation::new("POST", "/v1/chat/completions", "Models", "Chat, as OpenAI does", Needs(P::InvokeModel))
+        .body(OPENAI_CHAT),
+    Operation::new("POST", "/generate", "Models", "Ask a model, the short way", Needs(P::InvokeModel))
+        .body(GENERATE),
+    Operation::new("POST", "/v1/generate", "Models", "The same as /generate", Needs(P::InvokeModel))
+        .body(GENERATE),
+    Operation::new(
+        "POST",
+        "/model/{model}/converse",
+        "Models",
+        "Converse, as Amazon Bedrock does",
+        Needs(P::InvokeModel),
+    )
+    .body(Body::Dialect {
+        name: "Amazon Bedrock: Converse",
+        url: "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html",
+        example: CONVERSE,
+    }),
+    Operation::new(
+        "POST",
+        "/model/{model}/converse-stream",
+        "Models",
+        "ConverseStream, as Amazon Bedrock does",
+        Needs(P::InvokeModel),
+    )
+    .body(Body::Dialect {
+        name: "Amazon Bedrock: ConverseStream",
+        url: "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html",
+        example: CONVERSE,
+    }),
+    Operation::new("GET", "/v1/models", "Models", "List the models you may call", Needs(P::ReadModels)),
+    Operation::new("GET", "/v1/models/{model}", "Models", "Show a model", Needs(P::ReadModels)),
+    Operation::new(
+        "GET",
+        "/v1/usage",
+        "Models",
+        "List what your team used, newest first",
+        Needs(P::ReadUsage),
+    )
+    .query(&[LIMIT, AFTER]),
+    Operation::new("POST", "/v1/jobs", "Jobs", "Have a model call made later", Needs(P::WriteJobs))
+        .body(Body::Fields {
+            fields: &[
+                Field::required("path", Kind::Text, "Where to send the body, e.g. /v1/chat/completions."),
+                Field::required("body", Kind::Object, "What to send there."),
+            ],
+            example: r#"{"path":"/generate","body":{"prompt":"Hello, later"}}"#,
+        })
+        .status(202),
+    Operation::new("GET", "/v1/jobs", "Jobs", "List your team's jobs, newest first", Needs(P::ReadJobs))
+        .query(&[LIMIT, AFTER]),
+    Operation::new("GET", "/v1/jobs/{job}", "Jobs", "Show a job and its answer", Needs(P::ReadJobs))
+        .of_a_team(),
+    Operation::new("DELETE", "/v1/jobs/{job}", "Jobs", "Cancel a job", Needs(P::WriteJobs)).of_a_team(),
+    Operation::new("GET", "/openapi.json", "Platform", "This document", Public),
+    Operation::new("GET", "/healthz", "Platform", "Whether the process is alive", Public),
+    Operation::new("GET", "/readyz", "Platform", "Whether what it depends on is there, by name", Public),
+];

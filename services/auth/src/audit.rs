@@ -1,0 +1,85 @@
+//! Reading the audit log, and noting what was refused. Changes note themselves, with what they change.
+
+use outcrop_ports::AuditFilter;
+use outcrop_types::{AuditOutcome, AuditRow, Page, Permission};
+
+use crate::{Acting, AdminError, AuthService};
+
+/// An administrative act that was refused.
+#[derive(Debug, Clone)]
+pub(crate) struct RefusedAct {
+    /// The method and the pattern of the route: `DELETE /admin/v1/teams/{team}`.
+    pub(crate) action: String,
+    /// The path as it was asked for.
+    pub(crate) target: String,
+    /// What the caller was told.
+    pub(crate) detail: String,
+}
+
+/// Most characters of a path or a message that are kept.
+const MAX_TEXT: usize = 512;
+
+impl AuthService {
+    /// Rows of the audit log, newest first: those of every team for whoever may see all, else those that concern the
+    /// caller's own. `before` is the last number of the page before.
+    pub async fn list_audit(
+        &self,
+        acting: &Acting,
+        mut filter: AuditFilter,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Page<AuditRow>, AdminError> {
+        filter.team = acting.team_to_list(Permission::ReadAudit, filter.team)?;
+        let listed = self.ports().audit.list_audit(&filter, before, limit).await;
+        listed.map_err(AdminError::store("read the audit log"))
+    }
+
+    /// Notes that somebody was refused something. Where that fails the log says so: the refusal stands either way.
+    pub(crate) async fn record_refused(&self, acting: &Acting, act: RefusedAct) {
+        let team = acting.who().map(|principal| principal.team);
+        let mut event = self.event(acting, &act.action, bounded(&without_secrets(&act.target)), team);
+        event.outcome = AuditOutcome::Refused;
+        event.detail = Some(bounded(&act.detail));
+        if let Err(error) = self.ports().audit.record_audit(&self.draft(event)).await {
+            tracing::error!(error = error.chain(), "a refused act is missing from the audit log");
+        }
+    }
+}
+
+/// A path without what people should not have written into it: of a whole key in an id's place only the id stays.
+fn without_secrets(path: &str) -> String {
+    let shown = |segment: &str| {
+        let (prefix, rest) = segment.split_at_checked(4)?;
+        matches!(prefix, "ock_" | "ocr_" | "ocs_" | "oci_").then_some(())?;
+        let (id, _) = rest.split_once('_')?;
+        Some(format!("{prefix}{id}_…"))
+    };
+    let segments = path.split('/').map(|it| shown(it).unwrap_or_else(|| it.to_owned()));
+    segments.collect::<Vec<_>>().join("/")
+}
+
+fn bounded(text: &str) -> String {
+    text.chars().take(MAX_TEXT).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_in_a_path_is_told_by_its_id() {
+        for (path, told) in [
+            ("/admin/v1/keys/ock_abcdefghijkmnpqr_SECRETSECRET", "/admin/v1/keys/ock_abcdefghijkmnpqr_…"),
+            (
+                "/admin/v1/keys/ock_abcdefghijkmnpqr_SECRET/rotate",
+                "/admin/v1/keys/ock_abcdefghijkmnpqr_…/rotate",
+            ),
+            ("/admin/v1/users/oci_a_b", "/admin/v1/users/oci_a_…"),
+            ("/admin/v1/keys/ock_abcdefghijkmnpqr", "/admin/v1/keys/ock_abcdefghijkmnpqr"),
+            ("/admin/v1/teams/team_0/members", "/admin/v1/teams/team_0/members"),
+            ("/é/ocké", "/é/ocké"),
+        ] {
+            assert_eq!(without_secrets(path), told);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The configured issuers at work.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chrono::{DateTime, Utc};
+use outcrop_ports::{Clock, Outbound, PortError, Refused};
+use outcrop_token::{OutsideIssuer, OutsideVerifier, TokenError};
+use outcrop_types::UserId;
+use serde_json::{Map, Value};
+
+use super::discovery::Endpoints;
+use super::key_cache::KeyCache;
+use super::settings::{Federation, Issuer};
+
+/// Most people whose newest token is remembered.
+const MAX_REMEMBERED: usize = 10_000;
+
+/// The claims of a token that was verified.
+pub(super) type Claims = Map<String, Value>;
+
+/// All of them.
+pub(crate) struct Issuers {
+    list: Vec<KnownIssuer>,
+    /// When the newest token of each was made, by which its membership was set.
+    newest: Mutex<HashMap<UserId, i64>>,
+}
+
+/// One issuer.
+pub(super) struct KnownIssuer {
+    pub(super) settings: Issuer,
+    /// For tokens that come as credentials.
+    pub(super) tokens: OutsideVerifier,
+    /// For the identity tokens of browser logins, if there are any.
+    pub(super) logins: Option<OutsideVerifier>,
+    keys: Arc<KeyCache>,
+    told: AtomicBool,
+}
+
+impl Issuers {
+    pub(crate) fn new(federation: &Federation) -> Self {
+        let list = federation.issuers.iter().map(KnownIssuer::new).collect();
+        Self { list, newest: Mutex::default() }
+    }
+
+    /// The one whose tokens say so.
+    pub(super) fn by_url(&self, url: &str) -> Option<&KnownIssuer> {
+        self.list.iter().find(|issuer| issuer.settings.issuer == url)
+    }
+
+    /// The one we call so.
+    pub(super) fn by_name(&self, name: &str) -> Option<&KnownIssuer> {
+        self.list.iter().find(|issuer| issuer.settings.name == name)
+    }
+
+    /// Whether no newer token of this person was seen by this process. An older one that is still good must not
+    /// bring back what its owner no longer has.
+    pub(super) fn is_newest(&self, user: UserId, issued_at: Option<i64>) -> bool {
+        let Some(issued_at) = issued_at else { return true };
+        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        if newest.len() >= MAX_REMEMBERED && !newest.contains_key(&user) {
+            newest.clear();
+        }
+        let seen = newest.entry(user).or_insert(issued_at);
+        *seen = issued_at.max(*seen);
+        *seen == issued_at
+    }
+}
+
+impl KnownIssuer {
+    fn new(settings: &Issuer) -> Self {
+        let verifier = |audiences: &[String]| {
+            OutsideVerifier::new(OutsideIssuer {
+                issuer: settings.issuer.clone(),
+                audiences: audiences.to_vec(),
+                algorithms: settings.algorithms.clone(),
+            })
+        };
+        Self {
+            tokens: verifier(&settings.audiences)
+                .with_audience_in(settings.audience_claim.as_ref().map(ToString::to_string)),
+            logins: settings.login.as_ref().map(|login| verifier(std::slice::from_ref(&login.client_id))),
+            keys: Arc::new(KeyCache::new(settings.clone())),
+            told: AtomicBool::new(false),
+            settings: settings.clone(),
+        }
+    }
+
+    /// The claims of a token, if one of the issuer's keys signed it and `verifier` takes it.
+    pub(super) async fn verify(
+        &self,
+        verifier: &OutsideVerifier,
+        token: &str,
+        outbound: &Arc<dyn Outbound>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Claims, Refused> {
+        let unknown = |source: PortError| Refused::Unknown { source };
+        let invalid = |error: TokenError| Refused::invalid(error.to_string());
+        let now: DateTime<Utc> = clock.now();
+        let known = self.keys.current(outbound, clock).await.map_err(unknown)?;
+        match verifier.verify(token, &known.keys, now) {
+            Err(error @ TokenError::UnknownKey) => {
+                let newer = self.keys.newer(&known, outbound, clock).await.map_err(unknown)?;
+                let newer = newer.ok_or_else(|| invalid(error))?;
+                verifier.verify(token, &newer.keys, now).map_err(invalid)
+            }
+            other => other.map_err(invalid),
+        }
+    }
+
+    /// Where browsers log in.
+    pub(super) async fn endpoints(
+        &self,
+        outbound: &Arc<dyn Outbound>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Option<Endpoints>, PortError> {
+        Ok(self.keys.current(outbound, clock).await?.endpoints.clone())
+    }
+
+    /// Says something about this issuer in the log, once.
+    pub(super) fn tell_once(&self, say: impl FnOnce()) {
+        if !self.told.swap(true, Ordering::Relaxed) {
+            say();
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Why nothing can be signed, or no signature checked.
+
+use outcrop_ports::PortError;
+use outcrop_token::KeyError;
+use outcrop_types::{Classify, ErrorCode};
+
+/// The keys that sign access tokens cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum SigningError {
+    /// The store failed.
+    #[error("could not read or write the signing keys")]
+    Store {
+        /// How.
+        #[source]
+        source: PortError,
+    },
+    /// The operator's key does not read.
+    #[error("`auth.signing_key` cannot be used")]
+    Operator {
+        /// What is wrong with it.
+        #[source]
+        source: KeyError,
+    },
+    /// No key could be made.
+    #[error("could not make a signing key")]
+    Make {
+        /// How.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Other replicas were faster each time, and what they made cannot be used here.
+    #[error("no signing key can be used here; do all replicas have the same `auth.key_secret`?")]
+    None,
+}
+
+impl Classify for SigningError {
+    fn code(&self) -> ErrorCode {
+        match self {
+            Self::Store { source } => source.code(),
+            Self::Operator { .. } | Self::Make { .. } | Self::None => ErrorCode::Internal,
+        }
+    }
+}

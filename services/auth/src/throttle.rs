@@ -1,0 +1,99 @@
+//! How often logins may be tried: per account, and per address they come from.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit, Mac};
+use outcrop_ports::{Admission, PortError, Window};
+use secrecy::ExposeSecret;
+use sha2::Sha256;
+
+use crate::AuthService;
+
+/// How long an attempt counts.
+const LENGTH: Duration = Duration::from_secs(5 * 60);
+
+/// No more attempts for now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Throttled {
+    /// When the next one is looked at.
+    pub(crate) retry_after: Duration,
+    /// Whether it was the account's window that was full, or the address's.
+    pub(crate) account: bool,
+}
+
+impl AuthService {
+    /// Counts an attempt to log in, before anything about it is known to be true; `None` if it may go on. An account
+    /// that does not exist is counted like one that does.
+    pub(crate) async fn throttle_login(
+        &self,
+        name: &str,
+        address: Option<IpAddr>,
+    ) -> Result<Option<Throttled>, PortError> {
+        let mut windows = vec![Window {
+            name: format!("login:account:{}", self.account_mark(name)),
+            limit: self.options().attempts_per_account,
+            length: LENGTH,
+        }];
+        if let Some(address) = address {
+            windows.push(Window {
+                name: format!("login:address:{}", network_of(address)),
+                limit: self.options().attempts_per_address,
+                length: LENGTH,
+            });
+        }
+        let ports = self.ports();
+        let millis = u64::try_from(ports.clock.now().timestamp_millis()).unwrap_or(0);
+        let now = Duration::from_millis(millis);
+        let admission = match ports.limiter.admit(&windows, now).await {
+            Ok(admission) => admission,
+            Err(error) => {
+                tracing::warn!(error = error.chain(), "logins are counted by this process alone");
+                ports.local_limiter.admit(&windows, now).await?
+            }
+        };
+        Ok(match admission {
+            Admission::Admitted { .. } => None,
+            Admission::Refused { full, retry_after } => {
+                Some(Throttled { retry_after, account: full.name == windows[0].name })
+            }
+        })
+    }
+
+    /// What stands for a name where it is counted: the counter's server is not told who logs in.
+    fn account_mark(&self, name: &str) -> String {
+        let secret = self.options().secret.expose_secret().as_bytes();
+        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else { return String::new() };
+        mac.update(b"outcrop login throttle v1\0");
+        mac.update(name.as_bytes());
+        mac.finalize().into_bytes().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// The network that one subscriber has: an IPv4 address, or 64 bits of IPv6 (RFC 6177: no site is given fewer).
+pub(crate) fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_subscriber_is_one_network() {
+        for (address, network) in [
+            ("192.0.2.7", "192.0.2.7"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+            ("2001:db8:1:2::", "2001:db8:1:2::"),
+        ] {
+            assert_eq!(network_of(address.parse().unwrap()).to_string(), network, "{address}");
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! Tokens, logins, passwords and what signs them, as clients meet them.
+
+mod attacks;
+mod client_credentials;
+mod endpoint;
+mod gate;
+mod log;
+mod login;
+mod logout;
+mod me;
+mod password_grant;
+mod passwords;
+mod refresh;
+mod signing;
+mod static_key;
+mod throttle;
+mod upkeep;

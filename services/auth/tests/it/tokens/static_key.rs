@@ -1,0 +1,35 @@
+//! One key for everybody.
+
+use outcrop_auth::AuthOptions;
+use outcrop_ports::{Authenticator as _, Credential};
+use outcrop_types::Role;
+use serde_json::json;
+
+use super::gate::Gate;
+use crate::world::World;
+
+const KEY: &str = "a-static-key-of-the-operators";
+
+fn with_key(options: &mut AuthOptions) {
+    options.static_key = Some((KEY.into(), Role::Developer));
+}
+
+#[actix_web::test]
+async fn its_bearer_acts_for_the_first_admins_team() {
+    let gate = Gate::of(World::with(|_, options| with_key(options)).await);
+    let me = gate.replica.me(KEY).await.expect(200);
+    assert_eq!(me["team"]["id"], json!(gate.world.first.team.id));
+    assert_eq!((&me["role"], &me["subject"]["kind"]), (&json!("developer"), &json!("service_account")));
+    let again = gate.replica.me(KEY).await.expect(200);
+    assert_eq!(me["subject"], again["subject"]);
+    for other in [&KEY[1..], "a-static-key-of-the-operatorS", &format!("{KEY}x"), ""] {
+        let found = gate.replica.auth.authenticate(&Credential::Static(other.into())).await;
+        assert!(found.is_err(), "{other}");
+    }
+}
+
+#[actix_web::test]
+async fn without_one_nothing_is_it() {
+    let gate = Gate::open().await;
+    gate.replica.me(KEY).await.expect(401);
+}
