@@ -19,6 +19,16 @@ pub const ERROR_CODE: &str = "error.code";
 pub const ERROR: &str = "error";
 /// How long something took, milliseconds.
 pub const DURATION_MS: &str = "duration_ms";
+/// Where the client is, as far as it is known.
+pub const CLIENT_ADDRESS: &str = "client.address";
+/// The person that is meant.
+pub const USER_ID: &str = "user.id";
+/// The login that is meant.
+pub const SESSION_ID: &str = "session.id";
+/// How somebody logged in: `password`, `oidc`.
+pub const LOGIN_METHOD: &str = "login.method";
+/// The key that signs access tokens, by its name in them.
+pub const SIGNING_KEY: &str = "signing_key.kid";
 /// The team that is acted for.
 pub const TEAM_ID: &str = "team.id";
 /// How the key in use begins.

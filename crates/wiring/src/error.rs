@@ -10,7 +10,7 @@ pub struct WiringError {
 
 impl WiringError {
     /// A setting is to blame, and trying again will not help.
-    pub(crate) fn setting(line: impl Into<String>) -> Self {
+    pub fn setting(line: impl Into<String>) -> Self {
         Self { line: line.into(), setting: true }
     }
 

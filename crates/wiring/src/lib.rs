@@ -6,6 +6,7 @@
 
 mod data_dir;
 mod error;
+mod federation;
 mod models;
 mod peers;
 mod process;
@@ -20,12 +21,13 @@ use outcrop_ports::{Clock, IdGen, Limiter};
 
 pub use data_dir::make_data_dir;
 pub use error::WiringError;
+pub use federation::federation;
 pub use models::{Models, check_models, models};
 pub use outcrop_aws::install_crypto;
-pub use peers::{RankedProbe, authenticator, inference, services};
+pub use peers::{RankedProbe, authenticator, inference, outbound, services};
 pub use process::{BAD_SETTINGS_EXIT_CODE, Process, ServiceError, init_log, run_service};
-pub use secrets::{internal_secret, key_hasher, resolve, signer, verifier};
-pub use shared::{Probed, blobs, limiter, queue};
+pub use secrets::{internal_secret, key_secret, resolve, signer, verifier};
+pub use shared::{Probed, blobs, changes, limiter, queue};
 pub use stores::{Stores, is_sqlite, sqlite_file, stores};
 
 /// The time of this machine.

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use outcrop_client::{ClientError, HttpAuthenticator, HttpInference};
+use outcrop_client::{ClientError, HttpAuthenticator, HttpInference, HttpOutbound};
 use outcrop_config::Config;
-use outcrop_ports::{Authenticator, Inference, PortError, Probe};
+use outcrop_ports::{Authenticator, Inference, Outbound, PortError, Probe};
 use tokio::net::TcpStream;
 
 use crate::secrets::signer;
@@ -27,6 +27,12 @@ pub fn inference(config: &Config, service: &str) -> Result<Arc<dyn Inference>, W
     let client = HttpInference::new(&config.services.inference, connect_timeout(config), signer, clock())
         .map_err(|error| wrong("services.inference", &error))?;
     Ok(Arc::new(client))
+}
+
+/// The way to servers that are not ours: identity providers, STS.
+#[must_use]
+pub fn outbound(config: &Config) -> Arc<dyn Outbound> {
+    Arc::new(HttpOutbound::new(connect_timeout(config)))
 }
 
 /// A probe, and whether the process is useless without what it asks.

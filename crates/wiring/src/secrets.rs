@@ -6,7 +6,6 @@ use outcrop_aws::secrets::SCHEME;
 use outcrop_config::Config;
 use outcrop_embedded::SystemIdGen;
 use outcrop_token::{InternalSigner, InternalVerifier};
-use outcrop_types::KeyHasher;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{WiringError, data_dir, stores};
@@ -17,6 +16,9 @@ pub async fn resolve(mut config: Config) -> Result<Config, WiringError> {
         ("store.password", &mut config.store.password),
         ("cache.password", &mut config.cache.password),
         ("auth.key_secret", &mut config.auth.key_secret),
+        ("auth.signing_key", &mut config.auth.signing_key),
+        ("auth.static_key", &mut config.auth.static_key),
+        ("auth.federation", &mut config.auth.federation),
         ("internal.secret", &mut config.internal.secret),
     ];
     let references: Vec<_> = fields.into_iter().filter(|(_, secret)| is_reference(secret.as_ref())).collect();
@@ -41,20 +43,17 @@ fn is_reference(secret: Option<&SecretString>) -> bool {
     secret.is_some_and(|it| it.expose_secret().starts_with(SCHEME))
 }
 
-/// What hashes API keys. Beside a SQLite store the secret may be absent from the settings: it is then made and
-/// kept in the data folder. Replicas on one Postgres must share it, so there it must be set.
-pub fn key_hasher(config: &Config) -> Result<KeyHasher, WiringError> {
-    let secret = match &config.auth.key_secret {
-        Some(secret) => secret.clone(),
-        None if stores::is_sqlite(config) => data_dir::key_secret(config, &SystemIdGen)?,
-        None => {
-            return Err(WiringError::setting(
-                "`auth.key_secret` must be set when `store.url` is Postgres, so that all replicas hash keys alike",
-            ));
-        }
-    };
-    KeyHasher::new(secret.expose_secret().as_bytes())
-        .map_err(|error| WiringError::setting(format!("`auth.key_secret`: {error}")))
+/// The server's secret: API keys are hashed under it, signing keys encrypted and the audit log sealed. Beside a
+/// SQLite store it may be absent from the settings: it is then made and kept in the data folder. Replicas on one
+/// Postgres must share it, so there it must be set.
+pub fn key_secret(config: &Config) -> Result<SecretString, WiringError> {
+    match &config.auth.key_secret {
+        Some(secret) => Ok(secret.clone()),
+        None if stores::is_sqlite(config) => data_dir::key_secret(config, &SystemIdGen),
+        None => Err(WiringError::setting(
+            "`auth.key_secret` must be set when `store.url` is Postgres, so that all replicas hash keys alike",
+        )),
+    }
 }
 
 /// What signs the identity header of this service's calls to others.
@@ -95,7 +94,7 @@ mod tests {
     fn replicas_on_postgres_must_be_given_their_secret() {
         let mut config = Config::default();
         config.store.url = Some("postgres://o@db/o".into());
-        let error = key_hasher(&config).unwrap_err();
+        let error = key_secret(&config).unwrap_err();
         assert!(error.is_setting() && error.to_string().contains("`auth.key_secret`"), "{error}");
     }
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use outcrop_aws::AwsOptions;
 use outcrop_config::Config;
-use outcrop_embedded::{FileBlobs, MemoryLimiter};
-use outcrop_ports::{Blobs, Limiter, Probe, Queue};
-use outcrop_redis::{RedisLimiter, RedisOptions};
+use outcrop_embedded::{FileBlobs, MemoryChanges, MemoryLimiter};
+use outcrop_ports::{Blobs, Changes, Limiter, Probe, Queue};
+use outcrop_redis::{RedisChanges, RedisLimiter, RedisOptions};
 use outcrop_s3::S3Blobs;
 use outcrop_sqs::SqsQueue;
 use secrecy::{ExposeSecret, SecretString};
@@ -45,6 +45,20 @@ pub async fn limiter(config: &Config) -> Result<Probed<dyn Limiter>, WiringError
         .map_err(|error| WiringError::setting(format!("`cache.url`: {}", error.chain())))?;
     let limiter = Arc::new(limiter);
     Ok(Probed { probe: Some(limiter.clone()), port: limiter })
+}
+
+/// Joins those who tell each other of changed credentials, where `cache.url` says. Without Redis only this process
+/// hears of its own changes.
+pub fn changes(config: &Config) -> Result<Arc<dyn Changes>, WiringError> {
+    if config.cache.url.starts_with("memory://") {
+        return Ok(Arc::new(MemoryChanges::default()));
+    }
+    let url = with_password(&config.cache.url, config.cache.password.as_ref());
+    let options =
+        RedisOptions { timeout: Duration::from_millis(config.cache.timeout_ms), ..RedisOptions::default() };
+    let changes = RedisChanges::connect(&url, options, crate::ids())
+        .map_err(|error| WiringError::setting(format!("`cache.url`: {}", error.chain())))?;
+    Ok(Arc::new(changes))
 }
 
 /// The URL with a password in it, as the Redis client wants it; one that the URL had gives way.

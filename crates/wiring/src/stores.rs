@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use outcrop_config::Config;
 use outcrop_embedded::SystemClock;
-use outcrop_ports::{JobStore, KeyStore, Ledger, Probe, Queue, UserStore};
+use outcrop_ports::{
+    AuditLog, JobStore, KeyStore, Ledger, Probe, Queue, ServiceAccountStore, SessionStore, SigningKeyStore,
+    TeamStore, UserStore,
+};
 use outcrop_postgres::{PostgresOptions, PostgresStore};
 use outcrop_sqlite::{SqliteQueue, SqliteStore};
 
@@ -23,8 +26,18 @@ const DEFAULT_CONNECTIONS: u32 = 8;
 pub struct Stores {
     /// API keys.
     pub keys: Arc<dyn KeyStore>,
-    /// Teams and people.
+    /// People.
     pub users: Arc<dyn UserStore>,
+    /// Teams and their members.
+    pub teams: Arc<dyn TeamStore>,
+    /// Programs.
+    pub accounts: Arc<dyn ServiceAccountStore>,
+    /// Logins.
+    pub sessions: Arc<dyn SessionStore>,
+    /// What signs access tokens.
+    pub signing_keys: Arc<dyn SigningKeyStore>,
+    /// What was done and what was refused.
+    pub audit: Arc<dyn AuditLog>,
     /// Jobs.
     pub jobs: Arc<dyn JobStore>,
     /// Usage.
@@ -57,12 +70,26 @@ pub async fn stores(config: &Config) -> Result<Stores, WiringError> {
 
 fn of<S>(store: S, database: Database) -> Stores
 where
-    S: KeyStore + UserStore + JobStore + Ledger + Probe,
+    S: KeyStore
+        + UserStore
+        + TeamStore
+        + ServiceAccountStore
+        + SessionStore
+        + SigningKeyStore
+        + AuditLog
+        + JobStore
+        + Ledger
+        + Probe,
 {
     let store = Arc::new(store);
     Stores {
         keys: store.clone(),
         users: store.clone(),
+        teams: store.clone(),
+        accounts: store.clone(),
+        sessions: store.clone(),
+        signing_keys: store.clone(),
+        audit: store.clone(),
         jobs: store.clone(),
         ledger: store.clone(),
         probe: store,

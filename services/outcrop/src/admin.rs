@@ -5,6 +5,7 @@ use outcrop_config::Config;
 use outcrop_wiring::Stores;
 
 use crate::failure::Failure;
+use crate::identity::auth_service;
 
 /// Settings with their secrets resolved, and the stores they name.
 pub(crate) struct Admin {
@@ -43,15 +44,10 @@ impl Admin {
         Ok(Self { config, stores })
     }
 
-    /// The auth service's operations, without a server around them.
-    pub(crate) fn auth(&self) -> Result<AuthService, Failure> {
-        let hasher = outcrop_wiring::key_hasher(&self.config)?;
-        Ok(AuthService::new(
-            self.stores.keys.clone(),
-            self.stores.users.clone(),
-            hasher,
-            outcrop_wiring::clock(),
-            outcrop_wiring::ids(),
-        ))
+    /// The auth service's operations, without a server around them. What they change is announced where `cache.url`
+    /// says, so that running replicas hear of it.
+    pub(crate) async fn auth(&self) -> Result<AuthService, Failure> {
+        let changes = outcrop_wiring::changes(&self.config)?;
+        auth_service(&self.config, &self.stores, changes, outcrop_wiring::local_limiter()).await
     }
 }

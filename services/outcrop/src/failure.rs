@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
+use outcrop_auth::{AdminError, BootstrapError};
 use outcrop_config::LoadError;
+use outcrop_ports::PortError;
 use outcrop_wiring::{BAD_SETTINGS_EXIT_CODE, WiringError};
 
 use crate::output;
@@ -58,6 +60,24 @@ impl Failure {
 impl From<LoadError> for Failure {
     fn from(error: LoadError) -> Self {
         Self::Settings(error.problems.iter().map(ToString::to_string).collect())
+    }
+}
+
+impl From<AdminError> for Failure {
+    fn from(error: AdminError) -> Self {
+        Self::from_error(&error)
+    }
+}
+
+impl From<BootstrapError> for Failure {
+    fn from(error: BootstrapError) -> Self {
+        Self::from_error(&error)
+    }
+}
+
+impl From<PortError> for Failure {
+    fn from(error: PortError) -> Self {
+        Self::from_error(&error)
     }
 }
 

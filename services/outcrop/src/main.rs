@@ -7,6 +7,7 @@ mod admin;
 mod cli;
 mod commands;
 mod failure;
+mod identity;
 mod local_url;
 mod output;
 mod platform;
@@ -58,6 +59,9 @@ async fn administer(command: &Command, config: &Config) -> Result<(), Failure> {
     match command {
         // On the heap: each holds a connection of every kind of store.
         Command::Keys(command) => Box::pin(commands::keys::run(command, config)).await,
+        Command::Users(command) => Box::pin(commands::users::run(command, config)).await,
+        Command::Teams(command) => Box::pin(commands::teams::run(command, config)).await,
+        Command::Audit(command) => Box::pin(commands::audit::run(command, config)).await,
         Command::Chat(args) => commands::chat::run(args, config).await,
         Command::Usage(args) => Box::pin(commands::usage::run(args, config)).await,
         Command::Migrate(args) => commands::migrate::run(args, config).await,

@@ -16,10 +16,12 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::failure::Failure;
+use crate::identity::auth_service;
 
 /// The platform, holding its address and ready to run.
 pub(crate) struct Platform {
     pub(crate) auth: AuthService,
+    gateway: Gateway,
     server: Server,
     inference: InferenceService,
     worker: JobWorker,
@@ -40,10 +42,10 @@ impl Platform {
         )?;
         let queue = outcrop_wiring::queue(config, &stores).await?;
         let (clock, ids) = (outcrop_wiring::clock(), outcrop_wiring::ids());
-        let hasher = outcrop_wiring::key_hasher(config)?;
-        let auth =
-            AuthService::new(stores.keys.clone(), stores.users.clone(), hasher, clock.clone(), ids.clone());
-        let gateway = Gateway::new(GatewayOptions::from(config), Arc::new(auth.clone()), clock.clone());
+        let changes = outcrop_wiring::changes(config)?;
+        let auth = auth_service(config, &stores, changes.clone(), limiter.port.clone()).await?;
+        let gateway =
+            Gateway::new(GatewayOptions::from(config), Arc::new(auth.clone()), changes, clock.clone());
         let ports = InferencePorts {
             model: models.model.clone(),
             catalog: models.catalog.clone(),
@@ -58,6 +60,7 @@ impl Platform {
         let ports = JobPorts {
             jobs: stores.jobs.clone(),
             keys: stores.keys.clone(),
+            users: stores.users.clone(),
             queue: queue.port,
             blobs: blobs.port,
             inference: Arc::new(LocalInference::new(inference.clone())),
@@ -74,7 +77,7 @@ impl Platform {
             health: health(&stores, &models, optional),
         };
         let server = bind(config, parts, &auth, &inference, &worker)?;
-        Ok(Self { auth, server, inference, worker, emulator: models.emulator, last })
+        Ok(Self { auth, gateway, server, inference, worker, emulator: models.emulator, last })
     }
 
     /// Where it listens.
@@ -85,8 +88,16 @@ impl Platform {
     /// Serves until `stop`, then drains: first the open answers and the jobs under way, then the usage they
     /// leave behind, then the emulator they may have been talking to.
     pub(crate) async fn run(self, stop: CancellationToken) -> Result<(), Failure> {
-        let Self { auth: _, server, inference, worker, emulator, last } = self;
+        let Self { auth, gateway, server, inference, worker, emulator, last } = self;
         let over = CancellationToken::new();
+        let listening = tokio::spawn({
+            let over = over.clone();
+            async move { gateway.run(over).await }
+        });
+        let keeping = tokio::spawn({
+            let over = over.clone();
+            async move { auth.run(over).await }
+        });
         let metering = tokio::spawn({
             let (inference, over) = (inference.clone(), over.clone());
             async move { inference.run(over).await }
@@ -101,6 +112,8 @@ impl Platform {
         joined("job worker", working).await;
         over.cancel();
         joined("metering", metering).await;
+        joined("changes", listening).await;
+        joined("identity", keeping).await;
         last.cancel();
         if let Some(emulator) = emulator {
             joined("emulator", emulator).await;
@@ -138,7 +151,7 @@ fn bind(
     let auth = outcrop_auth::routes(auth);
     let inference = outcrop_inference::routes(inference.clone());
     let worker = outcrop_job_worker::routes(worker);
-    Server::bind(&config.server, parts, move |app| {
+    Server::bind_public(&config.server, parts, move |app| {
         auth(app);
         inference(app);
         worker(app);

@@ -1,5 +1,7 @@
 //! Text in columns.
 
+use chrono::{DateTime, SecondsFormat, Utc};
+
 /// Rows under a heading, each column as wide as its widest cell.
 #[derive(Debug)]
 pub(crate) struct Table<const N: usize> {
@@ -30,6 +32,11 @@ impl<const N: usize> Table<N> {
         }
         text
     }
+}
+
+/// A time in a column.
+pub(crate) fn time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
 #[cfg(test)]

@@ -91,11 +91,24 @@ mod tests {
 
     fn first_key() -> FirstKey {
         let (at, key) = (DateTime::UNIX_EPOCH, PresentedKey::generate([3; 16], [5; 86]));
-        let admin = User { id: UserId::new(Uuid::nil()), name: "admin".into(), created_at: at };
+        let admin = User {
+            id: UserId::new(Uuid::nil()),
+            name: "admin".into(),
+            email: None,
+            created_at: at,
+            disabled_at: None,
+            revision: 0,
+        };
         FirstKey {
             key,
             admin,
-            team: Team { id: TeamId::new(Uuid::nil()), name: "default".into(), created_at: at },
+            team: Team {
+                id: TeamId::new(Uuid::nil()),
+                name: "default".into(),
+                created_at: at,
+                disabled_at: None,
+                revision: 0,
+            },
         }
     }
 

@@ -1,9 +1,14 @@
-//! One file per command.
+//! One file per command, and what several of them share: `lookup` and `pages`.
 
+pub(crate) mod audit;
 pub(crate) mod chat;
 pub(crate) mod config;
 pub(crate) mod healthcheck;
 pub(crate) mod keys;
+mod lookup;
 pub(crate) mod migrate;
+mod pages;
 pub(crate) mod serve;
+pub(crate) mod teams;
 pub(crate) mod usage;
+pub(crate) mod users;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use outcrop_auth::Acting;
 use outcrop_config::Config;
 
 use crate::commands::config::together;
@@ -17,7 +18,11 @@ pub(crate) async fn run(config: Config, data_dir: Option<&Path>) -> Result<(), F
     let platform = Box::pin(Platform::build(&config)).await?;
     let url = welcome::base_url(platform.addr());
     // Only once the address is ours: a key that nobody gets to see would be lost.
-    let first = platform.auth.bootstrap_if_empty().await.map_err(|error| Failure::from_error(&error))?;
+    let first = platform
+        .auth
+        .bootstrap_if_empty(&Acting::system())
+        .await
+        .map_err(|error| Failure::from_error(&error))?;
     let text = match &first {
         Some(first) => welcome::first(&url, first, &config.models.default, &welcome::program()),
         None => {

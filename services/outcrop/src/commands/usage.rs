@@ -1,6 +1,5 @@
 //! `outcrop usage`: the latest usage records.
 
-use chrono::SecondsFormat;
 use outcrop_config::Config;
 use outcrop_types::UsageRecord;
 
@@ -8,7 +7,7 @@ use crate::admin::Admin;
 use crate::cli::UsageArgs;
 use crate::failure::Failure;
 use crate::output;
-use crate::table::Table;
+use crate::table::{Table, time};
 
 pub(crate) async fn run(args: &UsageArgs, config: &Config) -> Result<(), Failure> {
     let admin = Admin::connect_existing(config).await?;
@@ -33,7 +32,7 @@ fn row(record: &UsageRecord) -> [String; 7] {
     let outcome = serde_json::to_value(record.outcome).ok();
     let outcome = outcome.as_ref().and_then(|it| it.as_str()).unwrap_or("-");
     [
-        record.at.to_rfc3339_opts(SecondsFormat::Secs, true),
+        time(record.at),
         key,
         record.model_served.clone(),
         record.tokens.total_input().to_string(),

@@ -4,9 +4,13 @@
 
 mod adapters;
 mod admin;
+mod api_table;
+mod audit;
 mod chat;
 mod drain;
 mod first_start;
 mod home;
 mod jobs;
+mod keys;
+mod people;
 mod refusals;

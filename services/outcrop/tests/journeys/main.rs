@@ -8,6 +8,7 @@
 
 mod client;
 mod emulator;
+mod person;
 mod platform;
 mod process;
 mod servers;
@@ -17,16 +18,22 @@ mod wait;
 mod chat;
 mod chat_stream;
 mod chat_tools;
+mod edge;
 mod generate;
 mod jobs;
 mod keys;
 mod limits;
 mod models;
 mod outage;
+mod outsiders;
+mod people;
 mod refusals;
+mod refused_access;
+mod revocation;
 mod sdk;
 mod service_door;
 mod stopping;
+mod tokens;
 mod upstream;
 mod usage;
 
@@ -61,6 +68,9 @@ journeys! {
     chats: [chat::journey, chat_stream::journey, chat_tools::journey, generate::journey, models::journey],
     refuses: [refusals::journey],
     knows_its_callers: [keys::journey, limits::journey],
+    knows_its_people: [people::journey, tokens::journey],
+    knows_whom_others_vouch_for: [outsiders::journey],
+    refuses_whom_it_should: [refused_access::journey, edge::journey],
     meters_and_works_later: [usage::journey, jobs::journey],
     survives_a_failing_model: [upstream::journey],
 }

@@ -15,6 +15,8 @@ use crate::wait::until;
 pub(crate) const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// The secret that signs identities between services apart.
 pub(crate) const INTERNAL_SECRET: &str = "journeys-internal-secret-of-many-bytes";
+/// Whose pages may call the platform.
+pub(crate) const ORIGIN: &str = "https://app.example.com";
 const KEY_SECRET: &str = "journeys-key-secret-of-at-least-32-bytes";
 
 /// The platform and the Bedrock it calls. Dropping it ends all of its processes.
@@ -27,7 +29,7 @@ pub(crate) struct Platform {
     pub(crate) emulator: Emulator,
     pub(crate) services: Services,
     /// Its state and logs; the last to go.
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// The processes of the platform.
@@ -106,7 +108,7 @@ impl Platform {
 
     async fn ready(services: Services, key: &str, emulator: Emulator, folder: TempDir) -> Self {
         let admin = Client::new(&services.front().url, Some(key));
-        let platform = Self { admin, key: key.to_owned(), emulator, services, _folder: folder };
+        let platform = Self { admin, key: key.to_owned(), emulator, services, folder };
         for service in platform.services.all() {
             let client = Client::new(&service.url, None);
             until(&service.url, async || (client.get("/readyz").await.status == 200).then_some(())).await;
@@ -133,6 +135,27 @@ impl Platform {
         let mut records = records.await;
         assert_eq!(records.len(), 1, "{records:#?}");
         records.remove(0)
+    }
+
+    /// The usage record of a request of another team, as a member of it sees it.
+    pub(crate) async fn usage_of_team(&self, member: &Client, request_id: &str) -> Value {
+        until(&format!("the usage record of {request_id}"), async || {
+            let listed = member.get("/v1/usage?limit=100").await;
+            let records = listed.body["data"].as_array().cloned().unwrap_or_default();
+            records.into_iter().find(|record| record["request_id"] == request_id)
+        })
+        .await
+    }
+
+    /// A second gateway before the same services.
+    pub(crate) async fn another_gateway(&mut self) -> Service {
+        let folder = tempfile::tempdir_in(self.folder.path()).unwrap().keep();
+        let port = port();
+        let gateway = &self.services.apart().gateway;
+        let service = gateway.twin(&folder, port).await;
+        let client = Client::new(&service.url, None);
+        until(&service.url, async || (client.get("/readyz").await.status == 200).then_some(())).await;
+        service
     }
 
     /// All usage records of a request that are in the ledger now.
@@ -200,7 +223,7 @@ impl Services {
         apart
     }
 
-    fn all(&self) -> Vec<&Service> {
+    pub(crate) fn all(&self) -> Vec<&Service> {
         match self {
             Self::Together(service) => vec![service],
             Self::Apart(apart) => vec![&apart.auth, &apart.inference, &apart.jobs, &apart.gateway],
@@ -214,15 +237,20 @@ pub(crate) fn setting(name: &str, value: &str) -> (String, String) {
 }
 
 fn common(emulator: &Emulator) -> Vec<(String, String)> {
-    vec![
+    let mut settings = vec![
         ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME".to_owned(), emulator.url().to_owned()),
         setting("SERVER__MAX_BODY_BYTES", &MAX_BODY_BYTES.to_string()),
+        setting("SERVER__CORS_ORIGINS", ORIGIN),
+        // All of a journey's people log in from one address.
+        setting("AUTH__LOGIN_ATTEMPTS_PER_ADDRESS", "10000"),
         setting("SERVER__WORKERS", "2"),
         // Long enough for what is to finish, and short enough to wait for what is not.
         setting("SERVER__DRAIN_MS", "6000"),
         setting("JOBS__LEASE_MS", "6000"),
         setting("JOBS__SWEEP_MS", "1000"),
-    ]
+    ];
+    settings.extend(crate::outsiders::settings());
+    settings
 }
 
 /// The key that the first start prints.

@@ -121,6 +121,19 @@ impl Service {
         .await;
     }
 
+    /// Another process of the same program and settings, with a folder of its own.
+    pub(crate) async fn twin(&self, folder: &Path, port: u16) -> Self {
+        let program = &self.program;
+        let twin = Program {
+            name: program.name,
+            command: program.command.clone(),
+            arguments: program.arguments.clone(),
+            env: program.env.clone(),
+            folder: folder.to_owned(),
+        };
+        twin.env("OUTCROP__SERVER__PORT", port.to_string()).start(port).await
+    }
+
     /// What it printed and logged so far.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.program.log()).unwrap()

@@ -1,13 +1,23 @@
 //! The command line: what can be asked for, in the words of `--help`.
 
+mod audit;
+mod duration;
+mod keys;
+mod people;
+
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use outcrop_config::LoadOptions;
-use outcrop_types::Role;
 
 use crate::failure::Failure;
+
+pub(crate) use audit::{AuditCommand, ListAuditArgs, VerifyAuditArgs};
+pub(crate) use keys::{CreateKeyArgs, KeysCommand, ListKeysArgs, RevokeKeyArgs, RotateKeyArgs};
+pub(crate) use people::{
+    CreateTeamArgs, CreateUserArgs, InviteArgs, ListTeamsArgs, ListUsersArgs, TeamsCommand, UserArgs,
+    UsersCommand,
+};
 
 const AFTER_HELP: &str = "\
 Without a command, `outcrop` starts the platform on http://127.0.0.1:8080; the first start prints an API key.
@@ -61,9 +71,18 @@ pub(crate) struct ServeArgs {
 pub(crate) enum Command {
     /// Start the platform (the same as no command)
     Serve(ServeArgs),
-    /// Create, list and revoke API keys
+    /// Create, list, rotate and revoke API keys
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Create, list, invite, disable and enable users
+    #[command(subcommand)]
+    Users(UsersCommand),
+    /// Create and list teams
+    #[command(subcommand)]
+    Teams(TeamsCommand),
+    /// List and check the audit log
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Ask a model and print its answer as it comes
     Chat(ChatArgs),
     /// List the latest usage records
@@ -75,54 +94,6 @@ pub(crate) enum Command {
     Config(ConfigCommand),
     /// Exit 0 if a server answers; for containers
     Healthcheck(HealthcheckArgs),
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum KeysCommand {
-    /// Create a key and print it; it cannot be shown again
-    Create(CreateKeyArgs),
-    /// List keys, newest first
-    List(ListKeysArgs),
-    /// Revoke a key; running servers refuse it within a second
-    Revoke(RevokeKeyArgs),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct CreateKeyArgs {
-    /// A name for people
-    #[arg(long, default_value = "command line")]
-    pub(crate) name: String,
-    /// Name of the team it acts for [default: the first admin's]
-    #[arg(long)]
-    pub(crate) team: Option<String>,
-    /// What it may do: platform_admin, team_admin, developer, viewer or service
-    #[arg(long, default_value = "developer")]
-    pub(crate) role: Role,
-    /// How long it is good: a number and s, m, h or d, e.g. 90d [default: for ever]
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
-    pub(crate) expires_in: Option<Duration>,
-    /// Most model calls in a sliding window of 60 seconds [default: no limit of its own]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) requests_per_minute: Option<u32>,
-    /// Print one JSON object
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ListKeysArgs {
-    /// Most keys to list
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub(crate) limit: u32,
-    /// Print one JSON object a line
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct RevokeKeyArgs {
-    /// The key's id, as `keys list` shows it
-    pub(crate) id: String,
 }
 
 #[derive(Debug, Args)]
@@ -229,26 +200,6 @@ impl ServeArgs {
     }
 }
 
-/// Reads `90d`, `12h`, `30m`, `45s`.
-fn parse_duration(text: &str) -> Result<Duration, String> {
-    let bad = || format!("`{text}` is not a number and one of s, m, h, d");
-    let unit = text.chars().last().ok_or_else(bad)?;
-    let number: u64 = text[..text.len() - unit.len_utf8()].parse().map_err(|_| bad())?;
-    let seconds = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3_600,
-        'd' => 86_400,
-        _ => return Err(bad()),
-    };
-    // A century is for ever enough, and keeps dates within what stores can hold.
-    let most = 100 * 365 * 86_400;
-    match number.checked_mul(seconds) {
-        Some(total @ 1..) if total <= most => Ok(Duration::from_secs(total)),
-        _ => Err(format!("`{text}` is not between 1s and 36500d")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -258,16 +209,6 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn durations_read_as_written() {
-        for (text, seconds) in [("45s", 45), ("30m", 1_800), ("12h", 43_200), ("90d", 7_776_000)] {
-            assert_eq!(parse_duration(text), Ok(Duration::from_secs(seconds)));
-        }
-        for bad in ["", "d", "5", "5w", "-5d", "0s", "36501d", "99999999999999999999d", "5 d", "5é"] {
-            assert!(parse_duration(bad).is_err(), "{bad}");
-        }
     }
 
     fn flags(line: &[&str]) -> Result<Vec<(String, String)>, Failure> {
