@@ -2,7 +2,10 @@
 //!
 //! A key's life: it is made and published; ten minutes later, when everybody who checks tokens has read of it, it
 //! signs; when the next one signs it is believed until the last token that it signed is over; then it is forgotten.
-//! One that was declared lost is believed no more from that moment on. Pure: the time is an argument.
+//! One that was declared lost is believed no more from that moment on.
+//!
+//! Only what opens under the server's secret is a key here, its public part included: whoever can write into the
+//! database and no more makes none. Pure: the time is an argument.
 
 use std::sync::Arc;
 

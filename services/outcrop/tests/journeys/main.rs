@@ -74,3 +74,21 @@ journeys! {
     meters_and_works_later: [usage::journey, jobs::journey],
     survives_a_failing_model: [upstream::journey],
 }
+
+/// Identity on the other database of each composition.
+macro_rules! on_the_other_database {
+    ($($platform:ident),+) => {$(
+        #[tokio::test]
+        #[ignore = "needs postgres, redis and a local AWS: cargo xtask test"]
+        async fn $platform() {
+            let platform = Platform::$platform().await;
+            keys::journey(&platform).await;
+            people::journey(&platform).await;
+            tokens::journey(&platform).await;
+            outsiders::journey(&platform).await;
+            refused_access::journey(&platform).await;
+        }
+    )+};
+}
+
+on_the_other_database!(together_on_postgres, apart_on_sqlite);

@@ -71,12 +71,24 @@ impl PlainStart {
 impl Platform {
     /// The one process on embedded defaults, but for its models.
     pub(crate) async fn together() -> Self {
+        Self::together_with(&[]).await
+    }
+
+    /// The one process, on the servers that the environment names: Postgres for its database.
+    pub(crate) async fn together_on_postgres() -> Self {
+        let mut env = Backends::shared().settings().await;
+        env.push(setting("AUTH__KEY_SECRET", KEY_SECRET));
+        Self::together_with(&env).await
+    }
+
+    async fn together_with(env: &[(String, String)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let emulator = Emulator::start_here().await;
         let port = port();
         let program = Program::new("outcrop", folder.path())
             .arguments(["--port", &port.to_string(), "--data-dir", "data", "--models", "bedrock://us-east-1"])
-            .envs(&common(&emulator));
+            .envs(&common(&emulator))
+            .envs(env);
         let service = program.start(port).await;
         let key = first_key(&service).await;
         Self::ready(Services::Together(Box::new(service)), &key, emulator, folder).await
@@ -89,10 +101,22 @@ impl Platform {
 
     /// The four services, on servers of the test's own.
     pub(crate) async fn apart_on(backends: &Backends) -> Self {
+        Self::apart_in(tempfile::tempdir().unwrap(), backends, &[]).await
+    }
+
+    /// The four services on one machine, with one SQLite file for all of them.
+    pub(crate) async fn apart_on_sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let file = format!("sqlite://{}", folder.path().join("platform.db").display());
+        Self::apart_in(folder, &Backends::shared(), &[setting("STORE__URL", &file)]).await
+    }
+
+    async fn apart_in(folder: TempDir, backends: &Backends, over: &[(String, String)]) -> Self {
         let emulator = Emulator::start(folder.path()).await;
         let mut env = common(&emulator);
         env.extend(backends.settings().await);
+        // Of two of one name the later counts.
+        env.extend_from_slice(over);
         env.push(setting("MODELS__URL", "bedrock://us-east-1"));
         env.push(setting("AUTH__KEY_SECRET", KEY_SECRET));
         env.push(setting("INTERNAL__SECRET", INTERNAL_SECRET));
