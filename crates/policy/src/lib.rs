@@ -2,6 +2,8 @@
 //!
 //! Pure and total. [`decide`] is the only question there is; [`matrix`] prints the table for people.
 
+use std::sync::Arc;
+
 use outcrop_types::{Permission, Principal, Role, TeamId};
 
 /// What an action is on.
@@ -110,6 +112,20 @@ pub fn capped(given: Role, standing: Role) -> (Role, Option<Vec<Permission>>) {
     (standing, Some(Permission::ALL.into_iter().filter(both).collect()))
 }
 
+/// The principal, less what the standing of its subject in its team does not allow now.
+#[must_use]
+pub fn cap(mut principal: Principal, standing: Role) -> Principal {
+    let (role, left) = capped(principal.role, standing);
+    principal.role = role;
+    if let Some(mut left) = left {
+        let mut scope = principal.scope().clone();
+        left.retain(|permission| scope.allows(*permission));
+        scope.permissions = Some(left);
+        principal.scope = Some(Arc::new(scope));
+    }
+    principal
+}
+
 /// The table as Markdown, for the documentation and for reviews: ✔ in the own team, ✔✔ everywhere.
 #[must_use]
 pub fn matrix() -> String {
@@ -136,8 +152,6 @@ pub fn matrix() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
-
     use outcrop_types::{Limits, Scope, Subject};
 
     fn team(n: u8) -> TeamId {
@@ -203,9 +217,7 @@ mod tests {
     fn a_role_given_out_is_never_more_than_its_owners() {
         for given in Role::ALL {
             for standing in Role::ALL {
-                let (role, permissions) = capped(given, standing);
-                let scope = Scope { permissions, ..Scope::default() };
-                let left = Principal { scope: Some(Arc::new(scope)), ..principal(role) };
+                let left = cap(principal(given), standing);
                 for permission in Permission::ALL {
                     for resource in [Resource::OwnTeam, Resource::Team(team(2)), Resource::Platform] {
                         let may = |principal: &Principal| {

@@ -3,10 +3,8 @@
 //! Whatever the credential says, its bearer is never more than its subject is now: the standing in the team is
 //! looked up with every check, and caps the role.
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
-use outcrop_policy::capped;
+use outcrop_policy::cap;
 use outcrop_ports::{Authenticated, Authenticator, Credential, Refused};
 use outcrop_types::{PresentedKey, Principal, Role, Subject, TeamId};
 
@@ -59,17 +57,4 @@ impl AuthService {
             .map_err(|source| Refused::Unknown { source })?
             .ok_or_else(|| Refused::invalid("its owner may not act for its team any more"))
     }
-}
-
-/// Takes away what the standing does not allow.
-pub(crate) fn cap(mut principal: Principal, standing: Role) -> Principal {
-    let (role, left) = capped(principal.role, standing);
-    principal.role = role;
-    if let Some(mut left) = left {
-        let mut scope = principal.scope().clone();
-        left.retain(|permission| scope.allows(*permission));
-        scope.permissions = Some(left);
-        principal.scope = Some(Arc::new(scope));
-    }
-    principal
 }

@@ -5,9 +5,9 @@
 
 use std::sync::Arc;
 
-use outcrop_policy::{Decision, Resource, capped, decide};
+use outcrop_policy::{Decision, Resource, cap, decide};
 use outcrop_ports::PortError;
-use outcrop_types::{Job, KeyId, Permission, Principal, Role, Scope};
+use outcrop_types::{Job, KeyId, Permission, Principal, Scope};
 
 use crate::JobWorker;
 
@@ -69,17 +69,4 @@ pub(crate) fn refusal(principal: &Principal, path: &str) -> Option<String> {
 /// The one of two scopes that lies within the other; `None` where each leaves out what the other has.
 fn narrower(one: &Scope, other: &Scope) -> Option<Scope> {
     one.clone().within(other).or_else(|_| other.clone().within(one)).ok()
-}
-
-/// Takes away what the standing does not allow.
-fn cap(mut principal: Principal, standing: Role) -> Principal {
-    let (role, left) = capped(principal.role, standing);
-    principal.role = role;
-    if let Some(mut left) = left {
-        let mut scope = principal.scope().clone();
-        left.retain(|permission| scope.allows(*permission));
-        scope.permissions = Some(left);
-        principal.scope = Some(Arc::new(scope));
-    }
-    principal
 }
