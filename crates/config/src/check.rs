@@ -54,7 +54,7 @@ impl Config {
             check_http("server.public_url", url, problems);
         }
         if let Some(url) = &self.auth.sts_url {
-            check_http("auth.sts_url", url, problems);
+            check_https("auth.sts_url", url, problems);
         }
         if let Err(error) = self.server.trusted_networks() {
             problems.push(Problem::new(format!("`server.trusted_proxies`: {error}")));
@@ -136,6 +136,21 @@ fn check_http(key: &str, url: &str, problems: &mut Vec<Problem>) {
     if host.is_none_or(|host| host.trim_matches('/').is_empty()) {
         problems.push(Problem::new(format!("`{key}` must be an http:// or https:// address with a host")));
     }
+}
+
+/// For what proves who somebody is: plain HTTP only within this machine.
+fn check_https(key: &str, url: &str, problems: &mut Vec<Problem>) {
+    const LOCAL: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+    let local = url.strip_prefix("http://").is_some_and(|rest| {
+        LOCAL.iter().any(|host| {
+            rest.strip_prefix(host).is_some_and(|rest| rest.is_empty() || rest.starts_with([':', '/']))
+        })
+    });
+    if local || url.strip_prefix("https://").is_some_and(|host| !host.trim_matches('/').is_empty()) {
+        return;
+    }
+    problems
+        .push(Problem::new(format!("`{key}` must be an https:// address (http:// only on this machine)")));
 }
 
 fn check_secret(key: &str, secret: Option<&SecretString>, problems: &mut Vec<Problem>) {

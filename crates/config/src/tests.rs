@@ -247,6 +247,9 @@ fn the_table_and_the_sections_agree() {
             Kind::Text if setting.key == "blobs.url" => vec!["s3://x".to_owned()],
             Kind::Text if setting.key == "server.trusted_proxies" => vec!["10.0.0.0/8, ::1".to_owned()],
             Kind::Text if setting.key == "server.cors_origins" => vec!["https://a, http://b:3000".to_owned()],
+            Kind::Text if setting.key == "auth.sts_url" => {
+                vec!["https://x".to_owned(), "http://127.0.0.1:5".to_owned()]
+            }
             Kind::Text => vec![format!("http://{}", "x".repeat(32))],
             Kind::Bool => vec!["true".to_owned(), "false".to_owned()],
             Kind::Whole { min, max } => vec![min.to_string(), max.to_string()],
@@ -285,6 +288,8 @@ fn what_stands_at_the_edge_is_checked() {
         ("OUTCROP__SERVER__CORS_ORIGINS", "*"),
         ("OUTCROP__SERVER__CORS_ORIGINS", "https://a/"),
         ("OUTCROP__SERVER__PUBLIC_URL", "ai.example.com"),
+        ("OUTCROP__AUTH__STS_URL", "http://sts.example.com"),
+        ("OUTCROP__AUTH__STS_URL", "http://localhost.example.com"),
     ] {
         assert!(Config::load(&with_env(&[(key, value)])).is_err(), "{key}={value}");
     }
