@@ -16,7 +16,6 @@ use crate::federation::Issuers;
 use crate::last_used::LastUsed;
 use crate::passwords::Passwords;
 use crate::signing::Signing;
-use crate::static_key::StaticTeam;
 
 /// How often a change that could not be announced is announced again, and how often at most.
 const ANNOUNCE_AGAIN: Duration = Duration::from_secs(1);
@@ -65,7 +64,6 @@ pub(crate) struct Inner {
     pub(crate) last_used: LastUsed,
     passwords: Passwords,
     signing: Signing,
-    static_team: StaticTeam,
     issuers: Issuers,
     announcing: Arc<Semaphore>,
 }
@@ -82,7 +80,6 @@ impl AuthService {
             last_used: LastUsed::default(),
             passwords: Passwords::default(),
             signing: Signing::default(),
-            static_team: StaticTeam::default(),
             issuers,
             announcing,
         }))
@@ -110,10 +107,6 @@ impl AuthService {
 
     pub(crate) fn signing(&self) -> &Signing {
         &self.0.signing
-    }
-
-    pub(crate) fn static_team(&self) -> &StaticTeam {
-        &self.0.static_team
     }
 
     pub(crate) fn hasher(&self) -> &KeyHasher {

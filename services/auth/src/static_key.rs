@@ -1,30 +1,24 @@
 //! One key for everybody, for the simplest deployments: whatever text the operator has set.
 //!
-//! It acts for the first admin's team, as a program of its own that no store knows; so no audit log tells one bearer
-//! from another, and a team that needs that makes keys.
-
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+//! Its bearer is a service account in the first admin's team, made when it first comes: it is listed, can be
+//! disabled, and owns its jobs. No audit log tells one bearer from another; a team that needs that makes keys.
 
 use hmac::{Hmac, KeyInit, Mac};
-use outcrop_ports::{Authenticated, PortError, Refused};
-use outcrop_types::{Limits, Principal, ServiceAccountId, Subject, TeamId};
+use outcrop_ports::{Authenticated, Changed, PortError, Refused};
+use outcrop_types::{Change, Limits, Principal, Role, ServiceAccount, ServiceAccountId, Subject, TeamId};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use crate::AuthService;
+use crate::{Acting, AuthService};
 
-/// The id of the program that the bearer is: the same on every platform.
-const NAME: [u8; 16] = *b"static key\0\0\0\0\0\0";
+/// The id of the account: the same on every platform.
+const ID: [u8; 16] = *b"static key\0\0\0\0\0\0";
 
-/// How long the first admin's team is remembered.
-const FRESH: Duration = Duration::from_secs(60);
-
-/// The team that the bearer acts for, and when, by the monotonic clock, it was looked up.
-#[derive(Debug, Default)]
-pub(crate) struct StaticTeam(Mutex<Option<(TeamId, Duration)>>);
+/// How often a change that meets another is made anew.
+const TRIES: usize = 3;
 
 impl AuthService {
     /// Who shows this text: whoever has the static key, if one is configured.
@@ -35,14 +29,16 @@ impl AuthService {
         if !bool::from(self.static_mark(text).ct_eq(&self.static_mark(key))) {
             return Err(Refused::invalid("the text is not the static key"));
         }
+        let account = self.static_account(*role).await?;
         let principal = Principal {
-            subject: Subject::ServiceAccount(ServiceAccountId::new(Uuid::from_bytes(NAME))),
-            team: self.first_team().await?,
+            subject: Subject::ServiceAccount(account.id),
+            team: account.team,
             role: *role,
             key: None,
             limits: Limits::default(),
             scope: None,
         };
+        let principal = self.with_standing(principal).await?;
         Ok(Authenticated { principal, expires_at: None, session: None })
     }
 
@@ -56,28 +52,61 @@ impl AuthService {
         mac.finalize().into_bytes().into()
     }
 
-    async fn first_team(&self) -> Result<TeamId, Refused> {
-        let now = self.ports().clock.monotonic();
-        let known = *self.static_team().0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((team, at)) = known
-            && now.saturating_sub(at) < FRESH
-        {
-            return Ok(team);
-        }
-        match (self.ports().users.first_admin().await, known) {
-            (Ok(Some((_, team))), _) => {
-                let mut held = self.static_team().0.lock().unwrap_or_else(PoisonError::into_inner);
-                *held = Some((team.id, now));
-                Ok(team.id)
+    /// The account that the bearer acts as, in the role that the settings give it.
+    async fn static_account(&self, role: Role) -> Result<ServiceAccount, Refused> {
+        let id = ServiceAccountId::new(Uuid::from_bytes(ID));
+        for _ in 0..TRIES {
+            let found = self.ports().accounts.lookup_service_account(id).await.map_err(unknown)?;
+            let changed = match found {
+                Some(account) if account.role == role => return Ok(account),
+                Some(account) => self.set_static_role(account, role).await?,
+                None => self.insert_static_account(id, role).await?,
+            };
+            if changed == Changed::Taken {
+                break;
             }
-            (Ok(None), _) => {
-                let source =
-                    PortError::unavailable("find a team for the static key", "there is no admin yet");
-                Err(Refused::Unknown { source })
-            }
-            // The store is away: the team has hardly changed.
-            (Err(_), Some((team, _))) => Ok(team),
-            (Err(source), None) => Err(Refused::Unknown { source }),
         }
+        Err(unknown(PortError::conflict("make the account of the static key")))
     }
+
+    async fn insert_static_account(&self, id: ServiceAccountId, role: Role) -> Result<Changed, Refused> {
+        let account = ServiceAccount {
+            id,
+            team: self.first_team().await?,
+            name: "static key (settings)".into(),
+            role,
+            created_at: self.ports().clock.now(),
+            disabled_at: None,
+            revision: 0,
+        };
+        let mut event = self.event(&Acting::system(), "service_account.provision", id, Some(account.team));
+        event.after = Some(json!({ "name": account.name, "role": role }));
+        let draft = self.draft(event);
+        let made = self.ports().accounts.insert_service_account(&account, &draft).await.map_err(unknown)?;
+        // Another replica may have been faster; that is as good.
+        let there = self.ports().accounts.lookup_service_account(id).await.map_err(unknown)?.is_some();
+        Ok(if there { Changed::Done } else { made })
+    }
+
+    async fn set_static_role(&self, account: ServiceAccount, role: Role) -> Result<Changed, Refused> {
+        let mut event =
+            self.event(&Acting::system(), "service_account.update", account.id, Some(account.team));
+        event.before = Some(json!({ "role": account.role }));
+        event.after = Some(json!({ "role": role }));
+        let (id, after) = (account.id, ServiceAccount { role, ..account });
+        let draft = self.draft(event);
+        let changed = self.ports().accounts.update_service_account(&after, &draft).await.map_err(unknown)?;
+        self.announce(Change::Subject(Subject::ServiceAccount(id))).await;
+        Ok(changed)
+    }
+
+    async fn first_team(&self) -> Result<TeamId, Refused> {
+        let found = self.ports().users.first_admin().await.map_err(unknown)?;
+        let none = || PortError::unavailable("find a team for the static key", "there is no admin yet");
+        found.map(|(_, team)| team.id).ok_or_else(|| unknown(none()))
+    }
+}
+
+fn unknown(source: PortError) -> Refused {
+    Refused::Unknown { source }
 }

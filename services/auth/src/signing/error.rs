@@ -28,8 +28,8 @@ pub enum SigningError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// Other replicas were faster each time, and what they made cannot be used here.
-    #[error("no signing key can be used here; do all replicas have the same `auth.key_secret`?")]
+    /// Other replicas were faster each time, and what they made does not open here.
+    #[error("there is no signing key that can be used")]
     None,
 }
 

@@ -10,7 +10,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
-use outcrop_token::{Algorithm, Jwk, JwkSet, Sealer, SigningKey, VerifyingKey};
+use outcrop_token::{Algorithm, JwkSet, Sealer, SigningKey, VerifyingKey};
 use outcrop_types::StoredSigningKey;
 
 /// How long before it signs a key is published. Longer than the keys may be cached by those who check tokens.
@@ -35,6 +35,8 @@ pub(crate) enum State {
     Retired,
     /// Declared lost.
     Revoked,
+    /// Does not open under this server's secret.
+    Unusable,
 }
 
 impl State {
@@ -46,6 +48,7 @@ impl State {
             Self::Retiring => "retiring",
             Self::Retired => "retired",
             Self::Revoked => "revoked",
+            Self::Unusable => "unusable",
         }
     }
 }
@@ -69,10 +72,8 @@ pub(crate) struct KeyRing {
 #[derive(Clone)]
 struct Held {
     record: StoredSigningKey,
-    /// `None` if the public part does not read; the log has it.
-    public: Option<VerifyingKey>,
-    /// `None` if the private part does not open; the log has it.
-    private: Option<Arc<SigningKey>>,
+    /// `None` if it does not open; the log says why.
+    key: Option<Arc<SigningKey>>,
 }
 
 impl KeyRing {
@@ -87,8 +88,8 @@ impl KeyRing {
         let mut keys: Vec<Held> = records
             .into_iter()
             .map(|record| match known(&record.kid) {
-                Some(held) => Held { record, ..held.clone() },
-                None => Held { public: public(&record), private: open(&record, sealer), record },
+                Some(held) => Held { record, key: held.key.clone() },
+                None => Held { key: open(&record, sealer), record },
             })
             .collect();
         keys.sort_by_key(|key| std::cmp::Reverse(key.record.generation));
@@ -107,15 +108,13 @@ impl KeyRing {
             active_from: DateTime::UNIX_EPOCH,
             revoked_at: None,
         };
-        let held = Held { record, public: Some(key.verifying_key()), private: Some(Arc::new(key)) };
-        Self { keys: vec![held], believed_for: token_ttl + LEEWAY }
+        Self { keys: vec![Held { record, key: Some(Arc::new(key)) }], believed_for: token_ttl + LEEWAY }
     }
 
-    /// The key that signs at `now`: the newest that is active, and that this server can open.
+    /// The key that signs at `now`: the newest that is active.
     pub(crate) fn signer(&self, now: DateTime<Utc>) -> Option<Arc<SigningKey>> {
-        self.with_states(now)
-            .filter(|(_, state)| matches!(state, State::Signing | State::Retiring))
-            .find_map(|(held, _)| held.private.clone())
+        let (held, _) = self.with_states(now).find(|(_, state)| *state == State::Signing)?;
+        held.key.clone()
     }
 
     /// The keys whose signatures are believed at `now`. One that does not sign yet is among them: the clock of the
@@ -123,7 +122,7 @@ impl KeyRing {
     pub(crate) fn believed(&self, now: DateTime<Utc>) -> Vec<VerifyingKey> {
         self.with_states(now)
             .filter(|(_, state)| matches!(state, State::Next | State::Signing | State::Retiring))
-            .filter_map(|(held, _)| held.public.clone())
+            .filter_map(|(held, _)| held.key.as_ref().map(|key| key.verifying_key()))
             .collect()
     }
 
@@ -149,10 +148,10 @@ impl KeyRing {
         if self.signer(now).is_none() {
             return Some(Due::Now);
         }
-        let newest = self.keys.iter().find(|key| key.record.revoked_at.is_none())?;
+        let newest = self.keys.iter().find(|held| held.counts())?;
         let waits = newest.record.active_from > now;
         let outlived = newest.record.active_from + rotation <= now;
-        let unwanted = newest.record.algorithm != algorithm.name() || newest.private.is_none();
+        let unwanted = newest.record.algorithm != algorithm.name();
         (!waits && (outlived || unwanted)).then_some(Due::Soon)
     }
 
@@ -166,9 +165,12 @@ impl KeyRing {
     }
 
     fn state(&self, at: usize, now: DateTime<Utc>) -> State {
-        let record = &self.keys[at].record;
+        let Held { record, key } = &self.keys[at];
         if record.revoked_at.is_some() {
             return State::Revoked;
+        }
+        if key.is_none() {
+            return State::Unusable;
         }
         if record.active_from > now {
             return State::Next;
@@ -180,21 +182,18 @@ impl KeyRing {
         }
     }
 
-    /// When the key at this place was or will be followed by a newer one. One that was declared lost follows
-    /// nobody any more.
+    /// When the key at this place was or will be followed by a newer one.
     fn superseded_at(&self, at: usize) -> Option<DateTime<Utc>> {
-        let newer = self.keys[..at].iter().map(|newer| &newer.record);
-        newer.filter(|newer| newer.revoked_at.is_none()).map(|newer| newer.active_from).min()
+        let newer = self.keys[..at].iter().filter(|newer| newer.counts());
+        newer.map(|newer| newer.record.active_from).min()
     }
 }
 
-fn public(record: &StoredSigningKey) -> Option<VerifyingKey> {
-    let read = Jwk::parse(record.public_jwk.as_bytes()).and_then(VerifyingKey::from_jwk);
-    read.inspect_err(|error| {
-        tracing::error!(signing_key.kid = record.kid, %error, "a signing key's public part does not read");
-    })
-    .ok()
-    .filter(|key| key.kid() == record.kid)
+impl Held {
+    /// Whether it takes part: one that was declared lost, or does not open, follows nobody.
+    const fn counts(&self) -> bool {
+        self.record.revoked_at.is_none() && self.key.is_some()
+    }
 }
 
 fn open(record: &StoredSigningKey, sealer: &Sealer) -> Option<Arc<SigningKey>> {

@@ -29,7 +29,7 @@ pub struct SigningKeyView {
     pub kid: String,
     /// `EdDSA` or `RS256`.
     pub algorithm: String,
-    /// `next`, `signing`, `retiring`, `retired` or `revoked`.
+    /// `next`, `signing`, `retiring`, `retired`, `revoked`, or `unusable` for one that does not open here.
     pub state: &'static str,
     /// The how-manieth it is.
     pub generation: u32,

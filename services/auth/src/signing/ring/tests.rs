@@ -106,12 +106,33 @@ fn another_algorithm_is_a_reason_but_only_one_key_is_on_its_way() {
 }
 
 #[test]
-fn what_was_sealed_by_another_server_verifies_and_does_not_sign() {
+fn what_the_server_has_not_sealed_is_no_key() {
     let theirs = Sealer::new(&[8; 32], PURPOSE).unwrap();
-    let ring = KeyRing::read(vec![record(1, at(0))], &theirs, None, TTL);
-    assert_eq!(signer(&ring, 1), None);
-    assert_eq!(believed(&ring, 1), ["key1"]);
-    assert_eq!(ring.due(at(1), ROTATION, Algorithm::EdDsa), Some(Due::Now));
+    let alone = KeyRing::read(vec![record(1, at(0))], &theirs, None, TTL);
+    assert_eq!((signer(&alone, 1), believed(&alone, 1)), (None, Vec::new()));
+    assert_eq!(alone.due(at(1), ROTATION, Algorithm::EdDsa), Some(Due::Now));
+    // Whoever writes a row can neither have it believed nor put another one out of use by it.
+    let mut planted = record(2, at(5));
+    planted.sealed[20] ^= 1;
+    let ring = ring(&[record(1, at(0)), planted]);
+    assert_eq!(
+        (signer(&ring, 300).as_deref(), believed(&ring, 300)),
+        (Some("key1"), vec!["key1".to_owned()])
+    );
+    assert_eq!(states(&ring, 300), ["unusable", "signing"]);
+    assert_eq!(ring.due(at(300), ROTATION, Algorithm::EdDsa), None);
+}
+
+#[test]
+fn the_public_part_is_that_of_the_private_one() {
+    let mut planted = record(1, at(0));
+    planted.public_jwk = SigningKey::generate(Algorithm::EdDsa, Some("key1")).unwrap().public_jwk().to_json();
+    let honest = SigningKey::from_pkcs8(
+        Algorithm::EdDsa,
+        Some("key1"),
+        &sealer().open(&planted.sealed, b"key1").unwrap(),
+    );
+    assert_eq!(ring(&[planted]).believed(at(1)), [honest.unwrap().verifying_key()]);
 }
 
 #[test]

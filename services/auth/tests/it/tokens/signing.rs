@@ -1,6 +1,7 @@
 //! What signs access tokens, and how it is replaced, by several replicas on one store.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -135,7 +136,7 @@ async fn replicas_share_one_key_and_replace_it_without_a_gap() {
 }
 
 #[actix_web::test]
-async fn a_replica_reads_of_a_key_that_it_does_not_know_at_most_once_a_second() {
+async fn a_replica_learns_of_a_key_that_another_one_made() {
     let gate = open().await;
     let other = gate.another();
     let root = gate.world.first.key.expose().to_owned();
@@ -257,6 +258,71 @@ async fn an_operators_key_that_cannot_be_used_is_told_at_the_start() {
     let world = World::with(|_, options| options.signing_key = Some("no PEM".into())).await;
     let error = world.auth.check_signing_key().unwrap_err();
     assert_eq!(error.to_string(), "`auth.signing_key` cannot be used");
+}
+
+/// A store that counts how often the keys are read.
+struct Counting {
+    store: Arc<dyn SigningKeyStore>,
+    reads: AtomicUsize,
+}
+
+#[async_trait]
+impl SigningKeyStore for Counting {
+    async fn list_signing_keys(&self) -> Result<Vec<StoredSigningKey>, PortError> {
+        self.reads.fetch_add(1, Ordering::SeqCst);
+        self.store.list_signing_keys().await
+    }
+
+    async fn insert_signing_key(
+        &self,
+        key: &StoredSigningKey,
+        audit: &AuditDraft,
+    ) -> Result<Changed, PortError> {
+        self.store.insert_signing_key(key, audit).await
+    }
+
+    async fn revoke_signing_key(
+        &self,
+        kid: &str,
+        now: DateTime<Utc>,
+        audit: &AuditDraft,
+    ) -> Result<Changed, PortError> {
+        self.store.revoke_signing_key(kid, now, audit).await
+    }
+
+    async fn prune_signing_keys(&self, before: DateTime<Utc>) -> Result<u64, PortError> {
+        self.store.prune_signing_keys(before).await
+    }
+}
+
+#[actix_web::test]
+async fn made_up_key_names_cost_the_store_one_look_a_second() {
+    let gate = open().await;
+    let store = gate.world.ports.signing_keys.clone();
+    let counting = Arc::new(Counting { store, reads: AtomicUsize::new(0) });
+    let mut ports = gate.world.ports.clone();
+    ports.signing_keys = counting.clone();
+    let replica = Replica::serve(AuthService::new(ports, gate.world.options.clone()));
+    let good = token(&gate, &replica).await;
+    let read = || counting.reads.swap(0, Ordering::SeqCst);
+    read();
+    let forged = |kid: &str| {
+        let [header, rest @ ..] = &good.as_str().unwrap().split('.').collect::<Vec<_>>()[..] else {
+            panic!("no token: {good}")
+        };
+        let mut header: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).unwrap()).unwrap();
+        header["kid"] = json!(kid);
+        json!(format!("{}.{}", URL_SAFE_NO_PAD.encode(header.to_string()), rest.join(".")))
+    };
+    for _ in 0..3 {
+        for number in 0..20 {
+            assert!(replica.authenticate(&forged(&format!("key{number}"))).await.is_err());
+        }
+        assert_eq!(read(), 1);
+        gate.world.clock.advance(TimeDelta::seconds(1));
+    }
+    assert!(replica.authenticate(&good).await.is_ok());
+    assert_eq!(read(), 0, "a good one costs nothing");
 }
 
 /// A store that is away.

@@ -1,6 +1,6 @@
 //! One key for everybody.
 
-use outcrop_auth::AuthOptions;
+use outcrop_auth::{Acting, AuthOptions, ServiceAccountPatch};
 use outcrop_ports::{Authenticator as _, Credential};
 use outcrop_types::Role;
 use serde_json::json;
@@ -26,6 +26,16 @@ async fn its_bearer_acts_for_the_first_admins_team() {
         let found = gate.replica.auth.authenticate(&Credential::Static(other.into())).await;
         assert!(found.is_err(), "{other}");
     }
+}
+
+#[actix_web::test]
+async fn its_bearer_is_an_account_that_can_be_kept_out() {
+    let gate = Gate::of(World::with(|_, options| with_key(options)).await);
+    let me = gate.replica.me(KEY).await.expect(200);
+    let id = me["subject"]["id"].as_str().unwrap().parse().unwrap();
+    let patch = ServiceAccountPatch { disabled: Some(true), ..ServiceAccountPatch::default() };
+    gate.replica.auth.update_service_account(&Acting::command_line(), id, patch).await.unwrap();
+    gate.replica.me(KEY).await.expect(401);
 }
 
 #[actix_web::test]
