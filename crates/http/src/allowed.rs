@@ -1,6 +1,7 @@
 //! The permission a route needs, in its signature.
 
 use std::marker::PhantomData;
+use std::net::IpAddr;
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
 use outcrop_policy::{Decision, Reach, Resource, decide, reach};
@@ -67,6 +68,20 @@ pub fn require(principal: &Principal, permission: Permission, resource: Resource
         ErrorCode::Forbidden,
         format!("this needs the permission `{permission}`, which {lack}"),
     ))
+}
+
+/// Refuses if the credential may not be used for this path, or not from there. What else it is limited to is not
+/// told: it may be in the wrong hands.
+pub fn check_scope(principal: &Principal, path: &str, client_ip: Option<IpAddr>) -> Result<(), ApiError> {
+    let scope = principal.scope();
+    let refused = if !scope.allows_address(client_ip) {
+        "this credential may not be used from this address"
+    } else if !scope.allows_route(path) {
+        "this credential may not be used for this path"
+    } else {
+        return Ok(());
+    };
+    Err(ApiError::new(ErrorCode::Forbidden, refused))
 }
 
 /// What keeps the caller from it, to follow "which".

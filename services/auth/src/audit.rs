@@ -1,5 +1,7 @@
 //! Reading the audit log, and noting what was refused. Changes note themselves, with what they change.
 
+use std::time::Duration;
+
 use outcrop_ports::AuditFilter;
 use outcrop_types::{AuditOutcome, AuditRow, Page, Permission};
 
@@ -37,12 +39,22 @@ impl AuthService {
     /// Notes that somebody was refused something. Where that fails the log says so: the refusal stands either way.
     pub(crate) async fn record_refused(&self, acting: &Acting, act: RefusedAct) {
         let team = acting.who().map(|principal| principal.team);
+        let now = self.ports().clock.monotonic();
+        let last = acting.who().is_some_and(|principal| self.refusals().count(principal, now));
         let mut event = self.event(acting, &act.action, bounded(&without_secrets(&act.target)), team);
         event.outcome = AuditOutcome::Refused;
-        event.detail = Some(bounded(&act.detail));
+        let more = if last { "; what else is asked for in this minute is refused unseen" } else { "" };
+        event.detail = Some(format!("{}{more}", bounded(&act.detail)));
         if let Err(error) = self.ports().audit.record_audit(&self.draft(event)).await {
             tracing::error!(error = error.chain(), "a refused act is missing from the audit log");
         }
+    }
+}
+
+impl AuthService {
+    /// How long a caller has to wait that was refused too many acts lately.
+    pub(crate) fn refused_for(&self, acting: &Acting) -> Option<Duration> {
+        self.refusals().wait(acting.who()?, self.ports().clock.monotonic())
     }
 }
 

@@ -26,6 +26,7 @@ mod members;
 mod names;
 mod options;
 mod passwords;
+mod refusals;
 mod routes;
 mod run;
 mod service;

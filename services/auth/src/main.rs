@@ -10,6 +10,7 @@ use outcrop_lifecycle::InFlight;
 use outcrop_ports::{Clock, IdGen, Probe};
 use outcrop_wiring::{Process, ServiceError, WiringError, run_service};
 use secrecy::ExposeSecret;
+use tokio_util::sync::CancellationToken;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -36,11 +37,11 @@ async fn start(Process { config, stop }: Process) -> Result<(), ServiceError> {
         public(app);
         internal(app);
     })?;
-    let over = stop.child_token();
+    // Ends after the last request, whose use of a key is to be written too.
+    let over = CancellationToken::new();
     let (served, ()) = tokio::join!(
         async {
             let served = server.run(stop).await;
-            // A server that failed by itself takes the rest with it.
             over.cancel();
             served
         },

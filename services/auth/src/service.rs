@@ -15,6 +15,7 @@ use crate::AuthOptions;
 use crate::federation::Issuers;
 use crate::last_used::LastUsed;
 use crate::passwords::Passwords;
+use crate::refusals::Refusals;
 use crate::signing::Signing;
 
 /// How often a change that could not be announced is announced again, and how often at most.
@@ -63,6 +64,7 @@ pub(crate) struct Inner {
     pub(crate) options: AuthOptions,
     pub(crate) last_used: LastUsed,
     passwords: Passwords,
+    refusals: Refusals,
     signing: Signing,
     issuers: Issuers,
     announcing: Arc<Semaphore>,
@@ -79,6 +81,7 @@ impl AuthService {
             options,
             last_used: LastUsed::default(),
             passwords: Passwords::default(),
+            refusals: Refusals::default(),
             signing: Signing::default(),
             issuers,
             announcing,
@@ -107,6 +110,10 @@ impl AuthService {
 
     pub(crate) fn signing(&self) -> &Signing {
         &self.0.signing
+    }
+
+    pub(crate) fn refusals(&self) -> &Refusals {
+        &self.0.refusals
     }
 
     pub(crate) fn hasher(&self) -> &KeyHasher {

@@ -103,6 +103,12 @@ fn auth_access(rest: &str) -> Option<Access> {
     }
 }
 
+/// Whether a path is administrative: there the auth service decides, and notes whom it refuses.
+#[must_use]
+pub fn is_admin(path: &str) -> bool {
+    path == "/admin/v1" || path.starts_with("/admin/v1/")
+}
+
 fn first(rest: &str) -> &str {
     rest.split('/').next().unwrap_or_default()
 }

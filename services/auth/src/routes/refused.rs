@@ -4,19 +4,26 @@ use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use actix_web::{Error, web};
-use outcrop_http::ApiError;
+use outcrop_http::{ApiError, check_scope};
+use outcrop_types::ErrorCode;
 
 use super::acting::acting;
 use crate::AuthService;
 use crate::audit::RefusedAct;
 
 /// A middleware around administrative routes: whatever an authenticated caller is refused is noted before it is
-/// told. The answer stays what it was.
+/// told. The answer stays what it was. Where a credential is not to be used here at all, that is said here and not
+/// at the edge, so that it is noted too.
 pub(super) async fn note(
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let answer = next.call(request).await?;
+    let answer = match admit(&request) {
+        Ok(()) => next.call(request).await?,
+        // Not noted: what would be noted has been, often enough.
+        Err(error) if error.code == ErrorCode::RateLimited => return Ok(request.error_response(error)),
+        Err(error) => request.error_response(error),
+    };
     let request = answer.request();
     if matches!(answer.status().as_u16(), 401 | 403 | 404 | 409 | 429)
         && let Some(auth) = request.app_data::<web::Data<AuthService>>()
@@ -34,4 +41,17 @@ pub(super) async fn note(
         auth.record_refused(&acting, act).await;
     }
     Ok(answer)
+}
+
+/// Lets in whose credential is good here, and who was not refused too often lately.
+fn admit(request: &ServiceRequest) -> Result<(), ApiError> {
+    let acting = acting(request.request())?;
+    let Some(principal) = acting.who() else { return Ok(()) };
+    if let Some(wait) =
+        request.app_data::<web::Data<AuthService>>().and_then(|auth| auth.refused_for(&acting))
+    {
+        let message = "too many administrative acts were refused; come back later";
+        return Err(ApiError::new(ErrorCode::RateLimited, message).with_retry_after(wait));
+    }
+    check_scope(principal, request.path(), acting.client_ip())
 }

@@ -107,3 +107,39 @@ async fn a_refusal_stands_though_it_cannot_be_told() {
     let rows = office.world.ports.audit.list_audit(&filter, None, 10).await.unwrap();
     assert_eq!(rows.items, []);
 }
+
+#[actix_web::test]
+async fn a_credential_that_is_not_good_here_is_refused_and_noted() {
+    let office = Office::open().await;
+    for (scope, told) in [
+        (json!({ "routes": ["/v1/*"] }), "for this path"),
+        (json!({ "networks": ["203.0.113.0/24"] }), "from this address"),
+    ] {
+        let asked = json!({ "name": "elsewhere", "role": "platform_admin", "scope": scope });
+        let (_, made) = office.post(&office.root, "/keys", asked).await;
+        let key = made["key"].as_str().unwrap();
+        let (status, answer) = office.get(key, "/teams").await;
+        assert_eq!(status, 403, "{answer}");
+        let (_, list) = office.get(&office.root, "/audit?outcome=refused&limit=1").await;
+        let row = &list["data"][0];
+        assert!(row["detail"].as_str().unwrap().contains(told), "{row}");
+        assert_eq!(row["actor"]["key"], made["id"], "{row}");
+    }
+}
+
+#[actix_web::test]
+async fn whoever_is_refused_without_end_fills_no_log() {
+    let office = Office::open().await;
+    let red = office.team("red").await;
+    let dan = office.person("dan", &red, "developer").await;
+    let mut statuses = Vec::new();
+    for _ in 0..130 {
+        statuses.push(office.get(&dan.key, "/keys").await.0);
+    }
+    assert_eq!(statuses.iter().filter(|status| **status == 403).count(), 120);
+    assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 10);
+    let (_, list) = office.get(&office.root, "/audit?outcome=refused&limit=1").await;
+    assert!(list["data"][0]["detail"].as_str().unwrap().contains("refused unseen"), "{list}");
+    // Others are not held up.
+    assert_eq!(office.get(&office.root, "/keys").await.0, 200);
+}

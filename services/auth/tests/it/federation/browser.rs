@@ -142,7 +142,9 @@ async fn only_the_browser_that_began_can_finish() {
     let (back, cookie) = browser.through_the_issuer("/auth/login/local").await;
     let (_, others) = browser.begin("/auth/login/local").await;
     let (_, of_other_issuer) = browser.begin("/auth/login/other").await;
-    let changed = format!("{}A", &cookie[..cookie.len() - 1]);
+    let middle = cookie.len() / 2;
+    let other = if &cookie[middle..=middle] == "A" { "B" } else { "A" };
+    let changed = format!("{}{other}{}", &cookie[..middle], &cookie[middle + 1..]);
     let stolen = back.replace("/local?", "/other?");
     let without_state = back.replace("state=", "estate=");
     let without_code = back.replace("code=", "ecode=");
