@@ -6,7 +6,6 @@ use std::time::Duration;
 use outcrop_http::{CLIENT_IP_HEADER, internal_identity};
 use outcrop_ports::Clock;
 use outcrop_token::{HEADER, InternalSigner, InternalVerifier, service_principal};
-use outcrop_types::{Principal, Role};
 use serde_json::{Value, json};
 
 use crate::world::{StillClock, World, client, config};
@@ -67,21 +66,6 @@ async fn a_stranger_says_nothing_of_where_it_is() {
     let trusted = Some("127.0.0.0/8".into());
     let behind_proxy = outcrop_config::ServerConfig { trusted_proxies: trusted, ..config() };
     assert_eq!(address(&World::public(&behind_proxy)).await, "198.51.100.1");
-}
-
-#[actix_web::test]
-async fn a_handler_that_decides_itself_knows_its_caller() {
-    let world = world();
-    let ask = async |role| {
-        let principal = Principal { role, ..service_principal("caller") };
-        let identity = signer(SECRET).sign(&principal, StillClock.now()).unwrap();
-        client().get(world.at("/caller")).header(HEADER, identity).send().await.unwrap()
-    };
-    assert_eq!(ask(Role::PlatformAdmin).await.status(), 200);
-    let refused = ask(Role::Developer).await;
-    assert_eq!(refused.status(), 403);
-    assert!(refused.text().await.unwrap().contains("the role `developer` does not have"));
-    assert_eq!(client().get(World::new().at("/caller")).send().await.unwrap().status(), 401);
 }
 
 #[actix_web::test]

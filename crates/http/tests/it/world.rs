@@ -10,13 +10,11 @@ use bytes::Bytes;
 use futures::{StreamExt, stream};
 use outcrop_config::ServerConfig;
 use outcrop_http::{
-    ApiError, Caller, Dependency, FromService, Health, JsonBytes, Layer, RequestContext, Server, ServerParts,
-    sse,
+    ApiError, Dependency, FromService, Health, JsonBytes, Layer, RequestContext, Server, ServerParts, sse,
 };
 use outcrop_lifecycle::InFlight;
-use outcrop_policy::Resource;
 use outcrop_ports::{Clock, IdGen};
-use outcrop_types::{ErrorCode, Permission, Principal};
+use outcrop_types::{ErrorCode, Principal};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -104,7 +102,6 @@ impl World {
                 .service(web::resource("/auth/token").post(fail))
                 .service(web::resource("/admin/v1/fail").get(fail))
                 .service(web::resource("/page").get(page))
-                .service(web::resource("/caller").get(caller))
                 .service(web::resource("/whoami").get(whoami));
         };
         let server = if public {
@@ -172,12 +169,6 @@ async fn page() -> HttpResponse {
         .insert_header(("x-outcrop-model", "m"))
         .insert_header(("x-private", "p"))
         .body("page")
-}
-
-/// What a handler that decides itself gets to know.
-async fn caller(caller: Caller) -> Result<HttpResponse, ApiError> {
-    caller.require(Permission::ManagePlatform, Resource::Platform)?;
-    Ok(HttpResponse::Ok().finish())
 }
 
 async fn whoami(request: HttpRequest, context: RequestContext) -> HttpResponse {
