@@ -298,8 +298,7 @@ pub struct AuthConfig {
     pub static_key_role: String,
     /// Outside OIDC issuers and AWS roles that may log in: a TOML file, or the same as JSON in place. See docs/security.md.
     pub federation: Option<SecretString>,
-    /// The value that the signed header `x-outcrop-server-id` of an AWS login must have; by default `server.public_url`,
-    /// or `outcrop`.
+    /// The value that the signed header `x-outcrop-server-id` of an AWS login must have; by default `server.public_url`.
     pub server_id: Option<String>,
     /// Where AWS logins are checked in place of AWS STS itself, e.g. a VPC endpoint.
     pub sts_url: Option<String>,

@@ -56,11 +56,12 @@ pub trait TeamStore: Send + Sync + 'static {
     ) -> Result<Changed, PortError>;
 
     /// Adds a member, or changes the role of one. `Stale` if there is no such user or team; `LastAdmin` if it
-    /// takes the role from the last platform admin. `created_at` of an existing membership stays.
+    /// takes the role from the last platform admin. `created_at` of an existing membership stays. Open invitations
+    /// of the user are withdrawn: whoever holds one was given it for what the user was.
     async fn set_membership(&self, membership: &Membership, audit: &AuditDraft)
     -> Result<Changed, PortError>;
 
-    /// Ends a membership; `Stale` if there is none.
+    /// Ends a membership, and withdraws open invitations of the user; `Stale` if there is none.
     async fn remove_membership(
         &self,
         team: TeamId,

@@ -1,16 +1,17 @@
 //! The table `memberships`.
 
 use chrono::{DateTime, Utc};
-use outcrop_ports::PortError;
+use outcrop_ports::{Changed, PortError};
 use outcrop_types::{Membership, Page, Team, TeamId, User, UserId};
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
-use sqlx::{FromRow, Postgres, QueryBuilder};
+use sqlx::{FromRow, PgConnection, Postgres, QueryBuilder};
 
-use crate::PostgresStore;
+use crate::change::one_row;
 use crate::rows::{Row, one_more};
 use crate::teams::{self, TeamRow};
 use crate::users::{self, UserRow};
+use crate::{PostgresStore, invitations};
 
 /// Most teams of a user that are listed.
 const MAX_TEAMS: i64 = 1000;
@@ -20,6 +21,19 @@ macro_rules! columns {
         // By names of their own: teams and users also have been made at some time.
         "memberships.user_id, memberships.team_id, memberships.role, memberships.created_at AS member_since"
     };
+}
+
+/// Makes a change of what a user is in a team, and withdraws the user's invitation with it.
+pub(crate) async fn change(
+    connection: &mut PgConnection,
+    user: UserId,
+    query: Query<'_, Postgres, PgArguments>,
+) -> Result<Changed, sqlx::Error> {
+    let changed = one_row(connection, query).await?;
+    if changed == Changed::Done {
+        invitations::withdraw(connection, user).await?;
+    }
+    Ok(changed)
 }
 
 /// The statement that adds a membership, or changes the role in one.

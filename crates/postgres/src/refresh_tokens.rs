@@ -43,7 +43,8 @@ pub(crate) async fn lookup(
     row.map(|row| Ok((row.refresh.read()?, row.session.read()?))).transpose()
 }
 
-/// Uses up a token and keeps the next one; ends the login if it was used before.
+/// Uses up a token and keeps the next one; ends the login, and tells of it, if the token was used before and the login
+/// is still good.
 pub(crate) async fn rotate(
     store: &PostgresStore,
     used: &RefreshToken,
@@ -65,12 +66,14 @@ pub(crate) async fn rotate(
         return Ok(rotation);
     }
     // In a transaction of its own, since whoever writes to the audit log locks that first. Meanwhile a token
-    // that was used stays so.
+    // that was used stays so, while its login may have been ended by another.
     store
         .audited(ATTEMPTED, reuse, reused, async |connection| {
             match sessions::lock(connection, used.session).await? {
-                Some(session) => sessions::revoke(connection, session, now).await.map(Rotation::Reused),
-                None => Ok(Rotation::Refused),
+                Some(session) if session.is_active(now) => {
+                    sessions::revoke(connection, session, now).await.map(Rotation::Reused)
+                }
+                _ => Ok(Rotation::Refused),
             }
         })
         .await
@@ -98,11 +101,14 @@ async fn use_up(
     let Some(token) = token.filter(|token| token.hash == used.hash) else {
         return Ok(Rotation::Refused);
     };
+    if !session.is_active(now) {
+        // Before anything else: of many at once the second ends the login, and is the last that is told of.
+        return Ok(Rotation::Refused);
+    }
     if token.used_at.is_some() {
-        // Before anything else: also of many at once all but one end here, though the second ends the login.
         return Ok(Rotation::Reused(session));
     }
-    if token.expires_at <= now || !session.is_active(now) {
+    if token.expires_at <= now {
         return Ok(Rotation::Refused);
     }
     sqlx::query("UPDATE refresh_tokens SET used_at = $2 WHERE id = $1")
@@ -114,15 +120,15 @@ async fn use_up(
     Ok(Rotation::Done(session))
 }
 
-/// Removes some of the tokens that expired before a time.
-pub(crate) async fn prune(store: &PostgresStore, before: DateTime<Utc>) -> Result<(), PortError> {
+/// Removes some of the tokens that expired before a time; says how many.
+pub(crate) async fn prune(store: &PostgresStore, before: DateTime<Utc>) -> Result<u64, PortError> {
     let query = sqlx::query(
         "DELETE FROM refresh_tokens WHERE id IN (
              SELECT id FROM refresh_tokens WHERE expires_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
     )
     .bind(before)
     .bind(PRUNED_AT_ONCE);
-    store.execute("remove old refresh tokens", query).await.map(drop)
+    store.execute("remove old refresh tokens", query).await
 }
 
 /// The statement that adds a token; `sessions` needs it too.

@@ -36,6 +36,7 @@ impl SessionStore for PostgresStore {
         let query = insert(session).map_err(|error| port_error(ATTEMPTED, error))?;
         self.run(ATTEMPTED, async |connection| {
             let mut transaction = connection.begin().await?;
+            wait_for_changes(&mut transaction, session.subject).await?;
             query.execute(&mut *transaction).await?;
             if let Some(refresh) = refresh {
                 refresh_tokens::insert(refresh).execute(&mut *transaction).await?;
@@ -86,7 +87,7 @@ impl SessionStore for PostgresStore {
     }
 
     async fn prune_sessions(&self, before: DateTime<Utc>) -> Result<u64, PortError> {
-        refresh_tokens::prune(self, before).await?;
+        let tokens = refresh_tokens::prune(self, before).await?;
         // One that somebody works on is left for the next time.
         let query = sqlx::query(
             "DELETE FROM sessions WHERE id IN (
@@ -95,8 +96,22 @@ impl SessionStore for PostgresStore {
         )
         .bind(before)
         .bind(PRUNED_AT_ONCE);
-        self.execute("remove old logins", query).await
+        Ok(tokens + self.execute("remove old logins", query).await?)
     }
+}
+
+/// Waits until a change of a person that is under way is done, and holds up the next one until the transaction ends.
+/// A change ends the logins that it sees: one that is kept while it is made is seen by nobody, and would stay.
+async fn wait_for_changes(connection: &mut PgConnection, subject: Subject) -> Result<(), sqlx::Error> {
+    let Subject::User(user) = subject else { return Ok(()) };
+    // One after the other: a lock of both in one statement would be taken in an order of its own.
+    for query in [
+        "SELECT 1 FROM users WHERE id = $1 FOR SHARE",
+        "SELECT 1 FROM passwords WHERE user_id = $1 FOR SHARE",
+    ] {
+        sqlx::query(query).bind(user.to_string()).execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
 /// A login, which nobody else changes until the transaction ends.

@@ -103,7 +103,7 @@ impl TeamStore for PostgresStore {
         audit: &AuditDraft,
     ) -> Result<Changed, PortError> {
         self.change_of_admins("set a membership", audit, async |connection| {
-            one_row(connection, members::set(membership)).await
+            members::change(connection, membership.user, members::set(membership)).await
         })
         .await
     }
@@ -115,7 +115,7 @@ impl TeamStore for PostgresStore {
         audit: &AuditDraft,
     ) -> Result<Changed, PortError> {
         self.change_of_admins("remove a membership", audit, async |connection| {
-            one_row(connection, members::remove(team, user)).await
+            members::change(connection, user, members::remove(team, user)).await
         })
         .await
     }

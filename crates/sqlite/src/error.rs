@@ -36,6 +36,13 @@ pub(crate) fn migrate_error(attempted: &'static str, error: MigrateError) -> Por
     }
 }
 
+/// Whether somebody else is in the file just now.
+pub(crate) fn is_busy(error: &sqlx::Error) -> bool {
+    const BUSY: i32 = 5;
+    let sqlx::Error::Database(error) = error else { return false };
+    error.code().and_then(|code| code.parse::<i32>().ok()).is_some_and(|code| code & 0xff == BUSY)
+}
+
 /// Whether the trouble is with the file, the disk or other processes, and not with what was asked.
 /// The primary result code is the lowest byte of the extended one (<https://www.sqlite.org/rescode.html>).
 fn may_pass(error: &dyn DatabaseError) -> bool {

@@ -1,15 +1,16 @@
 //! The table `memberships`.
 
-use outcrop_ports::PortError;
+use outcrop_ports::{Changed, PortError};
 use outcrop_types::{Membership, Page, Team, TeamId, User, UserId};
 use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
-use sqlx::{FromRow, QueryBuilder, Sqlite};
+use sqlx::{FromRow, QueryBuilder, Sqlite, SqliteConnection};
 
-use crate::SqliteStore;
+use crate::change::one_row;
 use crate::rows::{Row, micros, one_more};
 use crate::teams::{self, TeamRow};
 use crate::users::{self, UserRow};
+use crate::{SqliteStore, invitations};
 
 /// Most teams of a user that are listed.
 const MAX_TEAMS: i64 = 1_000;
@@ -20,6 +21,19 @@ macro_rules! columns {
         "memberships.user_id AS user_id, memberships.team_id AS team_id, memberships.role AS role, \
          memberships.created_at AS member_since"
     };
+}
+
+/// Makes a change of what a user is in a team, and withdraws the user's invitation with it.
+pub(crate) async fn change(
+    connection: &mut SqliteConnection,
+    user: UserId,
+    query: Query<'_, Sqlite, SqliteArguments>,
+) -> Result<Changed, sqlx::Error> {
+    let changed = one_row(connection, query).await?;
+    if changed == Changed::Done {
+        invitations::withdraw(connection, user).await?;
+    }
+    Ok(changed)
 }
 
 /// The statement that adds a membership, or changes the role in one.

@@ -40,7 +40,8 @@ pub(crate) async fn lookup(
     row.map(RefreshRow::read).transpose()
 }
 
-/// Uses up a token and keeps the next one; ends the login, and tells of it, if it was used before.
+/// Uses up a token and keeps the next one; ends the login, and tells of it, if the token was used before and the login
+/// is still good.
 pub(crate) async fn rotate(
     store: &SqliteStore,
     used: &RefreshToken,
@@ -69,13 +70,16 @@ async fn use_up(
     let Some((token, session)) = found.filter(|(token, _)| token.hash == used.hash) else {
         return Ok(Rotation::Refused);
     };
+    if !session.is_active(now) {
+        // Before anything else: of many at once the second ends the login, and is the last that is told of.
+        return Ok(Rotation::Refused);
+    }
     if token.used_at.is_some() {
-        // Before anything else: also of many at once all but one end here, though the second ends the login.
         let session = sessions::revoke(connection, session, now).await?;
         audit::append(connection, reuse).await?;
         return Ok(Rotation::Reused(session));
     }
-    if token.expires_at <= now || !session.is_active(now) {
+    if token.expires_at <= now {
         return Ok(Rotation::Refused);
     }
     sqlx::query("UPDATE refresh_tokens SET used_at = $2 WHERE id = $1")
@@ -87,15 +91,15 @@ async fn use_up(
     Ok(Rotation::Done(session))
 }
 
-/// Removes some of the tokens that expired before a time.
-pub(crate) async fn prune(store: &SqliteStore, before: DateTime<Utc>) -> Result<(), PortError> {
+/// Removes some of the tokens that expired before a time; says how many.
+pub(crate) async fn prune(store: &SqliteStore, before: DateTime<Utc>) -> Result<u64, PortError> {
     let query = sqlx::query(
         "DELETE FROM refresh_tokens WHERE id IN (
              SELECT id FROM refresh_tokens WHERE expires_at < $1 LIMIT $2)",
     )
     .bind(micros(before))
     .bind(PRUNED_AT_ONCE);
-    store.write("remove old refresh tokens", query).await.map(drop)
+    store.write("remove old refresh tokens", query).await
 }
 
 /// The statement that adds a token; `sessions` needs it too.

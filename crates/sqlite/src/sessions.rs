@@ -82,14 +82,14 @@ impl SessionStore for SqliteStore {
     }
 
     async fn prune_sessions(&self, before: DateTime<Utc>) -> Result<u64, PortError> {
-        refresh_tokens::prune(self, before).await?;
+        let tokens = refresh_tokens::prune(self, before).await?;
         let query = sqlx::query(
             "DELETE FROM sessions WHERE id IN (
                  SELECT id FROM sessions WHERE expires_at < $1 OR revoked_at < $1 LIMIT $2)",
         )
         .bind(micros(before))
         .bind(PRUNED_AT_ONCE);
-        self.write("remove old logins", query).await
+        Ok(tokens + self.write("remove old logins", query).await?)
     }
 }
 

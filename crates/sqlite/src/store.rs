@@ -14,10 +14,12 @@ use sqlx::sqlite::{
 };
 use sqlx::{FromRow, Sqlite, Transaction};
 
-use crate::error::{migrate_error, port_error};
+use crate::error::{is_busy, migrate_error, port_error};
 
 /// How long a statement waits for a writer in another process, and a caller for one in this process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long to leave a file alone that is busy while it is opened.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
 /// SQLite lets many read beside the one that writes.
 const READERS: u32 = 4;
 /// Readers that nobody needs give their memory back.
@@ -45,14 +47,7 @@ impl SqliteStore {
             SqliteConnectOptions::new().filename(path).busy_timeout(BUSY_TIMEOUT).foreign_keys(true);
         let writing =
             options.clone().journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Normal);
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(BUSY_TIMEOUT)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            // There is no network between us and the file that could have gone away meanwhile.
-            .test_before_acquire(false)
-            .connect_with(writing)
+        let writer = open_writer(writing)
             .await
             .map_err(|error| PortError { attempted, ..port_error("open the database", error) })?;
         let readers = SqlitePoolOptions::new()
@@ -182,6 +177,33 @@ impl Probe for SqliteStore {
         // Reads the file, where `SELECT 1` would not.
         let query = sqlx::query_as::<_, (i64,)>("SELECT count(*) FROM sqlite_schema");
         self.read_optional("read the database", query).await.map(drop)
+    }
+}
+
+/// Opens the one connection that writes.
+///
+/// Turning a new file over to its write-ahead log takes a moment without anybody else in it, and for that SQLite does
+/// not wait, however long it was told to wait for locks: of several processes at their first start, the others try
+/// again.
+async fn open_writer(options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
+    let mut left = BUSY_TIMEOUT;
+    loop {
+        let opened = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(BUSY_TIMEOUT)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            // There is no network between us and the file that could have gone away meanwhile.
+            .test_before_acquire(false)
+            .connect_with(options.clone())
+            .await;
+        match opened {
+            Err(error) if is_busy(&error) && !left.is_zero() => {
+                tokio::time::sleep(BUSY_PAUSE).await;
+                left = left.saturating_sub(BUSY_PAUSE);
+            }
+            opened => return opened,
+        }
     }
 }
 

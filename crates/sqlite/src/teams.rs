@@ -99,7 +99,7 @@ impl TeamStore for SqliteStore {
         audit: &AuditDraft,
     ) -> Result<Changed, PortError> {
         self.change_of_admins("set a membership", audit, async |connection| {
-            one_row(connection, members::set(membership)).await
+            members::change(connection, membership.user, members::set(membership)).await
         })
         .await
     }
@@ -111,7 +111,7 @@ impl TeamStore for SqliteStore {
         audit: &AuditDraft,
     ) -> Result<Changed, PortError> {
         self.change_of_admins("remove a membership", audit, async |connection| {
-            one_row(connection, members::remove(team, user)).await
+            members::change(connection, user, members::remove(team, user)).await
         })
         .await
     }

@@ -1,10 +1,9 @@
 //! Reading the audit log, and noting what was refused. Changes note themselves, with what they change.
 
-use std::time::Duration;
-
 use outcrop_ports::AuditFilter;
 use outcrop_types::{AuditOutcome, AuditRow, Page, Permission};
 
+use crate::refusals::Noting;
 use crate::{Acting, AdminError, AuthService};
 
 /// An administrative act that was refused.
@@ -36,25 +35,26 @@ impl AuthService {
         listed.map_err(AdminError::store("read the audit log"))
     }
 
-    /// Notes that somebody was refused something. Where that fails the log says so: the refusal stands either way.
+    /// Notes that somebody was refused something, unless that was noted of them often enough in this minute. Where
+    /// noting fails the log says so: the refusal stands either way.
     pub(crate) async fn record_refused(&self, acting: &Acting, act: RefusedAct) {
-        let team = acting.who().map(|principal| principal.team);
-        let now = self.ports().clock.monotonic();
-        let last = acting.who().is_some_and(|principal| self.refusals().count(principal, now));
-        let mut event = self.event(acting, &act.action, bounded(&without_secrets(&act.target)), team);
+        let Some(principal) = acting.who() else { return };
+        let (target, detail) = (bounded(&without_secrets(&act.target)), bounded(&act.detail));
+        let more = match self.refusals().count(principal, self.ports().clock.monotonic()) {
+            Noting::Noted => "",
+            Noting::Last => "; further ones in this minute are only in the log",
+            Noting::LogOnly => {
+                let (subject, action) = (principal.subject, act.action);
+                tracing::info!(%subject, action, path = target, detail, "one more act was refused");
+                return;
+            }
+        };
+        let mut event = self.event(acting, &act.action, target, Some(principal.team));
         event.outcome = AuditOutcome::Refused;
-        let more = if last { "; what else is asked for in this minute is refused unseen" } else { "" };
-        event.detail = Some(format!("{}{more}", bounded(&act.detail)));
+        event.detail = Some(format!("{detail}{more}"));
         if let Err(error) = self.ports().audit.record_audit(&self.draft(event)).await {
             tracing::error!(error = error.chain(), "a refused act is missing from the audit log");
         }
-    }
-}
-
-impl AuthService {
-    /// How long a caller has to wait that was refused too many acts lately.
-    pub(crate) fn refused_for(&self, acting: &Acting) -> Option<Duration> {
-        self.refusals().wait(acting.who()?, self.ports().clock.monotonic())
     }
 }
 

@@ -9,6 +9,9 @@ use serde_json::json;
 
 use crate::{Acting, AdminError, AuthService};
 
+/// The version of the ids that are made of what somebody is known by outside (RFC 9562, section 5.8).
+const FROM_OUTSIDE: usize = 8;
+
 /// An invitation that was made: good once.
 #[derive(Debug)]
 pub struct Invited {
@@ -26,10 +29,7 @@ impl AuthService {
     pub async fn create_invitation(&self, acting: &Acting, user: UserId) -> Result<Invited, AdminError> {
         let user = self.visible_user(acting, user).await?;
         let team = self.team_to_invite_from(acting, &user).await?;
-        if user.disabled_at.is_some() {
-            let message = "the user is disabled, and cannot log in".to_owned();
-            return Err(AdminError::State { message });
-        }
+        check_has_password(&user)?;
         let (presented, invitation) = self.new_invitation(user.id);
         let expires_at = invitation.expires_at;
         let mut event = self.event(acting, "invitation.create", user.id, team);
@@ -41,7 +41,8 @@ impl AuthService {
         }
     }
 
-    /// An invitation and its record, not yet stored.
+    /// An invitation and its record, not yet stored. What its user is when it is made is what it was given out for:
+    /// the stores withdraw it when that changes.
     pub(crate) fn new_invitation(&self, user: UserId) -> (PresentedKey, Invitation) {
         let presented = self.new_secret(SecretKind::Invitation);
         let now = self.ports().clock.now();
@@ -77,4 +78,17 @@ impl AuthService {
         let message = "only a platform admin invites an admin, or somebody who is in other teams too";
         Err(AdminError::Beyond { field: None, message: message.to_owned() })
     }
+}
+
+/// Passes if a user logs in with a password. Whoever comes from outside has its password there: one set here would go
+/// on when the issuer has let the person go.
+fn check_has_password(user: &User) -> Result<(), AdminError> {
+    let message = if user.disabled_at.is_some() {
+        "the user is disabled, and cannot log in"
+    } else if user.id.uuid().get_version_num() == FROM_OUTSIDE {
+        "the user comes from an outside issuer and logs in there, so it gets no password here"
+    } else {
+        return Ok(());
+    };
+    Err(AdminError::State { message: message.to_owned() })
 }

@@ -48,7 +48,7 @@ pub use federation::{Federation, FederationError};
 pub use invitations::Invited;
 pub use keys::{KeyPatch, NewKey, RotatedKey};
 pub use members::Member;
-pub use options::AuthOptions;
+pub use options::{AuthOptions, OptionsError};
 pub use routes::{internal_routes, routes};
 pub use service::{AuthPorts, AuthService};
 pub use service_accounts::{NewServiceAccount, ServiceAccountPatch};

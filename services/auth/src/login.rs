@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use outcrop_ports::{PortError, Why};
 use outcrop_types::{
-    Classify, ErrorCode, LoginMethod, PresentedKey, Role, Scope, Subject, Team, User, UserId,
+    Classify, ErrorCode, LoginMethod, PresentedKey, Role, Scope, Session, Subject, Team, User, UserId,
 };
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
+use subtle::ConstantTimeEq as _;
 
 use crate::names::is_hidden;
 use crate::passwords::{BUSY_FOR, PasswordError};
@@ -93,6 +94,14 @@ impl From<PasswordError> for LoginError {
     }
 }
 
+/// Somebody whose name and password were right when they were checked.
+pub(crate) struct Proven {
+    /// Who.
+    pub(crate) user: User,
+    /// What the password was checked against.
+    hash: SecretString,
+}
+
 /// A browser that is logged in.
 pub(crate) struct BrowserLogin {
     /// Who.
@@ -116,17 +125,18 @@ impl AuthService {
         password: &SecretString,
         team: Option<&str>,
     ) -> Result<BrowserLogin, LoginError> {
-        let user = self.check_login(acting, name, password).await?;
-        let (team, role) = self.choose_team(&user, team).await?;
+        let proven = self.check_login(acting, name, password).await?;
+        let (team, role) = self.choose_team(&proven.user, team).await?;
         let login = NewLogin {
-            subject: Subject::User(user.id),
+            subject: Subject::User(proven.user.id),
             team: team.id,
             scope: Scope::default(),
             method: LoginMethod::Password,
         };
         let (session, cookie) = self.begin_browser_session(login).await?;
+        self.confirm_login(&session, &proven, password).await?;
         let ttl = (session.expires_at - session.created_at).to_std().unwrap_or_default();
-        Ok(BrowserLogin { user, team, role, cookie, ttl })
+        Ok(BrowserLogin { user: proven.user, team, role, cookie, ttl })
     }
 
     /// Whose name and password these are. Attempts are counted before anything is looked at, and take as long for a
@@ -136,7 +146,7 @@ impl AuthService {
         acting: &Acting,
         name: &str,
         password: &SecretString,
-    ) -> Result<User, LoginError> {
+    ) -> Result<Proven, LoginError> {
         let name = name.trim();
         if let Some(throttled) = self.throttle_login(name, acting.client_ip()).await? {
             return Err(too_often(&throttled));
@@ -158,7 +168,37 @@ impl AuthService {
         if checked.outdated {
             self.rehash(user.id, password, &stored).await;
         }
-        Ok(user)
+        Ok(Proven { user, hash: stored })
+    }
+
+    /// Lets a login that was kept stand only if what it was given for still holds. A change of the password, or of the
+    /// user, ends the logins that are there; one that was under way meanwhile was not, and must not outlive it.
+    pub(crate) async fn confirm_login(
+        &self,
+        session: &Session,
+        proven: &Proven,
+        password: &SecretString,
+    ) -> Result<(), LoginError> {
+        let Err(error) = self.still_holds(proven, password).await else { return Ok(()) };
+        // Nobody has been given the login yet. Where it cannot be ended, it is nobody's until it ends by itself.
+        if let Err(error) = self.ports().sessions.revoke_session(session.id, self.ports().clock.now()).await {
+            tracing::warn!(session.id = %session.id, error = error.chain(), "a refused login could not be ended");
+        }
+        Err(error)
+    }
+
+    async fn still_holds(&self, proven: &Proven, password: &SecretString) -> Result<(), LoginError> {
+        let found = self.ports().users.lookup_password(&proven.user.name).await?;
+        let found = found.filter(|(user, _)| user.id == proven.user.id && user.disabled_at.is_none());
+        let Some((_, Some(hash))) = found else {
+            return Err(LoginError::refused("the user was disabled, removed or renamed meanwhile"));
+        };
+        let same = hash.expose_secret().as_bytes().ct_eq(proven.hash.expose_secret().as_bytes());
+        // The same password may have been hashed anew, by this login or by another one at the same time.
+        if bool::from(same) || self.passwords().check(password, Some(hash)).await?.fits {
+            return Ok(());
+        }
+        Err(LoginError::refused("the password was changed meanwhile"))
     }
 
     /// Hashes a password anew at the cost of now. If that cannot be done, it is tried at the next login.

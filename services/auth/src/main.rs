@@ -58,7 +58,7 @@ async fn options(config: &Config) -> Result<AuthOptions, ServiceError> {
     };
     let secret = outcrop_wiring::key_secret(config)?;
     Ok(AuthOptions::new(config, secret, federation)
-        .map_err(|error| WiringError::setting(format!("`auth.key_secret`: {error}")))?)
+        .map_err(|error| WiringError::setting(error.to_string()))?)
 }
 
 async fn ports(

@@ -61,7 +61,12 @@ impl AuthService {
                 (account.map(|account| account.name), Vec::new())
             }
         };
-        let memberships = memberships.into_iter().filter(|(_, team)| team.disabled_at.is_none());
+        // Keys are made by others than whom they act for: an admin of one team is not told of a member's other teams.
+        // A login is that person's own.
+        let own_only = principal.key.is_some();
+        let memberships = memberships
+            .into_iter()
+            .filter(|(_, team)| team.disabled_at.is_none() && (!own_only || team.id == principal.team));
         Ok(Me {
             subject: principal.subject,
             name,

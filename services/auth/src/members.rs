@@ -46,6 +46,10 @@ impl AuthService {
 
     /// Makes somebody a member, or changes what a member is; says whether the member is new. Doing so again
     /// changes nothing.
+    ///
+    /// Only those who run the platform add somebody who is there already: with the membership a team's admin would
+    /// get keys that act as that person, and would learn who there is elsewhere. To all others whoever is not of the
+    /// team is not there.
     pub async fn set_member(
         &self,
         acting: &Acting,
@@ -55,8 +59,11 @@ impl AuthService {
     ) -> Result<(Member, bool), AdminError> {
         self.team_to_staff(acting, team).await?;
         acting.check_grant(role)?;
+        let before = self.membership(team, user).await?;
+        if before.is_none() && !acting.runs_platform() {
+            return Err(not_of_team());
+        }
         let user = self.existing_user(user).await.map_err(|error| error.named_by("user"))?;
-        let before = self.membership(team, user.id).await?;
         self.check_member_is_ours(acting, team, user.id, before.as_ref()).await?;
         if let Some(membership) = before.filter(|it| it.role == role) {
             return Ok((Member { membership, user }, false));
@@ -87,7 +94,11 @@ impl AuthService {
     ) -> Result<(Member, bool), AdminError> {
         // First of all: names are not looked up for whoever may not add one.
         self.team_to_staff(acting, team).await?;
-        let user = self.user_named(user).await.map_err(|error| error.named_by("user"))?;
+        acting.check_grant(role)?;
+        let user = self.user_named(user).await.map_err(|error| match error {
+            AdminError::NotFound { .. } if !acting.runs_platform() => not_of_team(),
+            error => error.named_by("user"),
+        })?;
         self.set_member(acting, team, user.id, role).await
     }
 
@@ -145,6 +156,11 @@ impl AuthService {
         }
         Ok(())
     }
+}
+
+/// The one answer about everybody who is not of the team, whether there is such a user or not.
+fn not_of_team() -> AdminError {
+    AdminError::not_found("user in this team").named_by("user")
 }
 
 /// A membership as the audit log tells of it.

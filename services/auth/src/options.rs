@@ -45,23 +45,42 @@ pub struct AuthOptions {
     pub static_key: Option<(SecretString, Role)>,
     /// Outside issuers and AWS roles.
     pub federation: Federation,
-    /// What the signed header of an AWS login must say.
+    /// What the signed header of an AWS login must say; not empty where AWS roles may log in.
     pub server_id: String,
     /// Where AWS logins are checked in place of AWS STS itself.
     pub sts_url: Option<String>,
 }
 
+/// Settings that do not go together. Each line names those at fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OptionsError {
+    /// The server's secret is no good.
+    #[error("`auth.key_secret`: {source}")]
+    KeySecret {
+        /// Why.
+        #[from]
+        source: KeySecretTooShort,
+    },
+    /// AWS logins need a name of this server, or those made for another one would be good here too.
+    #[error(
+        "`auth.federation` has `aws_roles`, whose logins are signed for one server: set `auth.server_id` or \
+         `server.public_url`"
+    )]
+    NoServerId,
+}
+
 impl AuthOptions {
     /// From settings, the server's secret (at least 32 bytes) and the federation file as it was read.
-    pub fn new(
-        config: &Config,
-        secret: SecretString,
-        federation: Federation,
-    ) -> Result<Self, KeySecretTooShort> {
+    pub fn new(config: &Config, secret: SecretString, federation: Federation) -> Result<Self, OptionsError> {
         let auth = &config.auth;
         // The table of settings lets no other word through.
         let static_role = auth.static_key_role.parse().unwrap_or(Role::Viewer);
         let seconds = Duration::from_secs;
+        let server_id = auth.server_id.as_ref().or(config.server.public_url.as_ref());
+        let server_id = server_id.filter(|id| !id.is_empty()).cloned();
+        if server_id.is_none() && !federation.aws_roles.is_empty() {
+            return Err(OptionsError::NoServerId);
+        }
         Ok(Self {
             hasher: KeyHasher::new(secret.expose_secret().as_bytes())?,
             audit_sealer: AuditSealer::new(secret.expose_secret().as_bytes())?,
@@ -80,12 +99,47 @@ impl AuthOptions {
             attempts_per_address: auth.login_attempts_per_address,
             static_key: auth.static_key.clone().map(|key| (key, static_role)),
             federation,
-            server_id: auth
-                .server_id
-                .clone()
-                .or_else(|| config.server.public_url.clone())
-                .unwrap_or_else(|| "outcrop".into()),
+            server_id: server_id.unwrap_or_default(),
             sts_url: auth.sts_url.clone(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(change: impl FnOnce(&mut Config), federation: &str) -> Result<AuthOptions, OptionsError> {
+        let mut config = Config::default();
+        change(&mut config);
+        let secret = "a secret of the server's, for tests only".into();
+        AuthOptions::new(&config, secret, Federation::parse(federation).unwrap())
+    }
+
+    #[test]
+    fn aws_logins_need_a_name_of_this_server() {
+        let roles = r#"
+            [[aws_roles]]
+            arn = "arn:aws:iam::123456789012:role/app"
+            team = "default"
+            role = "service"
+        "#;
+        for set in [|_: &mut Config| {}, |it: &mut Config| it.auth.server_id = Some(String::new())] {
+            let error = options(set, roles).err().unwrap();
+            assert_eq!(error, OptionsError::NoServerId);
+            let line = error.to_string();
+            assert!(line.contains("`auth.server_id`") && line.contains("`server.public_url`"), "{line}");
+        }
+        assert!(options(|_| {}, "").is_ok(), "without AWS roles nothing is signed for anybody");
+        let named = |it: &mut Config| it.auth.server_id = Some("prod".into());
+        assert_eq!(options(named, roles).ok().unwrap().server_id, "prod");
+        let public = |it: &mut Config| it.server.public_url = Some("https://ai.example.com".into());
+        assert_eq!(options(public, roles).ok().unwrap().server_id, "https://ai.example.com");
+    }
+
+    #[test]
+    fn a_secret_that_is_too_short_is_told_by_its_setting() {
+        let made = AuthOptions::new(&Config::default(), "short".into(), Federation::default());
+        assert!(made.err().unwrap().to_string().starts_with("`auth.key_secret`"));
     }
 }

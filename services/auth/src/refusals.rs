@@ -1,9 +1,11 @@
 //! How often a caller was refused an administrative act lately.
 //!
 //! Every refused act is a row of the audit log, and rows take turns with every change on the platform: a caller who
-//! does nothing but be refused must not fill the one and hold up the other. After so many in a minute, it is told to
-//! come back later, before anything is looked at.
+//! does nothing but be refused must not fill the one and hold up the other. After so many in a minute, further ones
+//! are told to the server's log alone. Nobody is refused for having been refused: what a caller may do it may do,
+//! whatever else was asked for in its name.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,16 +21,27 @@ const WINDOW: Duration = Duration::from_secs(60);
 /// Most callers counted at once; those whose window is over are forgotten first, then all.
 const MAX_CALLERS: usize = 10_000;
 
-/// Each key of a person for itself: one that runs wild does not shut out the others.
+/// Each key of a person for itself: one that runs wild does not hide what is done with the others.
 type Caller = (Subject, Option<KeyId>);
+
+/// Where a refused act is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Noting {
+    /// In the audit log.
+    Noted,
+    /// In the audit log, as the last one of this caller in this minute.
+    Last,
+    /// In the server's log alone.
+    LogOnly,
+}
 
 /// Refusals by caller: when the window began, by the monotonic clock, and how many there were.
 #[derive(Debug, Default)]
 pub(crate) struct Refusals(Mutex<HashMap<Caller, (Duration, u32)>>);
 
 impl Refusals {
-    /// Counts one more; says whether it was the last one that is noted.
-    pub(crate) fn count(&self, principal: &Principal, now: Duration) -> bool {
+    /// Counts one more; says where it is told.
+    pub(crate) fn count(&self, principal: &Principal, now: Duration) -> Noting {
         let caller = (principal.subject, principal.key.clone());
         let mut counted = self.counted();
         if counted.len() >= MAX_CALLERS && !counted.contains_key(&caller) {
@@ -42,14 +55,11 @@ impl Refusals {
             (*began, *number) = (now, 0);
         }
         *number = number.saturating_add(1);
-        *number == MOST
-    }
-
-    /// How long a caller has to wait that was refused too often; `None` if it was not.
-    pub(crate) fn wait(&self, principal: &Principal, now: Duration) -> Option<Duration> {
-        let (began, number) = *self.counted().get(&(principal.subject, principal.key.clone()))?;
-        let left = WINDOW.checked_sub(now.saturating_sub(began))?;
-        (number >= MOST && !left.is_zero()).then_some(left)
+        match (*number).cmp(&MOST) {
+            Ordering::Less => Noting::Noted,
+            Ordering::Equal => Noting::Last,
+            Ordering::Greater => Noting::LogOnly,
+        }
     }
 
     fn counted(&self) -> MutexGuard<'_, HashMap<Caller, (Duration, u32)>> {
@@ -76,18 +86,22 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_refused_too_often_waits_for_the_rest_of_the_minute() {
+    fn so_many_of_a_caller_are_noted_in_a_minute() {
         let refusals = Refusals::default();
         let began = Duration::from_secs(1_000);
         for number in 1..MOST {
-            assert!(!refusals.count(&caller(1), began), "{number}");
-            assert_eq!(refusals.wait(&caller(1), began), None);
+            assert_eq!(refusals.count(&caller(1), began), Noting::Noted, "{number}");
         }
-        assert!(refusals.count(&caller(1), began + Duration::from_secs(20)));
-        assert_eq!(refusals.wait(&caller(1), began + Duration::from_secs(20)), Some(Duration::from_secs(40)));
-        assert_eq!(refusals.wait(&caller(2), began), None);
-        assert_eq!(refusals.wait(&caller(1), began + WINDOW), None);
-        assert!(!refusals.count(&caller(1), began + WINDOW), "it begins anew");
+        assert_eq!(refusals.count(&caller(1), began + Duration::from_secs(20)), Noting::Last);
+        assert_eq!(refusals.count(&caller(1), began + Duration::from_secs(59)), Noting::LogOnly);
+        assert_eq!(refusals.count(&caller(2), began + Duration::from_secs(59)), Noting::Noted);
+        let key = Principal { key: Some("aaaaaaaaaaaaaaaa".parse().unwrap()), ..caller(1) };
+        assert_eq!(
+            refusals.count(&key, began + Duration::from_secs(59)),
+            Noting::Noted,
+            "each key for itself"
+        );
+        assert_eq!(refusals.count(&caller(1), began + WINDOW), Noting::Noted, "it begins anew");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use outcrop_types::{Change, Page, Permission, Role, ServiceAccount, ServiceAccou
 use serde_json::{Value, json};
 
 use crate::change_loop::ChangeLoop;
-use crate::names::name;
+use crate::names::{account_name, new_account_name};
 use crate::{Acting, AdminError, AuthService};
 
 /// What a new service account shall be.
@@ -39,7 +39,7 @@ impl AuthService {
         acting: &Acting,
         new: NewServiceAccount,
     ) -> Result<ServiceAccount, AdminError> {
-        let named = name("name", &new.name)?;
+        let named = account_name(&new.name)?;
         acting.check_own(Permission::ManageTeam)?;
         let team = acting.team_or_own(new.team)?;
         self.team_to_staff(acting, team).await.map_err(|error| error.named_by("team"))?;
@@ -169,7 +169,7 @@ impl AuthService {
     ) -> Result<ServiceAccount, AdminError> {
         let mut after = account.clone();
         if let Some(text) = &patch.name {
-            after.name = name("name", text)?;
+            after.name = new_account_name(&account.name, text)?;
         }
         if let Some(role) = patch.role.filter(|role| *role != account.role) {
             acting.check_grant(role)?;
@@ -179,7 +179,11 @@ impl AuthService {
             Some(true) if account.disabled_at.is_none() => {
                 after.disabled_at = Some(self.ports().clock.now());
             }
-            Some(false) => after.disabled_at = None,
+            // An account that acts again is given out like one that is made.
+            Some(false) if account.disabled_at.is_some() => {
+                acting.check_grant(after.role)?;
+                after.disabled_at = None;
+            }
             _ => {}
         }
         Ok(after)

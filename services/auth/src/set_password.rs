@@ -140,7 +140,7 @@ impl AuthService {
         if old.expose_secret() == new.expose_secret() {
             return Err(bad(BadPassword::Same));
         }
-        let user = self.check_login(acting, name, old).await?;
+        let user = self.check_login(acting, name, old).await?.user;
         let hash = self.hash_password(new).await?;
         let audit = self.password_event(acting, user.id, "by the old password").await?;
         let now = self.ports().clock.now();

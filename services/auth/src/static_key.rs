@@ -17,6 +17,10 @@ use crate::{Acting, AuthService};
 /// The id of the account: the same on every platform.
 const ID: [u8; 16] = *b"static key\0\0\0\0\0\0";
 
+/// What the account is called, and what if another one of the team is called so: no name that is chosen here may hold
+/// a `:`.
+const NAMES: [&str; 2] = ["static key (settings)", "settings:static key"];
+
 /// How often a change that meets another is made anew.
 const TRIES: usize = 3;
 
@@ -70,22 +74,31 @@ impl AuthService {
     }
 
     async fn insert_static_account(&self, id: ServiceAccountId, role: Role) -> Result<Changed, Refused> {
-        let account = ServiceAccount {
-            id,
-            team: self.first_team().await?,
-            name: "static key (settings)".into(),
-            role,
-            created_at: self.ports().clock.now(),
-            disabled_at: None,
-            revision: 0,
-        };
-        let mut event = self.event(&Acting::system(), "service_account.provision", id, Some(account.team));
-        event.after = Some(json!({ "name": account.name, "role": role }));
-        let draft = self.draft(event);
-        let made = self.ports().accounts.insert_service_account(&account, &draft).await.map_err(unknown)?;
-        // Another replica may have been faster; that is as good.
-        let there = self.ports().accounts.lookup_service_account(id).await.map_err(unknown)?.is_some();
-        Ok(if there { Changed::Done } else { made })
+        let team = self.first_team().await?;
+        for name in NAMES {
+            let account = ServiceAccount {
+                id,
+                team,
+                name: name.into(),
+                role,
+                created_at: self.ports().clock.now(),
+                disabled_at: None,
+                revision: 0,
+            };
+            let mut event = self.event(&Acting::system(), "service_account.provision", id, Some(team));
+            event.after = Some(json!({ "name": account.name, "role": role }));
+            let draft = self.draft(event);
+            let made =
+                self.ports().accounts.insert_service_account(&account, &draft).await.map_err(unknown)?;
+            if made != Changed::Taken {
+                return Ok(made);
+            }
+            // Another replica may have been faster; that is as good. Else somebody has the name.
+            if self.ports().accounts.lookup_service_account(id).await.map_err(unknown)?.is_some() {
+                return Ok(Changed::Done);
+            }
+        }
+        Ok(Changed::Taken)
     }
 
     async fn set_static_role(&self, account: ServiceAccount, role: Role) -> Result<Changed, Refused> {

@@ -8,6 +8,10 @@ use crate::change_loop::ChangeLoop;
 use crate::names::name;
 use crate::{Acting, AdminError, AuthService};
 
+/// What is announced when a team is disabled, enabled or removed: whoever is platform admin through it is so in every
+/// other team too.
+const EVERYBODY: Change = Change::Everything;
+
 /// What shall change of a team; `None` leaves it as it is.
 #[derive(Debug, Clone, Default)]
 pub struct TeamPatch {
@@ -85,7 +89,7 @@ impl AuthService {
             match written.map_err(AdminError::store("change the team"))? {
                 Changed::Done => {
                     if after.disabled_at != team.disabled_at {
-                        self.announce(Change::Team(id)).await;
+                        self.announce(EVERYBODY).await;
                     }
                     return Ok(Team { revision: after.revision + 1, ..after });
                 }
@@ -107,7 +111,7 @@ impl AuthService {
             let removed = self.ports().teams.delete_team(&team, now, &self.draft(event)).await;
             match removed.map_err(AdminError::store("remove the team"))? {
                 Changed::Done => {
-                    self.announce(Change::Team(id)).await;
+                    self.announce(EVERYBODY).await;
                     return Ok(());
                 }
                 Changed::Stale | Changed::Taken => change.met_another()?,

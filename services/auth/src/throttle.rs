@@ -42,22 +42,33 @@ impl AuthService {
                 length: LENGTH,
             });
         }
-        let ports = self.ports();
-        let millis = u64::try_from(ports.clock.now().timestamp_millis()).unwrap_or(0);
-        let now = Duration::from_millis(millis);
-        let admission = match ports.limiter.admit(&windows, now).await {
-            Ok(admission) => admission,
-            Err(error) => {
-                tracing::warn!(error = error.chain(), "logins are counted by this process alone");
-                ports.local_limiter.admit(&windows, now).await?
-            }
-        };
-        Ok(match admission {
+        Ok(match self.admit(&windows).await? {
             Admission::Admitted { .. } => None,
             Admission::Refused { full, retry_after } => {
                 Some(Throttled { retry_after, account: full.name == windows[0].name })
             }
         })
+    }
+
+    /// Counts in all windows or in none; over all replicas, or in this process alone while that cannot be done.
+    pub(crate) async fn admit(&self, windows: &[Window]) -> Result<Admission, PortError> {
+        match self.admit_everywhere(windows).await {
+            Ok(admission) => Ok(admission),
+            Err(error) => {
+                tracing::warn!(error = error.chain(), "logins are counted by this process alone");
+                self.ports().local_limiter.admit(windows, self.since_epoch()).await
+            }
+        }
+    }
+
+    /// The same over all replicas or not at all, for what must not happen twice.
+    pub(crate) async fn admit_everywhere(&self, windows: &[Window]) -> Result<Admission, PortError> {
+        self.ports().limiter.admit(windows, self.since_epoch()).await
+    }
+
+    fn since_epoch(&self) -> Duration {
+        let millis = self.ports().clock.now().timestamp_millis();
+        Duration::from_millis(u64::try_from(millis).unwrap_or(0))
     }
 
     /// What stands for a name where it is counted: the counter's server is not told who logs in.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use outcrop_ports::{Authenticated, PortError, Refused};
 use outcrop_token::{AccessClaims, AccessVerifier, TokenError, peek, sign};
-use outcrop_types::{Classify, ErrorCode, Principal, Scope, Session, SessionId};
+use outcrop_types::{ApiKey, Classify, ErrorCode, KeyId, Principal, Scope, Session, SessionId};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::AuthService;
@@ -94,14 +94,17 @@ impl AuthService {
     async fn authenticate_own(&self, token: &str) -> Result<Authenticated, Refused> {
         let claims = self.verify_own(token).await?;
         let mut principal = claims.principal();
+        // The key may have been given an earlier end since; whoever caches the answer must not outlive that.
+        let mut expires_at = claims.expires_at;
         if let Some(session) = claims.session {
-            self.check_token_session(session, &claims).await?;
+            expires_at = expires_at.min(self.check_token_session(session, &claims).await?.expires_at);
         }
-        if claims.key.is_some() {
-            self.narrow_to_key(&mut principal).await?;
+        if let Some(key) = &claims.key {
+            let key = self.narrow_to_key(&mut principal, key).await?;
+            expires_at = key.expires_at.map_or(expires_at, |ends| expires_at.min(ends));
         }
         let principal = self.with_standing(principal).await?;
-        Ok(Authenticated { principal, expires_at: Some(claims.expires_at), session: claims.session })
+        Ok(Authenticated { principal, expires_at: Some(expires_at), session: claims.session })
     }
 
     /// What a token of ours says, if it is one.
@@ -134,9 +137,8 @@ impl AuthService {
         Ok(session)
     }
 
-    /// A token that came of a key is never good for more than the key is now.
-    async fn narrow_to_key(&self, principal: &mut Principal) -> Result<(), Refused> {
-        let Some(id) = &principal.key else { return Ok(()) };
+    /// A token that came of a key is never good for more than the key is now; the key.
+    async fn narrow_to_key(&self, principal: &mut Principal, id: &KeyId) -> Result<ApiKey, Refused> {
         let now = self.ports().clock.now();
         let key = self.ports().keys.lookup_key(id).await;
         let key = key
@@ -154,7 +156,7 @@ impl AuthService {
         principal.scope = narrowing(scope);
         principal.limits = key.limits;
         self.last_used().note(id, now);
-        Ok(())
+        Ok(key)
     }
 }
 

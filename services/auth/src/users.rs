@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::change_loop::ChangeLoop;
 use crate::invitations::Invited;
-use crate::names::{email, name};
+use crate::names::{account_name, email, name, new_account_name};
 use crate::{Acting, AdminError, AuthService, members};
 
 /// What a new user shall be.
@@ -51,7 +51,7 @@ pub struct NewUserAnswer {
 impl AuthService {
     /// Makes a user, a member of one team, and invites it to set a password.
     pub async fn create_user(&self, acting: &Acting, new: NewUser) -> Result<NewUserAnswer, AdminError> {
-        let named = name("name", &new.name)?;
+        let named = account_name(&new.name)?;
         let email = new.email.as_deref().map(email).transpose()?;
         acting.check_own(Permission::ManageTeam)?;
         let team = acting.team_or_own(new.team)?;
@@ -204,7 +204,7 @@ impl AuthService {
     fn patched_user(&self, user: &User, patch: &UserPatch) -> Result<User, AdminError> {
         let mut after = user.clone();
         if let Some(text) = &patch.name {
-            after.name = name("name", text)?;
+            after.name = new_account_name(&user.name, text)?;
         }
         if let Some(text) = &patch.email {
             after.email = text.as_deref().map(email).transpose()?;

@@ -44,8 +44,7 @@ async fn options(config: &Config) -> Result<AuthOptions, Failure> {
         None => Federation::default(),
     };
     let secret = outcrop_wiring::key_secret(config)?;
-    AuthOptions::new(config, secret, federation)
-        .map_err(|error| setting(&format!("`auth.key_secret`: {error}")))
+    AuthOptions::new(config, secret, federation).map_err(|error| setting(&error.to_string()))
 }
 
 fn setting(line: &str) -> Failure {

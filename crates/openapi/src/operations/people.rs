@@ -57,16 +57,22 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     )
     .of_a_team()
     .query(&[LIMIT, AFTER]),
-    Operation::new("POST", "/admin/v1/teams/{team}/members", "Teams", "Add a member", Needs(P::ManageTeam))
-        .of_a_team()
-        .body(Body::Fields {
-            fields: &[
-                Field::required("user", Kind::Text, "Id or name."),
-                Field::required("role", ROLES, "What the user is in the team."),
-            ],
-            example: r#"{"user":"ada","role":"developer"}"#,
-        })
-        .status(201),
+    Operation::new(
+        "POST",
+        "/admin/v1/teams/{team}/members",
+        "Teams",
+        "Add a member, as a platform admin, or change the role of one",
+        Needs(P::ManageTeam),
+    )
+    .of_a_team()
+    .body(Body::Fields {
+        fields: &[
+            Field::required("user", Kind::Text, "Id or name."),
+            Field::required("role", ROLES, "What the user is in the team."),
+        ],
+        example: r#"{"user":"ada","role":"developer"}"#,
+    })
+    .status(201),
     Operation::new(
         "GET",
         "/admin/v1/teams/{team}/members/{user}",
@@ -79,7 +85,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         "PUT",
         "/admin/v1/teams/{team}/members/{user}",
         "Teams",
-        "Make a user a member in this role",
+        "Change the role of a member, or, as a platform admin, add one",
         Needs(P::ManageTeam),
     )
     .of_a_team()

@@ -103,12 +103,15 @@ async fn the_chain_is_read_bit_by_bit(store: &impl Stores) {
 /// Whatever changes, and what only is told of: all of it stands in one chain.
 async fn many_writers_make_one_chain(store: Arc<impl Stores>) {
     const WRITERS: u32 = 20;
-    let (spent, next) = (refresh_token(1, session_id(1)), |number| refresh_token(number, session_id(1)));
-    store.insert_session(&session(1, team_id(1)), Some(&spent)).await.unwrap();
-    store.rotate_refresh(&spent, &next(2), at(1), &draft("token.reuse")).await.unwrap();
+    // To each its own login: one ends, and is told of, once.
+    let token = |login: u32, number: u32| refresh_token(100 * number + login, session_id(login));
+    for login in 0..WRITERS {
+        store.insert_session(&session(login, team_id(1)), Some(&token(login, 0))).await.unwrap();
+        store.rotate_refresh(&token(login, 0), &token(login, 1), at(1), &draft("token.reuse")).await.unwrap();
+    }
     done(store.insert_team(&team(99), &draft("team.first")).await);
     at_once(WRITERS, |number| {
-        let (store, spent, next) = (Arc::clone(&store), spent.clone(), next(number + 3));
+        let (store, spent, next) = (Arc::clone(&store), token(number, 0), token(number, 2));
         async move {
             store.record_audit(&draft("request.refused")).await.unwrap();
             done(store.insert_team(&team(number), &draft("team.create")).await);

@@ -142,7 +142,12 @@ async fn readers_see_the_old_or_the_new(blobs: Arc<dyn Blobs>) {
             tokio::spawn(async move {
                 let mut last = 0;
                 while last < ROUNDS {
-                    let seen = blobs.get(&key).await.unwrap().expect("it is always there");
+                    let seen = match blobs.get(&key).await {
+                        // Stand-ins for S3 fail now and then while an object is written; what is promised is that
+                        // nobody sees a part of one.
+                        Err(error) if error.failure == PortFailure::Unavailable => continue,
+                        read => read.unwrap().expect("it is always there"),
+                    };
                     assert_eq!(seen.len(), 256 * 1024);
                     assert!(seen.iter().all(|byte| *byte == seen[0]), "one version, whole");
                     assert!(seen[0] >= last, "never back to an older one");

@@ -24,7 +24,7 @@ where
     a_login_is_ended_once(&*make().await).await;
     a_refresh_token_is_rotated(&*make().await).await;
     a_reused_token_ends_its_login(&*make().await).await;
-    a_token_reused_long_after_is_told_of_too(&*make().await).await;
+    a_token_reused_after_its_login_ended_is_told_of_no_more(&*make().await).await;
     what_is_not_good_is_refused(&*make().await).await;
     of_many_who_refresh_at_once_one_does(make().await).await;
     a_token_that_exists_takes_nobodys_place(&*make().await).await;
@@ -118,15 +118,31 @@ async fn a_reused_token_ends_its_login(store: &impl Stores) {
     assert_eq!(trail(store).await, ["token.reuse"]);
 }
 
-async fn a_token_reused_long_after_is_told_of_too(store: &impl Stores) {
+async fn a_token_reused_after_its_login_ended_is_told_of_no_more(store: &impl Stores) {
     let login = log_in(store).await;
     assert!(matches!(rotate(store, 1, 2, 100).await, Rotation::Done(_)));
     assert!(store.revoke_session(login.id, at(200)).await.unwrap());
     let ended = Session { revoked_at: Some(at(200)), ..login };
-    for now in [300, 400, 20_000] {
-        assert_eq!(rotate(store, 1, 3, now).await, Rotation::Reused(ended.clone()), "ended when it ended");
+    for now in [200, 300, 20_000] {
+        assert_eq!(rotate(store, 1, 3, now).await, Rotation::Refused, "{now}");
     }
-    assert_eq!(trail(store).await, ["token.reuse", "token.reuse", "token.reuse"]);
+    assert_eq!(store.lookup_session(ended.id).await.unwrap(), Some(ended), "ended when it ended");
+    // One that ended by itself, and one that the first reuse ended.
+    let other = Session { id: session_id(2), expires_at: at(500), ..session(1, team_id(1)) };
+    let (spent, next) = (refresh_token(4, other.id), |number| refresh_token(number, other.id));
+    store.insert_session(&other, Some(&spent)).await.unwrap();
+    let reuse = async |number, now| {
+        store.rotate_refresh(&spent, &next(number), at(now), &draft("token.reuse")).await.unwrap()
+    };
+    assert!(matches!(reuse(5, 100).await, Rotation::Done(_)));
+    assert_eq!(reuse(6, 500).await, Rotation::Refused, "it ended by itself");
+    assert_eq!(store.lookup_session(other.id).await.unwrap(), Some(other.clone()));
+    assert!(trail(store).await.is_empty());
+    assert!(matches!(reuse(6, 499).await, Rotation::Reused(_)), "the login was still good");
+    for now in [499, 500, 20_000] {
+        assert_eq!(reuse(6, now).await, Rotation::Refused, "{now}");
+    }
+    assert_eq!(trail(store).await, ["token.reuse"], "once, however often it comes");
 }
 
 async fn what_is_not_good_is_refused(store: &impl Stores) {
@@ -162,13 +178,14 @@ async fn of_many_who_refresh_at_once_one_does(store: Arc<impl Stores>) {
     assert_eq!(done.len(), 1, "{results:?}");
     let ended = Session { revoked_at: Some(at(100)), ..login };
     let reused = results.iter().filter(|it| **it == Rotation::Reused(ended.clone())).count();
-    assert_eq!(reused, MANY as usize - 1, "{results:?}");
+    let refused = results.iter().filter(|it| **it == Rotation::Refused).count();
+    assert_eq!((reused, refused), (1, MANY as usize - 2), "{results:?}");
     assert_eq!(store.lookup_session(ended.id).await.unwrap(), Some(ended));
     for number in 0..MANY {
         let kept = store.lookup_refresh(&key_id(number + 2)).await.unwrap();
         assert_eq!(kept.is_some(), done[0].0 == number, "only the one that was done has a next");
     }
-    assert_eq!(trail(&*store).await.len(), MANY as usize - 1, "each reuse is told of once");
+    assert_eq!(trail(&*store).await, ["token.reuse"], "the end of a login is told of once");
 }
 
 async fn a_token_that_exists_takes_nobodys_place(store: &impl Stores) {
@@ -219,7 +236,8 @@ async fn expired_tokens_are_removed(store: &impl Stores) {
         store.lookup_refresh(&key_id(1)).await.unwrap().is_some(),
         "a used one is known until it expires"
     );
-    assert_eq!(store.prune_sessions(at(5_001)).await.unwrap(), 0, "no login went");
+    assert_eq!(store.prune_sessions(at(5_001)).await.unwrap(), 2, "no login went, and two tokens");
+    assert_eq!(store.prune_sessions(at(5_001)).await.unwrap(), 0, "nothing is left to remove");
     assert_eq!(store.lookup_refresh(&key_id(1)).await.unwrap(), None);
     assert_eq!(store.lookup_refresh(&key_id(2)).await.unwrap(), None);
     assert_eq!(store.lookup_refresh(&key_id(3)).await.unwrap(), Some((next, login)));

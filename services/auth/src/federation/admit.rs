@@ -1,8 +1,8 @@
-//! Counting what strangers make us do.
+//! How often strangers may make us ask an issuer.
 
 use std::time::Duration;
 
-use outcrop_ports::{Admission, PortError, Window};
+use outcrop_ports::{Admission, Window};
 
 use super::login_error::OidcLoginError;
 use crate::throttle::network_of;
@@ -12,20 +12,6 @@ use crate::{Acting, AuthService};
 const OIDC_LENGTH: Duration = Duration::from_secs(5 * 60);
 
 impl AuthService {
-    /// Counts in all windows or in none; over all replicas, or in this process alone while that cannot be done.
-    pub(super) async fn admit(&self, windows: &[Window]) -> Result<Admission, PortError> {
-        let ports = self.ports();
-        let millis = u64::try_from(ports.clock.now().timestamp_millis()).unwrap_or(0);
-        let now = Duration::from_millis(millis);
-        match ports.limiter.admit(windows, now).await {
-            Ok(admission) => Ok(admission),
-            Err(error) => {
-                tracing::warn!(error = error.chain(), "logins are counted by this process alone");
-                ports.local_limiter.admit(windows, now).await
-            }
-        }
-    }
-
     /// Counts a code that is about to be sent to its issuer.
     pub(super) async fn throttle_oidc(&self, acting: &Acting) -> Result<(), OidcLoginError> {
         let Some(address) = acting.client_ip() else { return Ok(()) };

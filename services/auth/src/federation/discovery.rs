@@ -7,7 +7,7 @@ use outcrop_ports::{Outbound, OutboundMethod, OutboundRequest, PortError};
 use outcrop_token::JwkSet;
 use serde::Deserialize;
 
-use super::settings::{Issuer, is_url};
+use super::settings::{Issuer, is_local_url, is_url};
 
 /// How long each of the two requests may take, and the largest answer read, bytes.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -55,13 +55,12 @@ pub(super) async fn ask(issuer: &Issuer, outbound: &dyn Outbound) -> Result<Publ
         (Some(_), Some(document)) => Some(endpoints(issuer, document)?),
         _ => None,
     };
-    let published = document.as_ref().and_then(|document| document.jwks_uri.as_ref());
-    let keys_at = issuer
-        .jwks_uri
-        .as_ref()
-        .or(published)
-        .ok_or_else(|| broken(issuer, "its discovery document names no `jwks_uri`"))?;
-    let answer = get(issuer, outbound, keys_at).await?;
+    let keys_at = match (&issuer.jwks_uri, &document) {
+        (Some(url), _) => url.clone(),
+        (None, Some(document)) => named(issuer, "jwks_uri", document.jwks_uri.as_ref())?,
+        (None, None) => return Err(broken(issuer, "nothing says where its keys are")),
+    };
+    let answer = get(issuer, outbound, &keys_at).await?;
     let keys = JwkSet::parse(&answer).map_err(|error| PortError::broken(attempted(issuer), error))?;
     Ok(Published { keys, endpoints })
 }
@@ -83,17 +82,22 @@ async fn document(issuer: &Issuer, outbound: &dyn Outbound) -> Result<Document, 
 }
 
 fn endpoints(issuer: &Issuer, document: &Document) -> Result<Endpoints, PortError> {
-    let usable = |url: &Option<String>| url.clone().filter(|url| is_url(url));
-    let authorization = usable(&document.authorization_endpoint).ok_or_else(|| {
-        broken(issuer, "its discovery document names no `authorization_endpoint` with https://")
-    })?;
-    let token = usable(&document.token_endpoint)
-        .ok_or_else(|| broken(issuer, "its discovery document names no `token_endpoint` with https://"))?;
+    let authorization = named(issuer, "authorization_endpoint", document.authorization_endpoint.as_ref())?;
+    let token = named(issuer, "token_endpoint", document.token_endpoint.as_ref())?;
     // By default `client_secret_basic`, which also goes first where both are taken.
     let methods = document.token_endpoint_auth_methods_supported.as_deref().unwrap_or_default();
     let has = |name: &str| methods.iter().any(|method| method == name);
     let secret_in_form = has("client_secret_post") && !has("client_secret_basic");
     Ok(Endpoints { authorization, token, secret_in_form })
+}
+
+/// An address that the document names. Only an issuer on this machine sends us, or a browser, to this machine without
+/// https: what listens here takes for a friend whoever asks from here.
+fn named(issuer: &Issuer, field: &str, url: Option<&String>) -> Result<String, PortError> {
+    let usable = |url: &&String| is_url(url) && (!is_local_url(url) || is_local_url(&issuer.issuer));
+    url.filter(usable)
+        .cloned()
+        .ok_or_else(|| broken(issuer, format!("its discovery document names no `{field}` with https://")))
 }
 
 async fn get(issuer: &Issuer, outbound: &dyn Outbound, url: &str) -> Result<Bytes, PortError> {

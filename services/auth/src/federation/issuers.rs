@@ -1,21 +1,17 @@
 //! The configured issuers at work.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 use outcrop_ports::{Clock, Outbound, PortError, Refused};
 use outcrop_token::{OutsideIssuer, OutsideVerifier, TokenError};
-use outcrop_types::UserId;
 use serde_json::{Map, Value};
 
 use super::discovery::Endpoints;
 use super::key_cache::KeyCache;
+use super::newest::NewestTokens;
 use super::settings::{Federation, Issuer};
-
-/// Most people whose newest token is remembered.
-const MAX_REMEMBERED: usize = 10_000;
 
 /// The claims of a token that was verified.
 pub(super) type Claims = Map<String, Value>;
@@ -23,8 +19,8 @@ pub(super) type Claims = Map<String, Value>;
 /// All of them.
 pub(crate) struct Issuers {
     list: Vec<KnownIssuer>,
-    /// When the newest token of each was made, by which its membership was set.
-    newest: Mutex<HashMap<UserId, i64>>,
+    /// Which of a person's tokens says what the person is.
+    pub(super) newest: NewestTokens,
 }
 
 /// One issuer.
@@ -41,7 +37,7 @@ pub(super) struct KnownIssuer {
 impl Issuers {
     pub(crate) fn new(federation: &Federation) -> Self {
         let list = federation.issuers.iter().map(KnownIssuer::new).collect();
-        Self { list, newest: Mutex::default() }
+        Self { list, newest: NewestTokens::default() }
     }
 
     /// The one whose tokens say so.
@@ -52,19 +48,6 @@ impl Issuers {
     /// The one we call so.
     pub(super) fn by_name(&self, name: &str) -> Option<&KnownIssuer> {
         self.list.iter().find(|issuer| issuer.settings.name == name)
-    }
-
-    /// Whether no newer token of this person was seen by this process. An older one that is still good must not
-    /// bring back what its owner no longer has.
-    pub(super) fn is_newest(&self, user: UserId, issued_at: Option<i64>) -> bool {
-        let Some(issued_at) = issued_at else { return true };
-        let mut newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
-        if newest.len() >= MAX_REMEMBERED && !newest.contains_key(&user) {
-            newest.clear();
-        }
-        let seen = newest.entry(user).or_insert(issued_at);
-        *seen = issued_at.max(*seen);
-        *seen == issued_at
     }
 }
 

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
 use outcrop_ports::PortError;
 use outcrop_token::Sealer;
-use outcrop_types::{LoginMethod, Scope};
+use outcrop_types::LoginMethod;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -141,7 +141,8 @@ impl AuthService {
         let new = NewLogin {
             subject: principal.subject,
             team: principal.team,
-            scope: Scope::default(),
+            // What the claims leave of the role that the session will have, where neither holds the other.
+            scope: principal.scope().clone(),
             method: LoginMethod::Oidc,
         };
         let (session, cookie) = self.begin_browser_session(new).await?;

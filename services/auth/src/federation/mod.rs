@@ -14,6 +14,7 @@ mod issuers;
 mod key_cache;
 mod login;
 mod login_error;
+mod newest;
 mod outside;
 mod pending_cookie;
 mod provision;

@@ -12,7 +12,7 @@ use crate::AuthService;
 
 impl AuthService {
     /// Who shows the token of an outside issuer: the person whom its claims name, made at the first visit, in the role
-    /// that the settings give for them.
+    /// that the settings give for them, as far as its membership goes.
     pub(crate) async fn authenticate_outside(
         &self,
         peeked: &Peeked,
@@ -29,7 +29,7 @@ impl AuthService {
         Ok(Authenticated { principal, expires_at: Some(expires_at), session: None })
     }
 
-    /// Whom verified claims are about.
+    /// Whom verified claims are about: what they say, and never more than the person is here now.
     pub(super) async fn outside_principal(
         &self,
         issuer: &KnownIssuer,
@@ -45,6 +45,6 @@ impl AuthService {
             limits: Limits::default(),
             scope: None,
         };
-        Ok((principal, outside))
+        Ok((self.with_standing(principal).await?, outside))
     }
 }

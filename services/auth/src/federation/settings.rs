@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::claims::ClaimPath;
 
-pub(super) use check::is_url;
+pub(super) use check::{is_local_url, is_url};
 
 /// Outside issuers and AWS roles.
 #[derive(Debug, Clone, Default, Deserialize)]

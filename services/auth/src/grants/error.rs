@@ -112,7 +112,7 @@ impl GrantError {
     pub(crate) const fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Login { source } => source.retry_after(),
-            Self::Aws { source: AwsIamError::Throttled { retry_after } } => Some(*retry_after),
+            Self::Aws { source } => source.retry_after(),
             _ => None,
         }
     }

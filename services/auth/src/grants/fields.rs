@@ -6,6 +6,7 @@ use std::fmt;
 use secrecy::SecretString;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 use super::GrantError;
@@ -57,9 +58,16 @@ impl Fields {
 
     /// Reads a JSON object of strings.
     pub(crate) fn from_json(body: &[u8]) -> Result<Self, GrantError> {
+        // Looked at first: serde_json quotes a value that is of another type, and this one may be a secret.
+        if body.trim_ascii_start().first() != Some(&b'{') {
+            return Err(GrantError::request(None, "the body must be a JSON object"));
+        }
         serde_json::from_slice(body).map_err(|error| {
+            if error.classify() != Category::Data {
+                return GrantError::request(None, "the body must be a JSON object; it is not well-formed");
+            }
             let text = error.to_string();
-            // serde_json ends its messages with where, which says nothing here.
+            // Of an object only the messages below are left. serde_json ends them with where, which says nothing here.
             let text = text.split(" at line ").next().unwrap_or_default().to_owned();
             GrantError::request(None, format!("the body is not a JSON object of parameters: {text}"))
         })
@@ -170,6 +178,31 @@ mod tests {
             "",
         ] {
             assert!(json(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_is_not_quoted() {
+        for (text, told) in [
+            (r#""hunter2""#, "the body must be a JSON object"),
+            ("hunter2", "the body must be a JSON object"),
+            (r#"["hunter2"]"#, "the body must be a JSON object"),
+            ("271828", "the body must be a JSON object"),
+            (r#"{"password":hunter2}"#, "the body must be a JSON object; it is not well-formed"),
+            (r#"{"password":"hunter2"#, "the body must be a JSON object; it is not well-formed"),
+            (r#"{"password":"hunter2"} hunter2"#, "the body must be a JSON object; it is not well-formed"),
+            (r#"{"password":"hunter2\x"}"#, "the body must be a JSON object; it is not well-formed"),
+            (
+                r#"{"password":["hunter2"]}"#,
+                "the body is not a JSON object of parameters: `password` is not a string",
+            ),
+            (
+                r#"{"password":271828}"#,
+                "the body is not a JSON object of parameters: `password` is not a string",
+            ),
+        ] {
+            let Err(error) = json(text) else { panic!("{text} was read") };
+            assert_eq!(error.to_string(), told, "{text}");
         }
     }
 }

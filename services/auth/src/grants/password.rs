@@ -14,12 +14,14 @@ impl AuthService {
         fields: &Fields,
     ) -> Result<Granted, GrantError> {
         let name = fields.need("username")?;
-        let user = self.check_login(acting, name, &fields.need_secret("password")?).await?;
-        let (team, role) = self.choose_team(&user, fields.get("team")).await?;
+        let password = fields.need_secret("password")?;
+        let proven = self.check_login(acting, name, &password).await?;
+        let (team, role) = self.choose_team(&proven.user, fields.get("team")).await?;
         let scope = scope::narrowed(fields, role, &outcrop_types::Scope::default())?;
-        let subject = Subject::User(user.id);
+        let subject = Subject::User(proven.user.id);
         let login = NewLogin { subject, team: team.id, scope, method: LoginMethod::Password };
         let (session, refresh) = self.begin_token_session(login).await?;
+        self.confirm_login(&session, &proven, &password).await?;
         let principal = Principal {
             subject,
             team: team.id,

@@ -23,7 +23,8 @@ impl AuthService {
             GrantError::refresh("there is no such refresh token, or its secret part is wrong")
         })?;
         if token.used_at.is_some() {
-            // Before anything else: a thief's request need not be well-formed to be one.
+            // Before anything else: a thief's request need not be well-formed to be one. Whether this is what ends the
+            // login, the store says: of many at once it is one, which alone is told of.
             return Err(self.reused(acting, &token, &session).await?);
         }
         let now = self.ports().clock.now();

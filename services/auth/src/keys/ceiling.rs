@@ -57,6 +57,15 @@ impl Ceiling {
         [asked, self.expires_at].into_iter().flatten().min()
     }
 
+    /// Passes if a whole key is no more than the ceiling allows, its end included.
+    pub(crate) fn holds_with_its_end(&self, key: &ApiKey) -> Result<(), AdminError> {
+        self.holds(key)?;
+        if self.expires_at(key.expires_at)? != key.expires_at {
+            return Err(beyond("expires_at".to_owned()));
+        }
+        Ok(())
+    }
+
     /// Passes if a key is already no more than the ceiling allows, its end aside.
     pub(crate) fn holds(&self, key: &ApiKey) -> Result<(), AdminError> {
         if self.scope(key.scope.clone())? != key.scope {

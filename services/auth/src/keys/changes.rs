@@ -29,7 +29,9 @@ pub struct KeyPatch {
 }
 
 impl AuthService {
-    /// Changes a key that is still good. What is changed is never more than the credential it is changed with.
+    /// Changes a key that is still good. Where its scope, limits or end are touched, the whole key that results is
+    /// never more than the credential it is changed with: else two keys, each narrow in its own way, would make one
+    /// that is narrow in neither. Its name and tags are free.
     pub async fn update_key(
         &self,
         acting: &Acting,
@@ -96,6 +98,9 @@ fn patched(key: &ApiKey, patch: &KeyPatch, ceiling: &Ceiling) -> Result<ApiKey, 
     if let Some(at) = patch.expires_at {
         after.expires_at = ceiling.expires_at(at)?;
         check_overlap(key, &after)?;
+    }
+    if patch.limits.is_some() || patch.scope.is_some() || patch.expires_at.is_some() {
+        ceiling.holds_with_its_end(&after)?;
     }
     Ok(after)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
 use outcrop_ports::Changed;
 use outcrop_types::{ApiKey, Change, KeyId, PresentedKey};
 use serde_json::json;
@@ -11,6 +11,7 @@ use crate::change_loop::ChangeLoop;
 use crate::keys::ceiling::Ceiling;
 use crate::keys::changes::check_active;
 use crate::keys::minting::KeyTerms;
+use crate::keys::terms::MAX_YEAR;
 use crate::keys::{audited, id_taken};
 use crate::{Acting, AdminError, AuthService};
 
@@ -87,16 +88,22 @@ impl AuthService {
     }
 
     fn successor(&self, old: &ApiKey, ceiling: &Ceiling, now: DateTime<Utc>) -> (PresentedKey, ApiKey) {
-        let renewed = old.expires_at.map(|end| now + (end - old.created_at));
         self.mint(KeyTerms {
             name: old.name.clone(),
             limits: old.limits,
             scope: old.scope.clone(),
             tags: old.tags.clone(),
-            expires_at: ceiling.earlier(renewed),
+            expires_at: ceiling.earlier(old.expires_at.map(|end| renewed(old, end, now))),
             ..KeyTerms::whole(old.team, old.subject, old.role)
         })
     }
+}
+
+/// The end of a key that takes the place of one with this `end`. Where it would be later than any may be, it is the
+/// same.
+fn renewed(old: &ApiKey, end: DateTime<Utc>, now: DateTime<Utc>) -> DateTime<Utc> {
+    let renewed = now.checked_add_signed(end - old.created_at);
+    renewed.filter(|at| at.year() <= MAX_YEAR).unwrap_or(end)
 }
 
 /// The old key with its end and its successor.

@@ -9,7 +9,7 @@ use crate::AdminError;
 use crate::names::is_hidden;
 
 /// Later dates are not written alike everywhere.
-const MAX_YEAR: i32 = 9999;
+pub(crate) const MAX_YEAR: i32 = 9999;
 const MAX_TAGS: usize = 16;
 const MAX_TAG_KEY: usize = 64;
 const MAX_TAG_VALUE: usize = 256;
@@ -56,15 +56,14 @@ pub(crate) fn check_tags(tags: &BTreeMap<String, String>) -> Result<(), AdminErr
     let fits = |text: &str, most| text.chars().count() <= most && !text.chars().any(is_hidden);
     for (key, value) in tags {
         if key.is_empty() || !fits(key, MAX_TAG_KEY) {
-            let message = format!(
-                "the names in `tags` must have 1 to {MAX_TAG_KEY} characters and no control characters"
-            );
+            let message =
+                format!("the names in `tags` must have 1 to {MAX_TAG_KEY} characters and no invisible ones");
             return Err(AdminError::invalid("tags", message));
         }
         if !fits(value, MAX_TAG_VALUE) {
             let field = format!("tags.{key}");
             let message =
-                format!("`{field}` must have at most {MAX_TAG_VALUE} characters and no control characters");
+                format!("`{field}` must have at most {MAX_TAG_VALUE} characters and no invisible ones");
             return Err(AdminError::invalid(field, message));
         }
     }

@@ -1,5 +1,6 @@
 //! `POST /internal/introspect`: the gateway asks who shows a credential.
 
+use actix_web::middleware::from_fn;
 use actix_web::{post, web};
 use chrono::{DateTime, Utc};
 use outcrop_http::{ApiError, JsonBytes};
@@ -8,6 +9,7 @@ use outcrop_types::{ErrorCode, MalformedKey, PresentedKey, Principal, SecretKind
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+use super::to_the_end;
 use crate::AuthService;
 
 /// The question. The credential is a secret: this type has no `Debug`.
@@ -37,7 +39,7 @@ struct Answer {
 /// anybody but a service that asks in its own name. Why a credential is not good stands in this service's log.
 ///
 /// Reached only behind the `internal_identity` middleware, which has verified that a service asks.
-#[post("/internal/introspect")]
+#[post("/internal/introspect", wrap = "from_fn(to_the_end::work)")]
 pub(super) async fn introspect(
     auth: web::Data<AuthService>,
     caller: Option<web::ReqData<Principal>>,

@@ -1,6 +1,7 @@
 //! `POST /auth/login`: a browser logs in with name and password, and is given cookies.
 
 use actix_web::http::header::{ORIGIN, SET_COOKIE};
+use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use outcrop_http::{ApiError, RequestContext, csrf_token};
 use outcrop_types::{ErrorCode, Role, UserId};
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::anonymous;
 use super::secret::Secret;
 use super::small_body::SmallBody;
+use super::to_the_end;
 use crate::AuthService;
 use crate::login::LoginError;
 use crate::me::NamedTeam;
@@ -39,7 +41,7 @@ struct LoginAnswer {
 
 /// Logs a browser in. Only our own pages and those of listed origins may: a stranger's page must not log its visitor
 /// in as somebody else.
-#[post("/auth/login")]
+#[post("/auth/login", wrap = "from_fn(to_the_end::work)")]
 pub(super) async fn login(
     request: HttpRequest,
     auth: web::Data<AuthService>,

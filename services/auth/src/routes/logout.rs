@@ -1,6 +1,7 @@
 //! `POST /auth/logout`: ends the login of a token or cookie.
 
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, SET_COOKIE};
+use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use outcrop_http::{ApiError, CSRF_HEADER, csrf_matches};
 use outcrop_ports::Refused;
@@ -10,6 +11,7 @@ use serde::Deserialize;
 
 use super::secret::Secret;
 use super::small_body::SmallBody;
+use super::to_the_end;
 use crate::AuthService;
 
 /// Holds a secret: no `Debug`.
@@ -21,7 +23,7 @@ struct LogoutRequest {
 
 /// Ends the login that is shown: by an access token, by a refresh token in the body, or else by the cookie. What is
 /// no login, or none any more, is ended already.
-#[post("/auth/logout")]
+#[post("/auth/logout", wrap = "from_fn(to_the_end::work)")]
 pub(super) async fn logout(
     request: HttpRequest,
     auth: web::Data<AuthService>,

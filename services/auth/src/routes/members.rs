@@ -69,7 +69,7 @@ pub(super) async fn list(
     Ok(List::of(page, |member| member.user.id, MemberView::from))
 }
 
-/// Makes somebody a member who is named in the body.
+/// Makes somebody a member who is named in the body. A team's admin thereby changes what a member is, and adds nobody.
 #[post("/teams/{team}/members")]
 pub(super) async fn add(
     By(acting): By,
@@ -93,7 +93,7 @@ pub(super) async fn get(
     Ok(web::Json(auth.get_member(&acting, team, user).await?.into()))
 }
 
-/// Makes somebody a member, or changes the role of one.
+/// Changes the role of a member; for those who run the platform, also makes somebody one.
 #[put("/teams/{team}/members/{user}")]
 pub(super) async fn set(
     By(acting): By,

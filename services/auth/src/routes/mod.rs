@@ -21,6 +21,7 @@ mod service_accounts;
 mod signing_keys;
 mod small_body;
 mod teams;
+mod to_the_end;
 mod token;
 mod users;
 mod well_known;
@@ -42,6 +43,7 @@ pub fn routes(service: &AuthService) -> impl Fn(&mut web::ServiceConfig) + Clone
             .service(
                 web::scope("/admin/v1")
                     .wrap(from_fn(refused::note))
+                    .wrap(from_fn(to_the_end::work))
                     .configure(people)
                     .configure(keys)
                     .service(roles::list)

@@ -1,16 +1,17 @@
 //! `GET /auth/callback/{issuer}`: the browser comes back from an outside issuer.
 
 use actix_web::http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
+use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use outcrop_http::{ApiError, RequestContext};
 use outcrop_types::ErrorCode;
 
-use super::anonymous;
+use super::{anonymous, to_the_end};
 use crate::AuthService;
 use crate::federation::{Callback, OidcLoginError};
 
 /// Logs the browser in and sends it to where it wanted to go. Whatever comes of it, the login's own cookie goes.
-#[get("/auth/callback/{issuer}")]
+#[get("/auth/callback/{issuer}", wrap = "from_fn(to_the_end::work)")]
 pub(super) async fn oidc_callback(
     request: HttpRequest,
     auth: web::Data<AuthService>,

@@ -1,5 +1,6 @@
 //! `POST /auth/password`: sets a password, by an invitation or by the old one.
 
+use actix_web::middleware::from_fn;
 use actix_web::{HttpResponse, post, web};
 use outcrop_http::{ApiError, RequestContext};
 use outcrop_types::ErrorCode;
@@ -8,6 +9,7 @@ use serde::Deserialize;
 use super::anonymous;
 use super::secret::Secret;
 use super::small_body::SmallBody;
+use super::to_the_end;
 use crate::AuthService;
 use crate::set_password::SetPasswordError;
 
@@ -22,7 +24,7 @@ struct PasswordRequest {
 }
 
 /// Sets a password.
-#[post("/auth/password")]
+#[post("/auth/password", wrap = "from_fn(to_the_end::work)")]
 pub(super) async fn set(
     auth: web::Data<AuthService>,
     context: RequestContext,

@@ -1,6 +1,7 @@
 //! `POST /auth/token`: OAuth 2.0's token endpoint (RFC 6749, section 3.2).
 
 use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderMap, PRAGMA};
+use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, HttpResponse, post, web};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,6 +12,7 @@ use serde::Serialize;
 
 use super::anonymous;
 use super::small_body::{BodyType, SmallBody};
+use super::to_the_end;
 use crate::AuthService;
 use crate::grants::scope::spelled;
 use crate::grants::{ClientCredentials, Fields, GrantError, Granted};
@@ -31,7 +33,7 @@ struct TokenAnswer<'a> {
 }
 
 /// Gives a token to whoever shows who it is.
-#[post("/auth/token")]
+#[post("/auth/token", wrap = "from_fn(to_the_end::work)")]
 pub(super) async fn token(
     request: HttpRequest,
     auth: web::Data<AuthService>,

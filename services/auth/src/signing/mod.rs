@@ -1,7 +1,7 @@
 //! What signs access tokens: keys made here, kept encrypted in the store, shared by all replicas, replaced in time.
 //!
 //! [`ring`] says what each key is good for, [`rotation`] makes new ones; this is how they are had: from memory, read
-//! anew every half minute, and at once when something may have changed.
+//! anew every 15 seconds, and at once when something may have changed.
 
 mod error;
 mod ring;
@@ -25,7 +25,8 @@ pub use rotation::SigningKeyView;
 
 use crate::AuthService;
 
-/// How old the keys in memory may be before they are read anew.
+/// How old the keys in memory may be before a request reads them anew. Beside the requests they are read twice as often,
+/// which bounds how long a key declared lost elsewhere is believed here where nobody is told of changes.
 const FRESH: Duration = Duration::from_secs(30);
 
 /// How old they may be while the store cannot be read.

@@ -2,7 +2,7 @@
 //!
 //! A key's life: it is made and published; ten minutes later, when everybody who checks tokens has read of it, it
 //! signs; when the next one signs it is believed until the last token that it signed is over; then it is forgotten.
-//! One that was declared lost is believed no more from that moment on.
+//! One that was declared lost is believed no more from that moment on, by whoever knows: see [`KeyRing`].
 //!
 //! Only what opens under the server's secret is a key here, its public part included: whoever can write into the
 //! database and no more makes none. Pure: the time is an argument.
@@ -62,7 +62,9 @@ pub(crate) enum Due {
     Soon,
 }
 
-/// All keys, newest first.
+/// All keys, newest first, as one process read them. A key that is declared lost is believed by the others until they
+/// hear of it, which with Redis is at once, or else look again: every 15 seconds, and after five minutes in which the
+/// store could not be read they believe nothing.
 pub(crate) struct KeyRing {
     keys: Vec<Held>,
     /// How long a key is believed after it was superseded.

@@ -64,7 +64,7 @@ async fn narrow(office: &Office) -> (Person, String) {
     let ann = office.person("ann", &red, "team_admin").await;
     let scope = json!({
         "permissions": ["keys:manage", "inference:invoke"], "models": ["claude-*"], "routes": ["/admin/*", "/v1/*"],
-        "networks": ["10.0.0.0/8"],
+        "networks": ["127.0.0.0/8"],
     });
     let body = json!({"role": "team_admin", "scope": scope, "limits": {"requests_per_minute": 60}});
     let key = office.narrowed(&ann.key, body).await;
@@ -94,7 +94,7 @@ async fn a_narrow_key_mints_no_wider_one() {
         let (status, answer) = office.post(&key, "/keys", body.clone()).await;
         assert_eq!((status, &answer["param"]), (403, &json!(field)), "{body} -> {answer}");
     }
-    let less = json!({"name": "x", "scope": {"models": ["claude-haiku-*"], "networks": ["10.1.0.0/16"]}});
+    let less = json!({"name": "x", "scope": {"models": ["claude-haiku-*"], "networks": ["127.1.0.0/16"]}});
     assert_eq!(office.post(&key, "/keys", less).await.0, 201);
 }
 
@@ -121,7 +121,7 @@ async fn a_narrow_key_rotates_none_that_is_wider() {
     let office = Office::open().await;
     let (ann, key) = narrow(&office).await;
     let unlimited = json!({"scope": {
-        "permissions": ["inference:invoke"], "models": ["claude-*"], "routes": ["/v1/*"], "networks": ["10.0.0.0/8"],
+        "permissions": ["inference:invoke"], "models": ["claude-*"], "routes": ["/v1/*"], "networks": ["127.0.0.0/8"],
     }});
     let unlimited = office.narrowed(&ann.key, unlimited).await;
     for (wider, field) in [(&ann.key, "scope"), (&unlimited, "limits")] {
@@ -225,4 +225,42 @@ async fn a_team_admin_gets_no_hold_of_a_platform_admin() {
     ] {
         assert_eq!(answer.0, 403, "{what}: {}", answer.1);
     }
+}
+
+#[actix_web::test]
+async fn two_keys_each_narrow_in_its_way_make_none_that_is_not() {
+    let office = Office::open().await;
+    let red = office.team("red").await;
+    let ann = office.person("ann", &red, "team_admin").await;
+    let narrow = |body: Value| async { key_path(&office.narrowed(&ann.key, body).await) };
+    let models = narrow(json!({"role": "team_admin", "scope": {"models": ["nova-lite"]}})).await;
+    let slow = narrow(json!({"role": "team_admin", "limits": {"requests_per_minute": 5}})).await;
+    let short = json!({"role": "team_admin", "expires_at": "2027-01-16T08:00:00Z"});
+    let short_path = narrow(short.clone()).await;
+
+    // One that ends opens no scope of one that does not, one that is slow takes no end from one that is not, …
+    let short = office.narrowed(&ann.key, short).await;
+    let slow_key = json!({"role": "team_admin", "limits": {"requests_per_minute": 5}});
+    let slow_key = office.narrowed(&ann.key, slow_key).await;
+    let model_key = json!({"role": "team_admin", "scope": {"models": ["nova-lite"]}});
+    let model_key = office.narrowed(&ann.key, model_key).await;
+    for (key, path, body, field) in [
+        (&short, &models, json!({"scope": {}}), "expires_at"),
+        (&short, &slow, json!({"limits": {}}), "expires_at"),
+        (&slow_key, &models, json!({"scope": {}}), "limits"),
+        (&slow_key, &short_path, json!({"expires_at": null}), "limits"),
+        (&model_key, &slow, json!({"limits": {}}), "scope"),
+        (&model_key, &short_path, json!({"expires_at": null}), "scope"),
+    ] {
+        let (_, before) = office.get(&ann.key, path).await;
+        let (status, answer) = office.patch(key, path, body.clone()).await;
+        assert_eq!((status, &answer["param"]), (403, &json!(field)), "{body}: {answer}");
+        assert_eq!(office.get(&ann.key, path).await.1, before, "{body}");
+    }
+    // … but what a key is called is free, and so is a key that is wholly within.
+    assert_eq!(office.patch(&short, &models, json!({"name": "x", "tags": {"a": "b"}})).await.0, 200);
+    let (status, bounded) = office.patch(&short, &short_path, json!({"scope": {"models": ["nova-*"]}})).await;
+    assert_eq!((status, &bounded["scope"]["models"]), (200, &json!(["nova-*"])), "{bounded}");
+    let both = json!({"expires_at": "2027-01-16T07:00:00Z", "scope": {}});
+    assert_eq!(office.patch(&short, &models, both).await.0, 200, "all that results is within");
 }

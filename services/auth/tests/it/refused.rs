@@ -1,6 +1,7 @@
 //! Refused administrative acts are in the audit log.
 
 use async_trait::async_trait;
+use chrono::TimeDelta;
 use outcrop_ports::{AuditFilter, AuditLog, PortError};
 use outcrop_types::{AuditDraft, AuditHash, AuditOutcome, AuditRow, Page};
 use serde_json::{Value, json};
@@ -132,14 +133,34 @@ async fn whoever_is_refused_without_end_fills_no_log() {
     let office = Office::open().await;
     let red = office.team("red").await;
     let dan = office.person("dan", &red, "developer").await;
-    let mut statuses = Vec::new();
-    for _ in 0..130 {
-        statuses.push(office.get(&dan.key, "/keys").await.0);
+    for number in 0..130 {
+        let (status, answer) = office.get(&dan.key, "/keys").await;
+        assert_eq!(status, 403, "the answer stays what it is, {number}: {answer}");
     }
-    assert_eq!(statuses.iter().filter(|status| **status == 403).count(), 120);
-    assert_eq!(statuses.iter().filter(|status| **status == 429).count(), 10);
-    let (_, list) = office.get(&office.root, "/audit?outcome=refused&limit=1").await;
-    assert!(list["data"][0]["detail"].as_str().unwrap().contains("refused unseen"), "{list}");
-    // Others are not held up.
-    assert_eq!(office.get(&office.root, "/keys").await.0, 200);
+    assert_eq!(noted(&office).await, 120);
+    let (_, list) = office.get(&office.root, "/audit?outcome=refused&limit=2").await;
+    let told = |row: usize| text(&list["data"][row]["detail"]).contains("only in the log");
+    assert!(told(0) && !told(1), "the last one says that it is: {list}");
+
+    office.world.clock.advance(TimeDelta::seconds(60));
+    assert_eq!(office.get(&dan.key, "/keys").await.0, 403);
+    assert_eq!(noted(&office).await, 121, "the next minute is another one");
+}
+
+#[actix_web::test]
+async fn what_was_refused_shuts_out_nothing_that_is_allowed() {
+    let office = Office::open().await;
+    let spare = text(&office.make("/keys", json!({"name": "spare"})).await["key"]);
+    for number in 0..125 {
+        assert_eq!(office.get(&office.root, &format!("/keys/none{number}")).await.0, 404);
+    }
+    let (status, answer) = office.delete(&office.root, &key_path(&spare)).await;
+    assert_eq!(status, 200, "{answer}");
+    assert!(!office.is_good(&spare).await);
+}
+
+/// How many refused acts are in the audit log.
+async fn noted(office: &Office) -> usize {
+    let filter = AuditFilter { outcome: Some(AuditOutcome::Refused), ..AuditFilter::default() };
+    office.world.ports.audit.list_audit(&filter, None, 1_000).await.unwrap().items.len()
 }

@@ -114,3 +114,15 @@ async fn of_two_rotations_at_once_one_is_made() {
     let (_, keys) = office.get(&office.root, "/keys?name_prefix=a").await;
     assert_eq!(keys["data"].as_array().unwrap().len(), 2, "and one successor is there");
 }
+
+#[actix_web::test]
+async fn no_new_key_ends_later_than_any_key_may() {
+    let office = Office::open().await;
+    let last = "9999-12-31T23:00:00Z";
+    let key = text(&office.make("/keys", json!({"name": "a", "expires_at": last})).await["key"]);
+    office.world.clock.advance(TimeDelta::days(1));
+    let (status, new) = office.post(&office.root, &rotate(&key), json!({"overlap_s": 60})).await;
+    assert_eq!((status, &new["expires_at"]), (201, &json!(last)), "{new}");
+    let (_, kept) = office.get(&office.root, &key_path(&text(&new["key"]))).await;
+    assert_eq!(kept["expires_at"], last);
+}

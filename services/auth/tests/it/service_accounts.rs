@@ -63,3 +63,20 @@ async fn a_team_admin_touches_no_account_that_runs_the_platform() {
         office.post(&ann.key, "/keys", json!({"name": "x", "service_account": id, "role": "viewer"})).await;
     assert_eq!(status, 403, "{answer}");
 }
+
+#[actix_web::test]
+async fn a_narrow_key_lets_no_wider_account_back_in() {
+    let office = Office::open().await;
+    let red = office.team("red").await;
+    let ann = office.person("ann", &red, "team_admin").await;
+    let body = json!({"name": "bot", "team": red, "role": "team_admin"});
+    let path = format!("/service-accounts/{}", text(&office.make("/service-accounts", body).await["id"]));
+    let narrow = json!({"role": "team_admin", "scope": {"permissions": ["team:manage"]}});
+    let narrow = office.narrowed(&ann.key, narrow).await;
+    assert_eq!(office.patch(&narrow, &path, json!({"disabled": true})).await.0, 200, "out it may put it");
+    let (status, answer) = office.patch(&narrow, &path, json!({"disabled": false})).await;
+    assert_eq!((status, &answer["param"]), (403, &json!("role")), "{answer}");
+    assert!(office.get(&ann.key, &path).await.1["disabled_at"].is_string());
+    assert_eq!(office.patch(&ann.key, &path, json!({"disabled": false})).await.0, 200);
+    assert_eq!(office.patch(&narrow, &path, json!({"disabled": false})).await.0, 200, "it is not disabled");
+}

@@ -1,8 +1,10 @@
 //! `/admin/v1/users`.
 
+use outcrop_testkit::oidc::{KeyAlgorithm, OidcIssuer};
 use outcrop_types::{Change, Subject};
 use serde_json::json;
 
+use crate::federation::{claims, show, world};
 use crate::office::{Office, text};
 
 #[actix_web::test]
@@ -107,4 +109,59 @@ async fn a_bad_field_is_named() {
         assert_eq!((got, &answer["param"]), (status, &json!(field)), "{body} -> {answer}");
         assert!(!answer.to_string().contains("secret"));
     }
+}
+
+#[actix_web::test]
+async fn nobody_is_made_to_look_like_somebody_else() {
+    let office = Office::open().await;
+    let dan = text(&office.make("/users", json!({"name": "dan"})).await["id"]);
+    let bot = text(&office.make("/service-accounts", json!({"name": "bot"})).await["id"]);
+    for name in [
+        "local:ada",
+        "admin\u{200d}",
+        "adm\u{ad}in",
+        "ad\u{2028}min",
+        "admin\u{3164}",
+        "admin\u{e0041}",
+        "admin\u{61c}",
+        "ad\u{a0}min",
+    ] {
+        for (answer, what) in [
+            (office.post(&office.root, "/users", json!({"name": name})).await, "user"),
+            (office.post(&office.root, "/service-accounts", json!({"name": name})).await, "account"),
+            (office.patch(&office.root, &format!("/users/{dan}"), json!({"name": name})).await, "renamed"),
+            (
+                office.patch(&office.root, &format!("/service-accounts/{bot}"), json!({"name": name})).await,
+                "account renamed",
+            ),
+        ] {
+            assert_eq!(
+                (answer.0, &answer.1["param"]),
+                (400, &json!("name")),
+                "{what} {name:?}: {}",
+                answer.1
+            );
+        }
+    }
+}
+
+#[actix_web::test]
+async fn who_comes_from_outside_keeps_its_name() {
+    let issuer = OidcIssuer::start(KeyAlgorithm::EdDsa);
+    let office = Office::of(world(&issuer).await);
+    let token = issuer.token(&claims(&office.world, &json!({})));
+    let Subject::User(ada) = show(&office.world, &token).await.unwrap().principal.subject else {
+        panic!("a person")
+    };
+    let path = format!("/users/{ada}");
+    let (_, shown) = office.get(&office.root, &path).await;
+    assert_eq!(shown["name"], "local:ada");
+    let same = json!({"name": "local:ada", "email": "ada@example.com"});
+    assert_eq!(office.patch(&office.root, &path, same).await.0, 200, "its own name is no new one");
+    assert_eq!(office.patch(&office.root, &path, json!({"name": "local:eve"})).await.0, 400);
+    let members = format!("/teams/{}/members", office.world.first.team.id);
+    let (status, set) =
+        office.post(&office.root, &members, json!({"user": "local:ada", "role": "viewer"})).await;
+    assert_eq!((status, &set["user"]), (200, &json!(ada)), "it is found by it: {set}");
+    assert_eq!(office.patch(&office.root, &path, json!({"name": "ada"})).await.0, 200);
 }

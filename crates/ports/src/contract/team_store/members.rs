@@ -7,7 +7,7 @@ use outcrop_types::{Membership, Role, Team, User};
 
 use super::super::changed::{done, one_done, stale};
 use super::super::pages::pages;
-use super::super::samples::{at, draft, membership, team, team_id, user, user_id};
+use super::super::samples::{at, draft, invitation, key_id, membership, team, team_id, user, user_id};
 use super::super::trail::trail;
 use super::super::{Stores, at_once};
 use super::insert;
@@ -24,6 +24,7 @@ where
     who_or_what_is_not_there_has_no_membership(&*make().await).await;
     a_membership_ends_once(&*make().await).await;
     of_many_who_end_it_at_once_one_wins(make().await).await;
+    a_change_withdraws_the_invitation(&*make().await).await;
     members_are_listed_newest_first(&*make().await).await;
     the_memberships_of_a_person_are_listed_oldest_first(&*make().await).await;
 }
@@ -92,6 +93,32 @@ async fn of_many_who_end_it_at_once_one_wins(store: Arc<impl Stores>) {
     .await;
     one_done(results, Changed::Stale);
     assert_eq!(trail(&*store).await.len(), 4);
+}
+
+async fn a_change_withdraws_the_invitation(store: &impl Stores) {
+    people(store, 2, 2).await;
+    set(store, &membership(1, 1, Role::Viewer)).await;
+    done(store.insert_invitation(&invitation(9, user_id(2)), &draft("user.invite")).await);
+    let invite = async |number| {
+        done(store.insert_invitation(&invitation(number, user_id(1)), &draft("user.invite")).await);
+    };
+    let is_open = async |number| store.lookup_invitation(&key_id(number)).await.unwrap().is_some();
+
+    invite(1).await;
+    set(store, &membership(1, 1, Role::TeamAdmin)).await;
+    assert!(!is_open(1).await, "it is more than it was");
+    invite(2).await;
+    set(store, &membership(1, 2, Role::Viewer)).await;
+    assert!(!is_open(2).await, "it is something elsewhere too");
+    invite(3).await;
+    done(store.remove_membership(team_id(2), user_id(1), &draft("member.remove")).await);
+    assert!(!is_open(3).await);
+
+    invite(4).await;
+    stale(store.remove_membership(team_id(2), user_id(1), &draft("member.remove")).await);
+    stale(store.set_membership(&membership(1, 9, Role::Viewer), &draft("member.set")).await);
+    assert!(is_open(4).await, "what was not done withdraws nothing");
+    assert!(is_open(9).await, "nor does what is done with somebody else");
 }
 
 async fn members_are_listed_newest_first(store: &impl Stores) {

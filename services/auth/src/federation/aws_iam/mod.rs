@@ -33,6 +33,9 @@ const MAX_ANSWER: usize = 64 * 1024;
 const PER_ADDRESS: u32 = 600;
 const PER_ADDRESS_LENGTH: Duration = Duration::from_secs(5 * 60);
 
+/// When to come back while used signatures cannot be counted.
+const UNCOUNTED_RETRY: Duration = Duration::from_secs(5);
+
 const ATTEMPTED: &str = "ask AWS STS who signed a request";
 
 /// Why there is no login.
@@ -54,6 +57,13 @@ pub(crate) enum AwsIamError {
         #[source]
         why: Why,
     },
+    /// Whether the signature was used before cannot be told now.
+    #[error("could not check whether the signed request was used before; try again with a new one")]
+    Uncounted {
+        /// What stood in the way.
+        #[source]
+        source: PortError,
+    },
     /// STS or a store is away.
     #[error("could not check the signed request")]
     Unknown {
@@ -71,6 +81,15 @@ impl AwsIamError {
     fn unknown(source: PortError) -> Self {
         Self::Unknown { source }
     }
+
+    /// When to come back.
+    pub(crate) const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Throttled { retry_after } => Some(*retry_after),
+            Self::Uncounted { .. } => Some(UNCOUNTED_RETRY),
+            Self::Malformed(_) | Self::Denied { .. } | Self::Unknown { .. } => None,
+        }
+    }
 }
 
 impl Classify for AwsIamError {
@@ -79,7 +98,7 @@ impl Classify for AwsIamError {
             Self::Malformed(_) => ErrorCode::InvalidRequest,
             Self::Throttled { .. } => ErrorCode::RateLimited,
             Self::Denied { .. } => ErrorCode::Unauthenticated,
-            Self::Unknown { .. } => ErrorCode::Unavailable,
+            Self::Uncounted { .. } | Self::Unknown { .. } => ErrorCode::Unavailable,
         }
     }
 }
@@ -117,7 +136,8 @@ impl AuthService {
         Ok(principal)
     }
 
-    /// Counts the login, and the signature itself: whoever sees it on its way cannot use it again.
+    /// Counts the login, and the signature itself: whoever sees it on its way cannot use it again. Each replica by
+    /// itself would take it once, so that nobody is let in while they cannot count together.
     async fn admit_once(&self, acting: &Acting, checked: &Checked) -> Result<(), AwsIamError> {
         let used: String =
             Sha256::digest(checked.signature.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
@@ -133,7 +153,7 @@ impl AuthService {
                 length: PER_ADDRESS_LENGTH,
             });
         }
-        match self.admit(&windows).await.map_err(AwsIamError::unknown)? {
+        match self.admit_everywhere(&windows).await.map_err(|source| AwsIamError::Uncounted { source })? {
             Admission::Admitted { .. } => Ok(()),
             Admission::Refused { full, .. } if full.name == windows[0].name => Err(AwsIamError::Malformed(
                 "this signed request was used before; sign a new one for every login",

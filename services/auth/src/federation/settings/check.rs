@@ -132,14 +132,19 @@ fn is_of_many_tenants(issuer: &str) -> bool {
 
 /// Whether an address may be asked, or a browser sent to: `https`, or on this machine.
 pub(in crate::federation) fn is_url(text: &str) -> bool {
-    let loopback = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
-    let local = |rest: &str| rest.is_empty() || rest.starts_with([':', '/']);
     let scheme = text.strip_prefix("https://").is_some_and(|rest| !rest.starts_with('/') && !rest.is_empty())
-        || loopback.iter().any(|it| text.strip_prefix(it).is_some_and(local));
+        || is_local_url(text);
     scheme
         && text.len() <= MAX_TEXT
         && text.bytes().all(|byte| byte.is_ascii_graphic())
         && !text.contains('@')
+}
+
+/// Whether an address is one on this machine, without `https`.
+pub(in crate::federation) fn is_local_url(text: &str) -> bool {
+    let loopback = ["http://127.0.0.1", "http://localhost", "http://[::1]"];
+    let ends = |rest: &str| rest.is_empty() || rest.starts_with([':', '/']);
+    loopback.iter().any(|it| text.strip_prefix(it).is_some_and(ends))
 }
 
 fn is_list(list: &[String]) -> bool {

@@ -1,10 +1,16 @@
 //! Logins with AWS credentials that are what they should be.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
-use outcrop_auth::Federation;
-use outcrop_ports::{AuditFilter, Authenticator as _, Changed, Clock as _, Credential, ServiceAccountFilter};
+use outcrop_auth::{AuthService, Federation};
+use outcrop_ports::{
+    Admission, AuditFilter, Authenticator as _, Changed, Clock as _, Credential, Limiter, PortError,
+    ServiceAccountFilter, Window,
+};
 use outcrop_types::{Actor, AuditDraft, AuditEvent, Change, Role, ServiceAccount, Subject};
 use serde_json::{Value, json};
 
@@ -153,6 +159,32 @@ async fn an_sts_that_is_away_is_a_503() {
     }
 }
 
+/// A limiter that cannot be reached.
+struct Away;
+
+#[async_trait::async_trait]
+impl Limiter for Away {
+    async fn admit(&self, _: &[Window], _: Duration) -> Result<Admission, PortError> {
+        Err(PortError::unavailable("count", "this limiter is away"))
+    }
+}
+
+#[actix_web::test]
+async fn nobody_comes_while_used_signatures_cannot_be_counted() {
+    let sts = Sts::new(ROLE);
+    let world = world(sts.clone()).await;
+    let ports = outcrop_auth::AuthPorts { limiter: Arc::new(Away), ..world.ports.clone() };
+    let server = super::serve_service(&AuthService::new(ports, world.options.clone()));
+    let request = signer(&world).post();
+    let mut fields = request.fields();
+    fields["grant_type"] = "aws_iam".into();
+    let sent = crate::world::client().post(format!("{}/auth/token", server.url)).json(&fields).send().await;
+    let sent = sent.unwrap();
+    assert_eq!((sent.status().as_u16(), sent.headers()["retry-after"].to_str().unwrap()), (503, "5"));
+    assert_eq!(sts.count(), 0, "nothing is sent on");
+    assert_eq!(ask(&serve(&world).url, request.fields()).await.0, 200, "it was not used up");
+}
+
 #[actix_web::test]
 async fn an_account_follows_the_settings_and_stays_out_when_it_is_disabled() {
     let sts = Sts::new(ROLE);
@@ -165,7 +197,7 @@ async fn an_account_follows_the_settings_and_stays_out_when_it_is_disabled() {
     let entry =
         json!({"arn": "arn:aws:iam::123456789012:role/app-billing", "team": "default", "role": "viewer"});
     options.federation = Federation::parse(&json!({"aws_roles": [entry]}).to_string()).unwrap();
-    let other = outcrop_auth::AuthService::new(world.ports.clone(), options);
+    let other = AuthService::new(world.ports.clone(), options);
     let changed = super::serve_service(&other);
     world.announced.take();
     let (status, body) = ask(&changed.url, signer(&world).post().fields()).await;

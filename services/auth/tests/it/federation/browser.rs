@@ -279,3 +279,30 @@ async fn a_wrong_client_secret_is_our_fault() {
     let (status, text) = refused(browser.get(&back, Some(&cookie)).await).await;
     assert!(status == 503 && !text.contains("invalid_client"), "{status} {text}");
 }
+
+#[actix_web::test]
+async fn a_login_is_never_more_than_the_membership() {
+    let issuer = OidcIssuer::start(KeyAlgorithm::EdDsa);
+    ada(&issuer, &json!({"groups": ["admins"]}));
+    let world = world(&issuer).await;
+    let browser = Browser::of(&world);
+    let before = browser.through_the_issuer("/auth/login/local").await;
+    let after = browser.through_the_issuer("/auth/login/local").await;
+    world.clock.advance(TimeDelta::seconds(10));
+    let newer = issuer.token(&super::claims(&world, &json!({})));
+    let user = super::show(&world, &newer).await.unwrap().principal.subject;
+
+    let answer = browser.get(&before.0, Some(&before.1)).await;
+    assert_eq!(answer.status(), 303);
+    let set = cookies(&answer);
+    let session = set.iter().find_map(|it| it.strip_prefix("outcrop_session=")).unwrap();
+    let key = PresentedKey::parse_as(SecretKind::Session, session.split(';').next().unwrap()).unwrap();
+    let found = world.auth.authenticate(&Credential::Session(key)).await.unwrap();
+    assert_eq!((found.principal.role, found.principal.subject), (Role::Developer, user));
+
+    let id = user.to_string().parse().unwrap();
+    let acting = outcrop_auth::Acting::command_line();
+    world.auth.remove_member(&acting, world.first.team.id, id).await.unwrap();
+    let (status, text) = refused(browser.get(&after.0, Some(&after.1)).await).await;
+    assert_eq!(status, 403, "{text}");
+}

@@ -1,10 +1,14 @@
 //! The keys of an issuer: fetched once, fetched again when they change, and kept while it is away.
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use async_trait::async_trait;
 use chrono::TimeDelta;
+use outcrop_auth::Federation;
+use outcrop_ports::{Outbound, OutboundAnswer, OutboundRequest, PortError};
 use outcrop_testkit::oidc::{Behaviour, IssuerKey, KeyAlgorithm, OidcIssuer};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{claims, settings, show, why, world, world_of};
 use crate::world::World;
@@ -141,4 +145,47 @@ async fn configured_keys_need_no_document() {
     let world = world_of(&[entry]).await;
     assert!(show(&world, &good(&world, &issuer)).await.is_ok());
     assert_eq!((issuer.discoveries(), issuer.key_sets()), (0, 1));
+}
+
+/// Answers every question with one document, and keeps what it was asked for.
+struct Says(Value, Mutex<Vec<String>>);
+
+#[async_trait]
+impl Outbound for Says {
+    async fn send(&self, request: OutboundRequest) -> Result<OutboundAnswer, PortError> {
+        self.1.lock().unwrap().push(request.url);
+        Ok(OutboundAnswer { status: 200, body: self.0.to_string().into() })
+    }
+}
+
+#[actix_web::test]
+async fn nobody_elsewhere_sends_us_to_this_machine() {
+    const ISSUER: &str = "https://issuer.example";
+    let issuer = OidcIssuer::start(KeyAlgorithm::EdDsa);
+    let endpoints = ["jwks_uri", "authorization_endpoint", "token_endpoint"];
+    for odd in endpoints.into_iter().chain(["none"]) {
+        for at in ["http://127.0.0.1:9000/x", "http://localhost/x", "http://10.0.0.1/x", "file:///x", ""] {
+            let mut document = json!({"issuer": ISSUER});
+            for name in endpoints {
+                document[name] = format!("{ISSUER}/{name}").into();
+            }
+            document[odd] = at.into();
+            let says = Arc::new(Says(document, Mutex::default()));
+            let outbound = says.clone();
+            let mut entry = settings(&issuer, "far");
+            entry["issuer"] = ISSUER.into();
+            let federation = Federation::parse(&json!({ "issuers": [entry] }).to_string()).unwrap();
+            let world = World::with(|ports, options| {
+                ports.outbound = outbound;
+                options.federation = federation;
+            })
+            .await;
+            let token = issuer.token(&claims(&world, &json!({"iss": ISSUER})));
+            assert_eq!(why(&world, &token).await, "503", "{odd} {at}: the document holds no keys");
+            let asked = says.1.lock().unwrap().clone();
+            let good = odd == "none";
+            assert_eq!(asked.len(), if good { 2 } else { 1 }, "{odd} {at}: {asked:?}");
+            assert!(asked.iter().all(|url| url.starts_with(ISSUER)), "{odd} {at}: {asked:?}");
+        }
+    }
 }

@@ -4,6 +4,7 @@ mod aws_forged;
 mod aws_login;
 mod browser;
 mod keys;
+mod older;
 mod signed;
 mod tokens;
 

@@ -100,17 +100,21 @@ async fn the_role_follows_the_claims() {
     assert_eq!(world.announced.take(), [Change::Subject(Subject::User(ada))]);
     assert_eq!(told(&world, &ada.to_string()).await, ["system member.set", "system user.provision"]);
 
-    // The older token is still worth what it says, and changes nothing any more.
+    // The older token is worth what it says, since that is less, and changes nothing any more.
     assert_eq!(show(&world, &before).await.unwrap().principal.role, Role::Developer);
     assert_eq!(role(&world, ada).await, Some(Role::TeamAdmin));
 
-    // What an admin sets here is overwritten by the claims.
+    // What an admin sets here stands until there is a newer token.
     let team = world.first.team.id;
     let membership =
         Membership { user: ada, team, role: Role::Viewer, created_at: user(&world, ada).await.created_at };
     let set = world.ports.teams.set_membership(&membership, &draft(&world)).await.unwrap();
     assert_eq!(set, Changed::Done);
-    show(&world, &promoted).await.unwrap();
+    assert_eq!(show(&world, &promoted).await.unwrap().principal.role, Role::Viewer);
+    assert_eq!(role(&world, ada).await, Some(Role::Viewer));
+    world.clock.advance(TimeDelta::seconds(10));
+    let newer = issuer.token(&claims(&world, &json!({"groups": ["admins"]})));
+    assert_eq!(show(&world, &newer).await.unwrap().principal.role, Role::TeamAdmin);
     assert_eq!(role(&world, ada).await, Some(Role::TeamAdmin));
 }
 
@@ -131,6 +135,13 @@ async fn the_last_platform_admin_stays_one_while_the_token_counts_as_it_says() {
     let lesser = issuer.token(&claims(&world, &json!({})));
     assert_eq!(show(&world, &lesser).await.unwrap().principal.role, Role::Developer);
     assert_eq!(role(&world, ada).await, Some(Role::PlatformAdmin));
+
+    // As soon as there is another one, the same token is followed.
+    let first = User { disabled_at: None, ..user(&world, first.id).await };
+    assert_eq!(world.ports.users.update_user(&first, now, &draft(&world)).await.unwrap(), Changed::Done);
+    assert_eq!(show(&world, &lesser).await.unwrap().principal.role, Role::Developer);
+    assert_eq!(role(&world, ada).await, Some(Role::Developer));
+    assert_eq!(show(&world, &root).await.unwrap().principal.role, Role::Developer);
 }
 
 #[actix_web::test]

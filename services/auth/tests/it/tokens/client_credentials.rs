@@ -145,3 +145,22 @@ async fn the_answer_is_good_for_calls() {
     assert_eq!(me["key"], json!({ "id": key.id(), "prefix": key.id().prefix() }));
     assert_eq!(me["memberships"], json!([]));
 }
+
+#[actix_web::test]
+async fn what_caches_a_keys_token_is_told_of_the_keys_end() {
+    let gate = Gate::open().await;
+    let account = gate.account("checkout").await;
+    let key = gate.key(Subject::ServiceAccount(account.id), |_| {}).await;
+    let given = gate.replica.grant(&form(&account.id.to_string(), key.expose())).await.expect(200);
+    let told = gate.replica.authenticate(&given["access_token"]).await.unwrap().expires_at;
+    let now = outcrop_ports::Clock::now(&*gate.world.clock);
+    assert_eq!(told, Some(now + TimeDelta::minutes(15)), "its own end");
+    for (key_ends, ends) in
+        [(TimeDelta::hours(1), TimeDelta::minutes(15)), (TimeDelta::seconds(5), TimeDelta::seconds(5))]
+    {
+        let patch = KeyPatch { expires_at: Some(Some(now + key_ends)), ..KeyPatch::default() };
+        gate.world.auth.update_key(&Acting::system(), key.id(), patch).await.unwrap();
+        let told = gate.replica.authenticate(&given["access_token"]).await.unwrap().expires_at;
+        assert_eq!(told, Some(now + ends), "whichever is sooner");
+    }
+}

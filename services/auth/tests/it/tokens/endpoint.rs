@@ -4,6 +4,7 @@ use outcrop_types::Role;
 use serde_json::json;
 
 use super::gate::{Gate, PASSWORD, password_form, send};
+use super::log;
 
 #[actix_web::test]
 async fn forms_and_json_are_read_alike() {
@@ -74,6 +75,27 @@ async fn no_answer_repeats_a_password() {
             let answer = gate.replica.post(path, &json!({ field: wrong })).await;
             assert_eq!(answer.body["detail"], format!("`{field}` must be a string."), "{path} {wrong}");
             assert_eq!(answer.status, 400, "{answer:#?}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_body_that_is_no_object_is_quoted_nowhere() {
+    log::keep();
+    let gate = Gate::open().await;
+    for (number, body) in
+        [r#""hunter2-secret""#, r#"["hunter2-secret"]"#, r#"{"password":"hunter2-secret"#, "hunter2-secret"]
+            .into_iter()
+            .enumerate()
+    {
+        for path in ["/auth/token", "/auth/login", "/auth/logout", "/auth/password"] {
+            let id = format!("quoted-nowhere-{number}{}", path.replace('/', "-"));
+            let request = gate.replica.request(reqwest::Method::POST, path).header("x-request-id", &id);
+            let answer = send(request.header("content-type", "application/json").body(body)).await;
+            assert_eq!(answer.status, 400, "{answer:#?}");
+            assert!(!answer.body.to_string().contains("hunter2"), "{path} {body}: {answer:#?}");
+            let lines = log::lines_of(&id);
+            assert!(!lines.is_empty() && !lines.iter().any(|it| it.contains("hunter2")), "{lines:#?}");
         }
     }
 }

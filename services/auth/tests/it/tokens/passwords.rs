@@ -106,7 +106,7 @@ async fn a_hash_of_another_cost_is_made_anew_at_the_next_login_and_no_login_ends
 }
 
 /// A hash of the password at a lower cost than ours.
-fn cheap_hash() -> SecretString {
+pub(super) fn cheap_hash() -> SecretString {
     use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, Version};
     let cheap = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(64, 1, 1, None).unwrap());
     cheap.hash_password_with_salt(PASSWORD.as_bytes(), &[1; 16]).unwrap().to_string().into()

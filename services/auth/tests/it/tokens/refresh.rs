@@ -69,7 +69,26 @@ async fn of_ten_at_once_one_is_answered_and_the_login_ends() {
     assert!(refused.iter().all(|answer| answer.refused(400) == "invalid_grant"));
     assert_eq!(gate.replica.refresh(&good[0].body["refresh_token"]).await.refused(400), "invalid_grant");
     assert!(gate.replica.authenticate(&good[0].body["access_token"]).await.is_err());
-    assert!(gate.audited().await.contains(&"session.refresh_reused".to_owned()));
+    assert_eq!(gate.audited().await.iter().filter(|it| *it == "session.refresh_reused").count(), 1);
+}
+
+#[actix_web::test]
+async fn a_token_that_comes_again_and_again_ends_its_login_once() {
+    let gate = Gate::open().await;
+    gate.person("ada", Role::Developer).await;
+    let (first, out) = (gate.log_in("ada").await, gate.log_in("ada").await);
+    gate.replica.refresh(&first["refresh_token"]).await.expect(200);
+    gate.replica.refresh(&out["refresh_token"]).await.expect(200);
+    gate.replica.post("/auth/logout", &json!({ "refresh_token": out["refresh_token"] })).await.expect(204);
+    gate.world.announced.take();
+    for _ in 0..5 {
+        for token in [&first["refresh_token"], &out["refresh_token"]] {
+            assert_eq!(gate.replica.refresh(token).await.refused(400), "invalid_grant");
+        }
+    }
+    let told = gate.world.announced.take();
+    assert!(matches!(told[..], [Change::Session(_)]), "{told:?}");
+    assert_eq!(gate.audited().await.iter().filter(|it| *it == "session.refresh_reused").count(), 1);
 }
 
 #[actix_web::test]

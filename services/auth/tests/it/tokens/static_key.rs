@@ -39,6 +39,15 @@ async fn its_bearer_is_an_account_that_can_be_kept_out() {
 }
 
 #[actix_web::test]
+async fn an_account_of_the_same_name_is_not_in_its_way() {
+    let gate = Gate::of(World::with(|_, options| with_key(options)).await);
+    let other = gate.account("static key (settings)").await;
+    let me = gate.replica.me(KEY).await.expect(200);
+    assert_ne!(me["subject"]["id"], json!(other.id));
+    assert_eq!(gate.replica.me(KEY).await.expect(200)["subject"], me["subject"]);
+}
+
+#[actix_web::test]
 async fn without_one_nothing_is_it() {
     let gate = Gate::open().await;
     gate.replica.me(KEY).await.expect(401);
