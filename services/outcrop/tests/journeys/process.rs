@@ -187,8 +187,14 @@ pub(crate) fn port() -> u16 {
     const PORTS: u16 = 200;
     const SHARES: u32 = 60;
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    let share = u16::try_from(std::process::id() % SHARES).unwrap();
+    let share = u16::try_from(slot() % SHARES).unwrap();
     let ports = (0..PORTS).map(|_| NEXT.fetch_add(1, Ordering::Relaxed) % PORTS);
     let mut ports = ports.map(|at| 20_000 + share * PORTS + at);
     ports.find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok()).expect("a free port")
+}
+
+/// What no other test process that runs now has: nextest numbers them; elsewhere all tests are in one process.
+fn slot() -> u32 {
+    let numbered = std::env::var("NEXTEST_TEST_GLOBAL_SLOT").ok().and_then(|slot| slot.parse().ok());
+    numbered.unwrap_or_else(std::process::id)
 }
