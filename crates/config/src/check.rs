@@ -67,7 +67,14 @@ impl Config {
         if let Some(key) = &self.auth.static_key {
             let text = key.expose_secret();
             let fits = (16..=512).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-            if !text.starts_with(SECRET_REFERENCE) && !fits {
+            // What looks like another kind of credential would be taken for one.
+            let other = ["ock_", "ocr_", "ocs_", "oci_"].iter().any(|it| text.starts_with(it))
+                || text.split('.').count() == 3;
+            if !text.starts_with(SECRET_REFERENCE) && other {
+                problems.push(Problem::new(
+                    "`auth.static_key` looks like an Outcrop key or a token; `openssl rand -hex 32` makes one that does not",
+                ));
+            } else if !text.starts_with(SECRET_REFERENCE) && !fits {
                 problems.push(Problem::new(
                     "`auth.static_key` must be 16 to 512 visible ASCII characters; `openssl rand -hex 32` makes a good one",
                 ));

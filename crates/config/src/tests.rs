@@ -278,7 +278,9 @@ fn a_static_key_comes_as_the_access_gateway_has_it() {
     assert_eq!(key(&[("API_KEY", long)]).as_deref(), Some(long));
     let reference = format!("secretsmanager://{arn}#api_key");
     assert_eq!(key(&[("API_KEY_SECRET_ARN", arn)]), Some(reference));
-    assert!(problems(&with_env(&[("API_KEY", "short")])).contains("`auth.static_key`"));
+    for bad in ["short", "ock_abcdefghijkmnpqr", "aaaaaaaa.bbbbbbbb.cccccccc"] {
+        assert!(problems(&with_env(&[("API_KEY", bad)])).contains("`auth.static_key`"), "{bad}");
+    }
 }
 
 #[test]

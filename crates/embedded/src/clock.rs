@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound as _, Utc};
 use outcrop_ports::Clock;
 
 /// The system's clocks.
@@ -20,7 +20,8 @@ impl Default for SystemClock {
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the clock that the others take the time from")]
     fn now(&self) -> DateTime<Utc> {
-        Utc::now()
+        // As fine as every store keeps it: what is answered now is what is read back later.
+        Utc::now().trunc_subsecs(6)
     }
 
     fn monotonic(&self) -> Duration {

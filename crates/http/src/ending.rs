@@ -9,7 +9,7 @@ use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName
 use actix_web::http::{Method, StatusCode};
 use actix_web::{Error, HttpMessage, HttpResponse, ResponseError};
 use bytes::Bytes;
-use outcrop_types::{Principal, TeamId};
+use outcrop_types::{Principal, TeamId, without_secrets};
 use outcrop_wire::Dialect;
 
 use crate::browser::Browser;
@@ -62,7 +62,7 @@ impl Ending {
         tracing::debug!(
             request.id = %self.context.request_id,
             http.request.method = %self.method,
-            url.path = %self.path,
+            url.path = %without_secrets(&self.path),
             http.response.status_code = response.status().as_u16(),
             duration_ms = self.context.arrived.elapsed().as_secs_f64() * 1000.0,
             "answered"
@@ -109,10 +109,10 @@ impl Ending {
                 tracing::$level!(
                     request.id = %self.context.request_id,
                     http.request.method = %self.method,
-                    url.path = %self.path,
+                    url.path = %without_secrets(&self.path),
                     http.response.status_code = failure.code.status(),
                     error.code = failure.code.name(),
-                    error = failure.chain,
+                    error = %without_secrets(&failure.chain),
                     team.id = team.map(tracing::field::display),
                     client.address = client.map(tracing::field::display),
                     duration_ms = self.context.arrived.elapsed().as_secs_f64() * 1000.0,

@@ -5,6 +5,7 @@
 //! lets a typo be told from a wrong key and lets scanners recognise a leaked one.
 //! Kept is only an HMAC-SHA256 of the whole key under a secret of the server.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
@@ -42,6 +43,9 @@ pub enum SecretKind {
 }
 
 impl SecretKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::ApiKey, Self::Refresh, Self::Session, Self::Invitation];
+
     /// What every secret of this kind begins with.
     #[must_use]
     pub const fn prefix(self) -> &'static str {
@@ -188,6 +192,34 @@ impl fmt::Debug for PresentedKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "PresentedKey({}{}_…)", self.kind.prefix(), self.id)
     }
+}
+
+/// A text without the secret parts of whole keys in it, for logs: people paste keys where ids belong. Of
+/// `ock_<id>_<secret>` the prefix and the id stay.
+#[must_use]
+pub fn without_secrets(text: &str) -> Cow<'_, str> {
+    let starts = |at: usize| SecretKind::ALL.iter().any(|kind| text[at..].starts_with(kind.prefix()));
+    let mut shown = String::new();
+    let mut copied = 0;
+    for (at, _) in text.match_indices("oc") {
+        if at < copied || !starts(at) {
+            continue;
+        }
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let end = text[at..].find(|c| !word(c)).map_or(text.len(), |length| at + length);
+        let Some(secret) = text[at + PREFIX_LEN..end].find('_').map(|length| at + PREFIX_LEN + length + 1)
+        else {
+            continue;
+        };
+        shown.push_str(&text[copied..secret]);
+        shown.push('…');
+        copied = end;
+    }
+    if copied == 0 {
+        return Cow::Borrowed(text);
+    }
+    shown.push_str(&text[copied..]);
+    Cow::Owned(shown)
 }
 
 fn checksum(body: &str) -> String {
@@ -360,6 +392,21 @@ mod tests {
         assert!(!format!("{key:?}").contains(secret));
         let hasher = KeyHasher::new(&[7; 32]).unwrap();
         assert_eq!(format!("{:?} {:?}", hasher, hasher.hash(&key)), "KeyHasher(…) KeyHash(…)");
+    }
+
+    #[test]
+    fn of_a_whole_key_in_a_text_only_the_id_is_shown() {
+        let key = key();
+        let (whole, id) = (key.expose(), key.id());
+        for (text, shown) in [
+            (format!("/admin/v1/keys/{whole}/rotate"), format!("/admin/v1/keys/ock_{id}_…/rotate")),
+            (format!("`{whole}` and {whole}"), format!("`ock_{id}_…` and ock_{id}_…")),
+            (whole.replace("ock_", "oci_"), format!("oci_{id}_…")),
+            (format!("/admin/v1/keys/ock_{id}"), format!("/admin/v1/keys/ock_{id}")),
+            ("/é/ocké oc ock_".to_owned(), "/é/ocké oc ock_".to_owned()),
+        ] {
+            assert_eq!(without_secrets(&text), shown, "{text}");
+        }
     }
 
     #[test]

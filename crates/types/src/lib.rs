@@ -23,6 +23,7 @@ mod usage;
 
 pub use api_key::{
     ApiKey, KeyHash, KeyHasher, KeyId, KeySecretTooShort, MalformedKey, PresentedKey, SecretKind,
+    without_secrets,
 };
 pub use audit::{Actor, AuditDraft, AuditEvent, AuditFault, AuditHash, AuditOutcome, AuditRow, AuditSealer};
 pub use change::Change;
