@@ -266,7 +266,8 @@ pub struct AuthConfig {
     /// How old a cached answer about a credential may be while changes are not pushed, milliseconds: the bound on how
     /// long a revoked key works.
     pub cache_ttl_ms: u64,
-    /// How old it may be while every change is pushed through Redis, milliseconds.
+    /// How old it may be while every change is pushed through Redis, milliseconds: the bound on how long a revoked key
+    /// works where its revocation could not be announced.
     pub pushed_cache_ttl_ms: u64,
     /// How long a known credential keeps working while the store is away, milliseconds.
     pub grace_ms: u64,
@@ -284,7 +285,8 @@ pub struct AuthConfig {
     pub session_ttl_s: u64,
     /// How often the signing key is replaced, seconds.
     pub signing_rotation_s: u64,
-    /// A private key (PEM, PKCS #8) that signs access tokens in place of the keys made and rotated by the platform.
+    /// Private keys (PEM, PKCS #8), one after the other, in place of those made and rotated by the platform. The first
+    /// signs access tokens; what the others signed is believed too.
     pub signing_key: Option<SecretString>,
     /// How long an invitation to set a password is good, seconds.
     pub invitation_ttl_s: u64,
@@ -309,7 +311,7 @@ impl Default for AuthConfig {
         Self {
             key_secret: None,
             cache_ttl_ms: 1_000,
-            pushed_cache_ttl_ms: 30_000,
+            pushed_cache_ttl_ms: 5_000,
             grace_ms: 600_000,
             cache_entries: 100_000,
             audience: "outcrop".into(),

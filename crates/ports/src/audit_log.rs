@@ -40,8 +40,9 @@ pub trait AuditLog: Send + Sync + 'static {
         limit: usize,
     ) -> Result<Page<AuditRow>, PortError>;
 
-    /// Rows in the order of the chain, from behind number `after`; for checking it. A row that does not read is
-    /// `Broken`.
+    /// Rows in the order of the chain, from behind number `after`; for checking it. After 0 that is from the very first
+    /// row there is, even if somebody numbered it below 1. A row that does not read, such as one of a number below
+    /// 0, is `Broken`.
     async fn read_audit_chain(&self, after: u64, limit: usize) -> Result<Vec<AuditRow>, PortError>;
 
     /// Number and hash of the last row that was appended, kept apart from the rows; `None` before the first.

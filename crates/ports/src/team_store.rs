@@ -57,7 +57,9 @@ pub trait TeamStore: Send + Sync + 'static {
 
     /// Adds a member, or changes the role of one. `Stale` if there is no such user or team; `LastAdmin` if it
     /// takes the role from the last platform admin. `created_at` of an existing membership stays. Open invitations
-    /// of the user are withdrawn: whoever holds one was given it for what the user was.
+    /// of the user are withdrawn: whoever holds one was given it for what the user was. If the user
+    /// becomes platform admin by it, and was so in no team before, its sessions end (at the time of the event) and its
+    /// password is removed too: with either, whoever had it for less would rise with the user.
     async fn set_membership(&self, membership: &Membership, audit: &AuditDraft)
     -> Result<Changed, PortError>;
 

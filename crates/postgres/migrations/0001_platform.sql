@@ -141,7 +141,7 @@ CREATE TABLE signing_keys (
 -- secret; the other columns repeat the record, to search by.
 CREATE TABLE audit_log (
     -- From 1, without a gap.
-    seq BIGINT PRIMARY KEY,
+    seq BIGINT PRIMARY KEY CHECK (seq >= 1),
     at TIMESTAMPTZ NOT NULL,
     team_id TEXT COLLATE "C",
     actor TEXT COLLATE "C" NOT NULL,

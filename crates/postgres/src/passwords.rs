@@ -50,6 +50,24 @@ pub(crate) async fn set(
     Ok(Changed::Done)
 }
 
+/// Removes the password, if there is one, and ends all logins.
+pub(crate) async fn remove(
+    connection: &mut PgConnection,
+    user: UserId,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    // A login that is being kept is seen once it is kept, and not before: as long as this waits for it.
+    sqlx::query("SELECT 1 FROM users WHERE id = $1 FOR NO KEY UPDATE")
+        .bind(user.to_string())
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query("DELETE FROM passwords WHERE user_id = $1")
+        .bind(user.to_string())
+        .execute(&mut *connection)
+        .await?;
+    sessions::end_of_subject(connection, Subject::User(user), now).await
+}
+
 /// Takes a new hash in place of the old one, if that is still there.
 pub(crate) async fn rehash(
     store: &PostgresStore,

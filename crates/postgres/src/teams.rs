@@ -103,7 +103,7 @@ impl TeamStore for PostgresStore {
         audit: &AuditDraft,
     ) -> Result<Changed, PortError> {
         self.change_of_admins("set a membership", audit, async |connection| {
-            members::change(connection, membership.user, members::set(membership)).await
+            members::raise_or_set(connection, membership, audit.event().at).await
         })
         .await
     }

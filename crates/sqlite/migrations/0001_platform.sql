@@ -140,7 +140,7 @@ CREATE TABLE signing_keys (
 -- secret; the other columns repeat the record, to search by.
 CREATE TABLE audit_log (
     -- From 1, without a gap.
-    seq INTEGER PRIMARY KEY,
+    seq INTEGER PRIMARY KEY CHECK (seq >= 1),
     at INTEGER NOT NULL,
     team_id TEXT,
     actor TEXT NOT NULL,

@@ -38,14 +38,14 @@ impl AuditLog for SqliteStore {
     }
 
     async fn read_audit_chain(&self, after: u64, limit: usize) -> Result<Vec<AuditRow>, PortError> {
-        let query = sqlx::query_as(concat!(
-            "SELECT ",
-            columns!(),
-            " FROM audit_log WHERE seq > $1 ORDER BY seq LIMIT $2"
-        ))
-        .bind(number(after))
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX));
-        let rows: Vec<StoredRow> = self.read_all("read the chain of audit events", query).await?;
+        let mut query = QueryBuilder::new(concat!("SELECT ", columns!(), " FROM audit_log"));
+        // The first page begins with whatever there is: nobody numbers a row below 1 but to hide it.
+        if after > 0 {
+            query.push(" WHERE seq > ").push_bind(number(after));
+        }
+        query.push(" ORDER BY seq LIMIT ").push_bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        let rows: Vec<StoredRow> =
+            self.read_all("read the chain of audit events", query.build_query_as()).await?;
         rows.into_iter().map(StoredRow::read).collect()
     }
 

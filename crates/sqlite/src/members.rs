@@ -1,7 +1,8 @@
 //! The table `memberships`.
 
+use chrono::{DateTime, Utc};
 use outcrop_ports::{Changed, PortError};
-use outcrop_types::{Membership, Page, Team, TeamId, User, UserId};
+use outcrop_types::{Membership, Page, Role, Team, TeamId, User, UserId};
 use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{FromRow, QueryBuilder, Sqlite, SqliteConnection};
@@ -10,7 +11,7 @@ use crate::change::one_row;
 use crate::rows::{Row, micros, one_more};
 use crate::teams::{self, TeamRow};
 use crate::users::{self, UserRow};
-use crate::{SqliteStore, invitations};
+use crate::{SqliteStore, invitations, passwords};
 
 /// Most teams of a user that are listed.
 const MAX_TEAMS: i64 = 1_000;
@@ -34,6 +35,31 @@ pub(crate) async fn change(
         invitations::withdraw(connection, user).await?;
     }
     Ok(changed)
+}
+
+/// Adds a membership, or changes the role in one. Whoever becomes platform admin by it is logged out and has no
+/// password any more: either may be in the hands of somebody who was to be let in as less than that.
+pub(crate) async fn raise_or_set(
+    connection: &mut SqliteConnection,
+    membership: &Membership,
+    now: DateTime<Utc>,
+) -> Result<Changed, sqlx::Error> {
+    let user = membership.user;
+    let rises = membership.role == Role::PlatformAdmin && !is_admin(connection, user).await?;
+    let changed = change(connection, user, set(membership)).await?;
+    if changed == Changed::Done && rises {
+        passwords::remove(connection, user, now).await?;
+    }
+    Ok(changed)
+}
+
+/// Whether a user is platform admin in any team, and be that disabled.
+async fn is_admin(connection: &mut SqliteConnection, user: UserId) -> Result<bool, sqlx::Error> {
+    let query = sqlx::query_as("SELECT EXISTS (SELECT 1 FROM memberships WHERE user_id = $1 AND role = $2)")
+        .bind(user.to_string())
+        .bind(Role::PlatformAdmin.name());
+    let (found,) = query.fetch_one(connection).await?;
+    Ok(found)
 }
 
 /// The statement that adds a membership, or changes the role in one.

@@ -48,6 +48,19 @@ pub(crate) async fn set(
     Ok(Changed::Done)
 }
 
+/// Removes the password, if there is one, and ends all logins.
+pub(crate) async fn remove(
+    connection: &mut SqliteConnection,
+    user: UserId,
+    now: DateTime<Utc>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM passwords WHERE user_id = $1")
+        .bind(user.to_string())
+        .execute(&mut *connection)
+        .await?;
+    sessions::end_of_subject(connection, Subject::User(user), now).await
+}
+
 /// Takes a new hash in place of the old one, if that is still there.
 pub(crate) async fn rehash(
     store: &SqliteStore,

@@ -17,8 +17,8 @@ const OWN: &str = "outcrop";
 /// The claims of an access token of ours: who acts for which team, and how narrowly.
 ///
 /// On the wire they are `iss`, `aud`, `sub`, `iat`, `nbf` (the same), `exp`, `jti`, `team`, `role`; `scope` (RFC 8693,
-/// section 4.2) where permissions are narrowed, with no name in it where none is left; and an object `outcrop` for the
-/// rest, where there is any.
+/// section 4.2), the permissions, with no name in it where none is left; and an object `outcrop` for the rest, where
+/// there is any. Its member `all` says that `scope` narrows nothing: it lists what the role allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessClaims {
     /// Who issued it: our public address.
@@ -33,6 +33,9 @@ pub struct AccessClaims {
     pub role: Role,
     /// What it is good for, out of what the role allows. One that narrows nothing is read back as `None`.
     pub scope: Option<Scope>,
+    /// What the role allowed when the token was issued, for those who read tokens themselves. It narrows nothing, and
+    /// travels only where `scope` has no list of permissions.
+    pub granted: Vec<Permission>,
     /// Limits of the credential it was issued for.
     pub limits: Limits,
     /// The key it was issued for, if it was for one.
@@ -63,6 +66,8 @@ impl AccessClaims {
 
     pub(crate) fn to_wire(&self) -> impl Serialize {
         let scope = self.scope.clone().unwrap_or_default();
+        let all = scope.permissions.is_none() && !self.granted.is_empty();
+        let listed = if all { Some(self.granted.as_slice()) } else { scope.permissions.as_deref() };
         let own = Own {
             routes: scope.routes,
             models: scope.models,
@@ -70,6 +75,7 @@ impl AccessClaims {
             limits: self.limits,
             key: self.key.clone(),
             sid: self.session,
+            all,
         };
         Wire {
             iss: self.issuer.clone(),
@@ -81,7 +87,7 @@ impl AccessClaims {
             jti: self.id,
             team: self.team,
             role: self.role,
-            scope: scope.permissions.as_deref().map(spell),
+            scope: listed.map(spell),
             outcrop: (own != Own::default()).then_some(own),
         }
     }
@@ -90,7 +96,9 @@ impl AccessClaims {
     pub(crate) fn from_wire(members: &Map<String, Value>) -> Result<Self, TokenError> {
         let claims = Claims(members);
         let own = own(members)?;
-        let permissions = claims.optional_text("scope")?.map(permissions).transpose()?;
+        let listed = claims.optional_text("scope")?.map(permissions).transpose()?;
+        let (permissions, granted) =
+            if own.all { (None, listed.unwrap_or_default()) } else { (listed, Vec::new()) };
         let scope = Scope { permissions, routes: own.routes, models: own.models, networks: own.networks };
         Ok(Self {
             issuer: claims.text("iss")?.to_owned(),
@@ -99,6 +107,7 @@ impl AccessClaims {
             team: claims.parsed("team")?,
             role: claims.parsed("role")?,
             scope: (!scope.is_empty()).then_some(scope),
+            granted,
             limits: own.limits,
             key: own.key,
             session: own.sid,
@@ -142,6 +151,9 @@ struct Own {
     key: Option<KeyId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sid: Option<SessionId>,
+    /// That the permissions in `scope` are all that the role allowed, and no narrowing.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    all: bool,
 }
 
 fn own(members: &Map<String, Value>) -> Result<Own, TokenError> {

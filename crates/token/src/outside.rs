@@ -7,9 +7,6 @@ use crate::claims::Claims;
 use crate::unverified::Unverified;
 use crate::{JwkSet, OutsideAlgorithm, TokenError, signature};
 
-/// How far an issuer's clock may be from ours.
-const LEEWAY: chrono::Duration = chrono::Duration::seconds(60);
-
 /// The types of tokens that speak for somebody: identity tokens and access tokens. A logout token, for one, is signed
 /// by the same issuer with the same key for the same audience (RFC 8725, section 3.11).
 const TYPES: [&str; 4] = ["jwt", "at+jwt", "application/at+jwt", "jose"];
@@ -34,6 +31,9 @@ pub struct OutsideVerifier {
 }
 
 impl OutsideVerifier {
+    /// How far an issuer's clock may be from ours: for so long after its `exp` a token is still taken.
+    pub const LEEWAY: chrono::Duration = chrono::Duration::seconds(60);
+
     /// Trusts this issuer.
     #[must_use]
     pub const fn new(trusted: OutsideIssuer) -> Self {
@@ -72,7 +72,7 @@ impl OutsideVerifier {
         let key = keys.find(token.kid.as_deref(), algorithm)?;
         signature::check(&token, key, algorithm)?;
         self.check_audience(claims)?;
-        claims.check_time(now, LEEWAY)?;
+        claims.check_time(now, Self::LEEWAY)?;
         Ok(token.claims)
     }
 

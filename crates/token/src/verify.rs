@@ -7,9 +7,6 @@ use crate::signing::ACCESS_TYPE;
 use crate::unverified::Unverified;
 use crate::{AccessClaims, Algorithm, Jwk, KeyError, TokenError, signature};
 
-/// How far the clocks of two replicas may be apart.
-const LEEWAY: chrono::Duration = chrono::Duration::seconds(5);
-
 /// The public part of a [`SigningKey`](crate::SigningKey).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifyingKey {
@@ -60,6 +57,9 @@ pub struct AccessVerifier {
 }
 
 impl AccessVerifier {
+    /// How far the clocks of two replicas may be apart: for so long after its `exp` a token is still taken.
+    pub const LEEWAY: chrono::Duration = chrono::Duration::seconds(5);
+
     /// Takes tokens of this issuer for this audience, both to the letter.
     pub fn new(issuer: impl Into<String>, audience: impl Into<String>) -> Self {
         Self { issuer: issuer.into(), audience: audience.into() }
@@ -92,7 +92,7 @@ impl AccessVerifier {
         }
         claims.time("nbf")?;
         claims.time("iat")?;
-        claims.check_time(now, LEEWAY)?;
+        claims.check_time(now, Self::LEEWAY)?;
         AccessClaims::from_wire(&token.claims)
     }
 }

@@ -3,7 +3,7 @@
 use outcrop_ports::AuditFilter;
 use outcrop_types::{AuditOutcome, AuditRow, Page, Permission};
 
-use crate::refusals::Noting;
+use crate::refusals::{Kind, Noting};
 use crate::{Acting, AdminError, AuthService};
 
 /// An administrative act that was refused.
@@ -40,7 +40,8 @@ impl AuthService {
     pub(crate) async fn record_refused(&self, acting: &Acting, act: RefusedAct) {
         let Some(principal) = acting.who() else { return };
         let (target, detail) = (bounded(&without_secrets(&act.target)), bounded(&act.detail));
-        let more = match self.refusals().count(principal, self.ports().clock.monotonic()) {
+        let kind = Kind::of(act.action.split(' ').next().unwrap_or_default());
+        let more = match self.refusals().count(principal, kind, self.ports().clock.monotonic()) {
             Noting::Noted => "",
             Noting::Last => "; further ones in this minute are only in the log",
             Noting::LogOnly => {

@@ -45,6 +45,12 @@ pub enum ChainFault {
         /// What is wrong.
         fault: AuditFault,
     },
+    /// There is a row before the first.
+    #[error("row 0: rows are numbered from 1 on")]
+    Zero,
+    /// There is no row and no head, but an admin, and none is made without a row.
+    #[error("the log is empty, but the platform was set up")]
+    Empty,
     /// Rows are not there.
     #[error("{}", rows(*from, *to, "missing"))]
     Missing {
@@ -105,8 +111,10 @@ impl AuthService {
     /// it names must be there too.
     pub async fn verify_audit(&self, anchor: Option<AuditAnchor>) -> Result<ChainReport, PortError> {
         let audit = &self.ports().audit;
+        // Before all else: whoever is set up by now is told of in what is read from here on.
+        let set_up = self.ports().users.first_admin().await?.is_some();
         let head_before = audit.audit_head().await?;
-        let mut walk = Walk::new(self.audit_sealer().clone(), anchor);
+        let mut walk = Walk::new(self.audit_sealer().clone(), anchor, set_up);
         loop {
             let rows = match audit.read_audit_chain(walk.last, PAGE).await {
                 Err(error) if error.failure == PortFailure::Broken => {
@@ -128,6 +136,8 @@ impl AuthService {
 /// Where a walk over the chain is.
 struct Walk {
     sealer: AuditSealer,
+    /// Whether there must be rows, and a head.
+    set_up: bool,
     /// Not met yet.
     anchor: Option<AuditAnchor>,
     /// Number of the last row read.
@@ -142,12 +152,16 @@ struct Walk {
 }
 
 impl Walk {
-    fn new(sealer: AuditSealer, anchor: Option<AuditAnchor>) -> Self {
+    fn new(sealer: AuditSealer, anchor: Option<AuditAnchor>, set_up: bool) -> Self {
         let (previous, report) = (Some(AuditHash::START), ChainReport::default());
-        Self { sealer, anchor, last: 0, previous, head_met: false, whole: true, report }
+        Self { sealer, set_up, anchor, last: 0, previous, head_met: false, whole: true, report }
     }
 
     fn step(&mut self, row: &AuditRow, head: Option<(u64, AuditHash)>) {
+        self.report.rows += 1;
+        if row.seq == 0 {
+            return self.fault(ChainFault::Zero);
+        }
         if row.seq > self.last + 1 {
             self.fault(ChainFault::Missing { from: self.last + 1, to: row.seq - 1 });
             self.previous = None;
@@ -170,16 +184,20 @@ impl Walk {
             self.fault(ChainFault::Anchor { seq: row.seq });
         }
         self.last = row.seq;
-        self.report.rows += 1;
         self.report.head = Some(AuditAnchor { seq: row.seq, hash: row.hash });
     }
 
     /// Reads the rows of a page that does not read as a whole, one by one, as far as it goes.
     async fn up_to_the_broken(&mut self, auth: &AuthService) -> Result<(), PortError> {
+        // Rows that were read but are not left behind by their number, as number 0 is not.
+        let mut met = 0;
         loop {
-            match auth.ports().audit.read_audit_chain(self.last, 1).await {
-                Ok(rows) if rows.is_empty() => return Ok(()),
-                Ok(rows) => rows.iter().for_each(|row| self.step(row, None)),
+            match auth.ports().audit.read_audit_chain(self.last, met + 1).await {
+                Ok(rows) => {
+                    let Some(row) = rows.get(met) else { return Ok(()) };
+                    self.step(row, None);
+                    met = usize::from(row.seq == 0);
+                }
                 Err(error) if error.failure == PortFailure::Broken => {
                     self.fault(ChainFault::Unreadable { seq: self.last + 1 });
                     self.whole = false;
@@ -206,6 +224,12 @@ impl Walk {
     }
 
     fn check_head(&mut self, head_before: Option<(u64, AuditHash)>, head_after: Option<(u64, AuditHash)>) {
+        if self.last == 0 && head_before.is_none() {
+            if self.set_up {
+                self.fault(ChainFault::Empty);
+            }
+            return;
+        }
         let before = head_before.map_or(0, |(seq, _)| seq);
         if before > self.last {
             self.fault(ChainFault::Truncated { from: self.last + 1, to: before });
@@ -213,7 +237,7 @@ impl Walk {
         }
         let grew = head_after.map(|(seq, _)| seq) > head_before.map(|(seq, _)| seq);
         let at_head = before == self.last || grew;
-        let met = head_before.is_none() || self.head_met;
+        let met = self.head_met || (head_before.is_none() && !self.set_up);
         if !(at_head && met) {
             self.fault(ChainFault::Head { seq: self.last });
         }
@@ -232,6 +256,8 @@ impl ChainFault {
     #[must_use]
     pub const fn seq(&self) -> u64 {
         match self {
+            Self::Zero => 0,
+            Self::Empty => 1,
             Self::Row { seq, .. }
             | Self::Link { seq }
             | Self::Unreadable { seq }

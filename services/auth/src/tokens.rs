@@ -7,6 +7,7 @@ use outcrop_types::{ApiKey, Classify, ErrorCode, KeyId, Principal, Scope, Sessio
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::AuthService;
+use crate::grants::scope;
 use crate::signing::{SigningError, in_chrono};
 
 /// A token that was just made. Its text is a secret.
@@ -58,13 +59,20 @@ impl AuthService {
         let signer = ring.signer(now).ok_or(IssueError::Keys { source: SigningError::None })?;
         let ends = now + in_chrono(self.options().access_token_ttl);
         let expires_at = not_after.map_or(ends, |at| at.min(ends));
+        // What others read in the token is what is in force, as the answer says it beside the token.
+        let granted = scope::permissions(principal.role, principal.scope());
+        let mut narrowed = principal.scope.as_deref().cloned();
+        if let Some(list) = narrowed.as_mut().and_then(|it| it.permissions.as_mut()) {
+            list.clone_from(&granted);
+        }
         let claims = AccessClaims {
             issuer: self.issuer().to_owned(),
             audience: self.options().audience.clone(),
             subject: principal.subject,
             team: principal.team,
             role: principal.role,
-            scope: principal.scope.as_deref().cloned(),
+            scope: narrowed,
+            granted,
             limits: principal.limits,
             key: principal.key.clone(),
             session,
@@ -94,8 +102,9 @@ impl AuthService {
     async fn authenticate_own(&self, token: &str) -> Result<Authenticated, Refused> {
         let claims = self.verify_own(token).await?;
         let mut principal = claims.principal();
-        // The key may have been given an earlier end since; whoever caches the answer must not outlive that.
-        let mut expires_at = claims.expires_at;
+        // Whoever caches the answer takes the token as long as we do, and never longer than its session, or its key,
+        // which may have been given an earlier end since.
+        let mut expires_at = claims.expires_at + AccessVerifier::LEEWAY;
         if let Some(session) = claims.session {
             expires_at = expires_at.min(self.check_token_session(session, &claims).await?.expires_at);
         }

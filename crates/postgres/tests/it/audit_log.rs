@@ -69,6 +69,32 @@ async fn an_end_that_was_set_back_is_no_conflict() {
 
 #[tokio::test]
 #[ignore = "needs postgres: cargo xtask test"]
+async fn a_row_before_the_first_is_refused_and_would_be_read() {
+    const PUT_IN: &str = "INSERT INTO audit_log SELECT $1, at, team_id, actor, action, target, outcome, record, \
+                          previous, hash FROM audit_log WHERE seq = 1";
+    with_databases(|databases| async move {
+        let database = databases.empty().await;
+        let store = store(&database);
+        store.migrate().await.unwrap();
+        store.record_audit(&draft("key.create")).await.unwrap();
+        let mut connection = PgConnection::connect_with(&database).await.unwrap();
+        for number in [0_i64, -1, i64::MIN] {
+            let refused = sqlx::query(PUT_IN).bind(number).execute(&mut connection).await.unwrap_err();
+            assert!(refused.to_string().contains("check constraint"), "{number}: {refused}");
+        }
+        connection.execute("ALTER TABLE audit_log DROP CONSTRAINT audit_log_seq_check").await.unwrap();
+        sqlx::query(PUT_IN).bind(0_i64).execute(&mut connection).await.unwrap();
+        let numbers = store.read_audit_chain(0, 10).await.unwrap().into_iter().map(|row| row.seq);
+        assert_eq!(numbers.collect::<Vec<_>>(), [0, 1]);
+        sqlx::query(PUT_IN).bind(i64::MIN).execute(&mut connection).await.unwrap();
+        let failed = store.read_audit_chain(0, 10).await.unwrap_err();
+        assert_eq!(failed.failure, PortFailure::Broken, "{}", failed.chain());
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs postgres: cargo xtask test"]
 async fn a_target_may_be_longer_than_an_index_takes() {
     with_databases(|databases| async move {
         let store = databases.store().await;

@@ -82,6 +82,25 @@ async fn whoever_goes_round_the_triggers_is_found_by_the_chain() {
     assert!(failed.to_string().contains("column outcome of audit_log `1`"), "{failed}");
 }
 
+#[tokio::test]
+async fn a_row_before_the_first_is_refused_and_would_be_read() {
+    const PUT_IN: &str = "INSERT INTO audit_log SELECT $1, at, team_id, actor, action, target, outcome, record, \
+                          previous, hash FROM audit_log WHERE seq = 1";
+    let (_folder, store, mut connection) = opened().await;
+    store.record_audit(&draft("key.create")).await.unwrap();
+    for number in [0_i64, -1, i64::MIN] {
+        let refused = sqlx::query(PUT_IN).bind(number).execute(&mut connection).await.unwrap_err();
+        assert!(refused.to_string().contains("CHECK"), "{number}: {refused}");
+    }
+    connection.execute("PRAGMA ignore_check_constraints = ON").await.unwrap();
+    sqlx::query(PUT_IN).bind(0).execute(&mut connection).await.unwrap();
+    let numbers = store.read_audit_chain(0, 10).await.unwrap().into_iter().map(|row| row.seq);
+    assert_eq!(numbers.collect::<Vec<_>>(), [0, 1]);
+    sqlx::query(PUT_IN).bind(i64::MIN).execute(&mut connection).await.unwrap();
+    let failed = store.read_audit_chain(0, 10).await.unwrap_err();
+    assert_eq!(failed.failure, PortFailure::Broken, "{}", failed.chain());
+}
+
 /// A connection of its own each, as processes have.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn several_processes_write_one_chain() {

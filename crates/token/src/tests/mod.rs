@@ -45,6 +45,7 @@ fn claims() -> AccessClaims {
         team: TeamId::new(Uuid::from_u128(2)),
         role: Role::Developer,
         scope: None,
+        granted: Vec::new(),
         limits: Limits::default(),
         key: None,
         session: None,

@@ -49,11 +49,17 @@ fn any_claims() -> impl Strategy<Value = AccessClaims> {
         option::of("[a-km-np-z2-9]{16}".prop_filter_map("an id", |text| text.parse::<KeyId>().ok())),
         option::of(any::<u128>()),
     );
-    (who, credential, 0_i64..100_000, 0_i64..100_000).prop_map(
-        |((subject, team, role, id), (scope, limit, key, session), age, ttl)| AccessClaims {
+    let granted = vec(select(&Permission::ALL[..]), 0..10);
+    (who, credential, granted, 0_i64..100_000, 0_i64..100_000).prop_map(
+        |((subject, team, role, id), (scope, limit, key, session), granted, age, ttl)| AccessClaims {
             subject,
             team: TeamId::new(Uuid::from_u128(team)),
             role,
+            // What the role allowed is told where the scope has no list of its own.
+            granted: match scope.as_ref().and_then(|it| it.permissions.as_ref()) {
+                Some(_) => Vec::new(),
+                None => granted,
+            },
             // A scope that narrows nothing is none.
             scope: scope.filter(|it| !it.is_empty()),
             limits: Limits { requests_per_minute: limit },
@@ -177,4 +183,31 @@ fn a_scope_stands_where_others_look_for_it() {
         assert_eq!(members["nbf"], members["iat"]);
         assert_eq!(verify(&token), Ok(claims));
     }
+}
+
+#[test]
+fn what_the_role_allows_is_listed_and_narrows_nothing() {
+    let granted = vec![Permission::InvokeModel, Permission::ReadModels];
+    let models = Scope { models: vec!["claude-*".parse().unwrap()], ..Scope::default() };
+    for scope in [None, Some(models)] {
+        let claims = AccessClaims { scope, granted: granted.clone(), ..claims() };
+        let token = sign(&ED, &claims).unwrap();
+        let payload = token.split('.').nth(1).unwrap();
+        let members: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap();
+        assert_eq!(members["scope"], "inference:invoke models:read");
+        assert_eq!(members["outcrop"]["all"], true);
+        let read = verify(&token).unwrap();
+        assert_eq!(read.principal().scope().permissions, None, "it is no narrowing");
+        assert_eq!(read, claims);
+    }
+    let narrow = Scope { permissions: Some(vec![Permission::ReadModels]), ..Scope::default() };
+    let claims = AccessClaims { scope: Some(narrow.clone()), granted, ..claims() };
+    let read = verify(&sign(&ED, &claims).unwrap()).unwrap();
+    assert_eq!((read.scope, read.granted), (Some(narrow), Vec::new()), "a list that narrows stays one");
+    for all in [json!(1), json!("true"), json!(null)] {
+        let told = signed(&payload(&json!({ "scope": "models:read", "outcrop": { "all": all } })));
+        assert_eq!(verify(&told), Err(claim("outcrop", "holds what is not known here")));
+    }
+    let not_all = signed(&payload(&json!({ "scope": "models:read", "outcrop": { "all": false } })));
+    assert_eq!(verify(&not_all).unwrap().scope.unwrap().permissions, Some(vec![Permission::ReadModels]));
 }

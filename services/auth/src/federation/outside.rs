@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use outcrop_ports::{Authenticated, Refused};
-use outcrop_token::Peeked;
+use outcrop_token::{OutsideVerifier, Peeked};
 use outcrop_types::{Limits, Principal, Subject};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -26,6 +26,8 @@ impl AuthService {
         let (principal, outside) = self.outside_principal(issuer, &claims).await?;
         let expires_at = DateTime::<Utc>::from_timestamp(outside.expires_at, 0);
         let expires_at = expires_at.ok_or_else(|| Refused::invalid("its `exp` is no time"))?;
+        // Whoever caches the answer takes the token as long as we do.
+        let expires_at = expires_at + OutsideVerifier::LEEWAY;
         Ok(Authenticated { principal, expires_at: Some(expires_at), session: None })
     }
 

@@ -1,9 +1,10 @@
 //! `/admin/v1/audit`: who did what, and what was refused.
 
 use actix_web::{get, web};
+use chrono::{DateTime, Datelike as _, Utc};
 use outcrop_http::ApiError;
 use outcrop_ports::AuditFilter;
-use outcrop_types::{AuditEvent, AuditOutcome, AuditRow, AuditSealer, TeamId};
+use outcrop_types::{AuditEvent, AuditOutcome, AuditRow, AuditSealer, ErrorCode, TeamId};
 use serde::{Deserialize, Serialize};
 
 use super::acting::By;
@@ -49,12 +50,22 @@ pub(super) async fn list(
         action: query.action,
         target: query.target,
         outcome: query.outcome,
-        since: query.since.map(|it| it.0),
-        until: query.until.map(|it| it.0),
+        since: storable("since", query.since)?,
+        until: storable("until", query.until)?,
     };
     let page = auth.list_audit(&acting, filter, query.after.map(|it| it.0), query.limit.0).await?;
     let sealer = auth.audit_sealer();
     Ok(List::of(page, |row| row.seq, |row| view(&row, sealer)))
+}
+
+/// A time that every store can compare with: databases do not reach as far as the notation does.
+fn storable(field: &str, time: Option<Time>) -> Result<Option<DateTime<Utc>>, ApiError> {
+    let time = time.map(|it| it.0);
+    if time.is_none_or(|it| (1..=9_999).contains(&it.year())) {
+        return Ok(time);
+    }
+    let message = format!("`{field}` must be a time of the years 1 to 9999");
+    Err(ApiError::new(ErrorCode::InvalidRequest, message).with_param(field))
 }
 
 fn view(row: &AuditRow, sealer: &AuditSealer) -> RowView {

@@ -14,9 +14,11 @@ pub enum SigningError {
         #[source]
         source: PortError,
     },
-    /// The operator's key does not read.
-    #[error("`auth.signing_key` cannot be used")]
+    /// A key of the operator's does not read.
+    #[error("key {number} of `auth.signing_key` cannot be used")]
     Operator {
+        /// The how-manieth it is, from 1.
+        number: usize,
         /// What is wrong with it.
         #[source]
         source: KeyError,

@@ -4,6 +4,7 @@
 //! anew every 15 seconds, and at once when something may have changed.
 
 mod error;
+mod operator;
 mod ring;
 mod rotation;
 
@@ -13,7 +14,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use outcrop_config::TokenAlgorithm;
 use outcrop_ports::Heard;
-use outcrop_token::{Algorithm, JwkSet, KeyError, Sealer, SigningKey};
+use outcrop_token::{Algorithm, JwkSet, Sealer};
 use outcrop_types::Change;
 use secrecy::ExposeSecret;
 use tokio::time::MissedTickBehavior;
@@ -42,7 +43,7 @@ pub(crate) struct Signing {
     /// One reads at a time.
     reading: tokio::sync::Mutex<()>,
     unknown_at: Mutex<Option<Duration>>,
-    operator: OnceLock<Result<Arc<KeyRing>, KeyError>>,
+    operator: OnceLock<Result<Arc<KeyRing>, operator::BadKey>>,
 }
 
 #[derive(Clone, Default)]
@@ -75,7 +76,7 @@ impl Signing {
 }
 
 impl AuthService {
-    /// Whether the operator's signing key, where there is one, can be used: to be asked at the start.
+    /// Whether the operator's signing keys, where there are any, can all be used: to be asked at the start.
     pub fn check_signing_key(&self) -> Result<(), SigningError> {
         self.operator_ring().transpose().map(drop)
     }
@@ -186,14 +187,14 @@ impl AuthService {
         Some((held.ring?, age))
     }
 
-    /// The operator's key, where there is one.
+    /// The operator's keys, where there are any.
     fn operator_ring(&self) -> Option<Result<Arc<KeyRing>, SigningError>> {
         let pem = self.options().signing_key.as_ref()?;
         let read = self.signing().operator.get_or_init(|| {
-            let key = SigningKey::from_pem(None, pem.expose_secret())?;
-            Ok(Arc::new(KeyRing::of_operator(key, self.token_ttl())))
+            let keys = operator::read(pem.expose_secret())?;
+            Ok(Arc::new(KeyRing::of_operator(keys)))
         });
-        Some(read.clone().map_err(|source| SigningError::Operator { source }))
+        Some(read.clone().map_err(|bad| SigningError::Operator { number: bad.number, source: bad.source }))
     }
 
     /// What the settings want tokens signed with.

@@ -67,8 +67,8 @@ pub(crate) enum Due {
 /// store could not be read they believe nothing.
 pub(crate) struct KeyRing {
     keys: Vec<Held>,
-    /// How long a key is believed after it was superseded.
-    believed_for: Duration,
+    /// How long a key is believed after it was superseded; `None`: as long as it is there.
+    believed_for: Option<Duration>,
 }
 
 #[derive(Clone)]
@@ -95,12 +95,12 @@ impl KeyRing {
             })
             .collect();
         keys.sort_by_key(|key| std::cmp::Reverse(key.record.generation));
-        Self { keys, believed_for: token_ttl + LEEWAY }
+        Self { keys, believed_for: Some(token_ttl + LEEWAY) }
     }
 
-    /// The operator's one key.
-    pub(crate) fn of_operator(key: SigningKey, token_ttl: Duration) -> Self {
-        let record = StoredSigningKey {
+    /// The operator's keys. The first signs; the others are believed until the operator takes them away.
+    pub(crate) fn of_operator(keys: Vec<SigningKey>) -> Self {
+        let record = |key: &SigningKey| StoredSigningKey {
             kid: key.kid().to_owned(),
             generation: 0,
             algorithm: key.algorithm().name().to_owned(),
@@ -110,7 +110,8 @@ impl KeyRing {
             active_from: DateTime::UNIX_EPOCH,
             revoked_at: None,
         };
-        Self { keys: vec![Held { record, key: Some(Arc::new(key)) }], believed_for: token_ttl + LEEWAY }
+        let keys = keys.into_iter().map(|key| Held { record: record(&key), key: Some(Arc::new(key)) });
+        Self { keys: keys.collect(), believed_for: None }
     }
 
     /// The key that signs at `now`: the newest that is active.
@@ -141,7 +142,7 @@ impl KeyRing {
     /// Until when a key that was superseded is believed.
     pub(crate) fn believed_until(&self, kid: &str) -> Option<DateTime<Utc>> {
         let at = self.keys.iter().position(|key| key.record.kid == kid)?;
-        self.superseded_at(at).map(|at| at + self.believed_for)
+        Some(self.superseded_at(at)? + self.believed_for?)
     }
 
     /// Whether a new key is due at `now`. With one on its way none is: replicas whose settings differ would make
@@ -178,7 +179,7 @@ impl KeyRing {
             return State::Next;
         }
         match self.superseded_at(at) {
-            Some(at) if at + self.believed_for <= now => State::Retired,
+            Some(at) if self.believed_for.is_some_and(|it| at + it <= now) => State::Retired,
             Some(at) if at <= now => State::Retiring,
             _ => State::Signing,
         }

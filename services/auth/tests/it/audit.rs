@@ -98,6 +98,20 @@ async fn filters_narrow() {
 }
 
 #[actix_web::test]
+async fn a_time_that_no_database_reaches_is_refused_by_name() {
+    let office = Office::open().await;
+    for field in ["since", "until"] {
+        for time in ["-5000-01-01T00:00:00Z", "0000-12-31T23:59:59Z", "%2B10000-01-01T00:00:00Z"] {
+            let (status, answer) = office.get(&office.root, &format!("/audit?{field}={time}")).await;
+            assert_eq!((status, &answer["param"]), (400, &json!(field)), "{time}: {answer}");
+        }
+        for time in ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"] {
+            assert_eq!(office.get(&office.root, &format!("/audit?{field}={time}")).await.0, 200, "{time}");
+        }
+    }
+}
+
+#[actix_web::test]
 async fn no_secret_is_in_any_answer_or_row() {
     let office = Office::open().await;
     let red = office.team("red").await;

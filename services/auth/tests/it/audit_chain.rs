@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use outcrop_auth::{Acting, AuditAnchor, AuthService, ChainFault, ChainReport};
 use outcrop_ports::{AuditFilter, AuditLog, PortError};
+use outcrop_sqlite::SqliteStore;
 use outcrop_types::{AuditDraft, AuditHash, AuditRow, Page};
 
 use crate::world::World;
@@ -12,7 +13,12 @@ use crate::world::World;
 type Head = Option<(u64, AuditHash)>;
 
 /// A log whose rows anybody can get at.
-struct Open(Vec<AuditRow>, Head);
+struct Open {
+    rows: Vec<AuditRow>,
+    head: Head,
+    /// The number of a row that does not read.
+    broken: Option<u64>,
+}
 
 #[async_trait]
 impl AuditLog for Open {
@@ -30,11 +36,16 @@ impl AuditLog for Open {
     }
 
     async fn read_audit_chain(&self, after: u64, limit: usize) -> Result<Vec<AuditRow>, PortError> {
-        Ok(self.0.iter().filter(|row| row.seq > after).take(limit).cloned().collect())
+        let rows = self.rows.iter().filter(|row| after == 0 || row.seq > after);
+        let rows: Vec<_> = rows.take(limit).cloned().collect();
+        if rows.iter().any(|row| Some(row.seq) == self.broken) {
+            return Err(PortError::broken("read a row", "it does not read"));
+        }
+        Ok(rows)
     }
 
     async fn audit_head(&self) -> Result<Option<(u64, AuditHash)>, PortError> {
-        Ok(self.1)
+        Ok(self.head)
     }
 }
 
@@ -65,7 +76,7 @@ impl Chain {
         let (mut rows, mut head) = (self.rows.clone(), self.head);
         touch(&mut rows, &mut head);
         let mut ports = self.world.ports.clone();
-        ports.audit = Arc::new(Open(rows, head));
+        ports.audit = Arc::new(Open { rows, head, broken: None });
         AuthService::new(ports, self.world.options.clone()).verify_audit(anchor).await.unwrap()
     }
 
@@ -90,8 +101,37 @@ async fn a_chain_that_nobody_touched_holds() {
     assert_eq!((report.rows, report.fault_count, &report.faults[..]), (6, 0, &[][..]));
     assert_eq!(report.head, Some(chain.anchor(6)));
     assert_eq!(report.head.unwrap().to_string().parse(), Ok(chain.anchor(6)));
-    let empty = chain.report(None, |rows, head| (*rows, *head) = (Vec::new(), None)).await;
-    assert_eq!((empty.rows, empty.head, empty.fault_count), (0, None, 0));
+}
+
+#[actix_web::test]
+async fn an_empty_log_holds_as_long_as_there_is_nobody() {
+    let chain = Chain::new().await;
+    let report = chain.report(None, |rows, head| (*rows, *head) = (Vec::new(), None)).await;
+    assert_eq!((report.rows, report.head), (0, None));
+    assert_eq!(report.faults, [ChainFault::Empty], "somebody is admin here");
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::connect(&folder.path().join("new.db")).await.unwrap();
+    store.migrate().await.unwrap();
+    let store = Arc::new(store);
+    let mut ports = chain.world.ports.clone();
+    (ports.users, ports.audit) = (store.clone(), store);
+    let report = AuthService::new(ports, chain.world.options.clone()).verify_audit(None).await.unwrap();
+    assert_eq!((report.rows, report.head, report.fault_count), (0, None, 0));
+}
+
+#[actix_web::test]
+async fn a_row_before_the_first_is_found() {
+    let chain = Chain::new().await;
+    let before = |rows: &mut Vec<AuditRow>| rows.insert(0, AuditRow { seq: 0, ..rows[3].clone() });
+    let report = chain.report(None, |rows, _| before(rows)).await;
+    assert_eq!((report.rows, report.faults), (7, vec![ChainFault::Zero]));
+    // Also where the rows are read one by one, since a later one does not read.
+    let mut rows = chain.rows.clone();
+    before(&mut rows);
+    let mut ports = chain.world.ports.clone();
+    ports.audit = Arc::new(Open { rows, head: chain.head, broken: Some(3) });
+    let report = AuthService::new(ports, chain.world.options.clone()).verify_audit(None).await.unwrap();
+    assert_eq!(report.faults, [ChainFault::Zero, ChainFault::Unreadable { seq: 3 }]);
 }
 
 #[actix_web::test]

@@ -148,6 +148,47 @@ async fn whoever_is_refused_without_end_fills_no_log() {
 }
 
 #[actix_web::test]
+async fn reads_that_are_refused_without_end_hide_no_change() {
+    let office = Office::open().await;
+    let red = office.team("red").await;
+    let dan = office.person("dan", &red, "developer").await;
+    for _ in 0..125 {
+        assert_eq!(office.get(&dan.key, "/keys").await.0, 403);
+    }
+    assert_eq!(noted(&office).await, 120);
+    assert_eq!(office.post(&dan.key, "/keys", json!({"name": "mine"})).await.0, 403);
+    let (_, list) = office.get(&office.root, "/audit?outcome=refused&limit=1").await;
+    assert_eq!(list["data"][0]["action"], "POST /admin/v1/keys", "{list}");
+}
+
+#[actix_web::test]
+async fn a_body_that_does_not_read_keeps_no_refusal_out_of_the_log() {
+    let office = Office::open().await;
+    let red = office.team("red").await;
+    let ann = office.person("ann", &red, "team_admin").await;
+    let dan = office.person("dan", &red, "developer").await;
+    let bad = json!({"nonsense": 1});
+    for (key, path, permission) in [
+        (&dan.key, "/teams", "platform:manage"),
+        (&ann.key, "/teams", "platform:manage"),
+        (&dan.key, "/users", "team:manage"),
+        (&dan.key, "/service-accounts", "team:manage"),
+        (&dan.key, "/keys", "keys:manage"),
+    ] {
+        let (status, answer) = office.post(key, path, bad.clone()).await;
+        assert_eq!(status, 403, "{path}: {answer}");
+        let (_, list) = office.get(&office.root, "/audit?outcome=refused&limit=1").await;
+        let row = &list["data"][0];
+        assert_eq!(row["action"], format!("POST /admin/v1{path}"), "{row}");
+        assert!(text(&row["detail"]).contains(permission), "{row}");
+    }
+    for (key, path) in [(&office.root, "/teams"), (&ann.key, "/users"), (&ann.key, "/keys")] {
+        assert_eq!(office.post(key, path, bad.clone()).await.0, 400, "{path}");
+    }
+    assert_eq!(noted(&office).await, 5);
+}
+
+#[actix_web::test]
 async fn what_was_refused_shuts_out_nothing_that_is_allowed() {
     let office = Office::open().await;
     let spare = text(&office.make("/keys", json!({"name": "spare"})).await["key"]);

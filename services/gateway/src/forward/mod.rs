@@ -28,6 +28,10 @@ use crate::route::{Owner, Route};
 /// in the moment it is closed.
 const POOL_IDLE: Duration = Duration::from_secs(50);
 
+/// Longest wait for the auth service to begin its answer. Models think for minutes; it only looks things up, and asks
+/// issuers, each with a bound of its own: when it is silent for longer, it hangs.
+const AUTH_PATIENCE: Duration = Duration::from_secs(15);
+
 /// Why there is no forwarder.
 #[derive(Debug, thiserror::Error)]
 pub enum ForwarderError {
@@ -57,6 +61,7 @@ struct Shared {
     signer: InternalSigner,
     clock: Arc<dyn Clock>,
     connect_timeout: Duration,
+    auth_patience: Duration,
     bounds: Bounds,
     /// For a worker that cannot make its own.
     client: reqwest::Client,
@@ -84,7 +89,8 @@ impl Forwarder {
         let bounds = Bounds::from(server);
         let client =
             client(&bases, connect_timeout, &bounds).map_err(|source| ForwarderError::Client { source })?;
-        Ok(Self(Arc::new(Shared { bases, signer, clock, connect_timeout, bounds, client })))
+        let auth_patience = AUTH_PATIENCE;
+        Ok(Self(Arc::new(Shared { bases, signer, clock, connect_timeout, auth_patience, bounds, client })))
     }
 
     /// The routes: everything. To be called once in every worker, so that each has its own connections and no
@@ -152,11 +158,11 @@ async fn forward(
     let (sending, body) = Sending::begin(&request, payload, worker.shared.bounds).await?;
     let mut outgoing = worker.shared.outgoing(&request, owner, &context)?;
     *outgoing.body_mut() = body;
-    let answer =
-        tokio::time::timeout(context.remaining(), sending.alongside(worker.client.execute(outgoing)))
-            .await
-            .map_err(|_| timed_out(owner))??
-            .map_err(|error| failed(owner, error))?;
+    let patience = worker.shared.patience(owner, context.remaining());
+    let answer = tokio::time::timeout(patience, sending.alongside(worker.client.execute(outgoing)))
+        .await
+        .map_err(|_| timed_out(owner))??
+        .map_err(|error| failed(owner, error))?;
     if refuses_us(&answer) {
         return Err(refused(owner));
     }
@@ -164,6 +170,14 @@ async fn forward(
 }
 
 impl Shared {
+    /// How long a service may take until it begins its answer.
+    fn patience(&self, owner: Owner, remaining: Duration) -> Duration {
+        match owner {
+            Owner::Auth => remaining.min(self.auth_patience),
+            Owner::Inference | Owner::Jobs => remaining,
+        }
+    }
+
     /// The request as the service gets it, still without its body.
     fn outgoing(
         &self,
@@ -212,7 +226,14 @@ fn refused(owner: Owner) -> ApiError {
 }
 
 fn timed_out(owner: Owner) -> ApiError {
-    ApiError::new(ErrorCode::Timeout, format!("the {} service did not answer in time", owner.name()))
+    let message = format!("the {} service did not answer in time", owner.name());
+    match owner {
+        // It hangs, and who asks here cannot even show who it is: that is the same as a service that is away.
+        Owner::Auth => {
+            ApiError::new(ErrorCode::Unavailable, message).with_retry_after(Duration::from_secs(1))
+        }
+        Owner::Inference | Owner::Jobs => ApiError::new(ErrorCode::Timeout, message),
+    }
 }
 
 fn failed(owner: Owner, error: reqwest::Error) -> ApiError {
@@ -233,7 +254,64 @@ fn failed(owner: Owner, error: reqwest::Error) -> ApiError {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
+    use outcrop_http::{Health, Layer, Server, ServerParts};
+    use outcrop_lifecycle::InFlight;
+    use tokio_util::sync::CancellationToken;
+
     use super::*;
+    use crate::route::Access;
+
+    /// A forwarder to services of which none ever answers.
+    fn to_the_hung(auth_patience: Duration) -> (Forwarder, TcpListener) {
+        // It connects whoever comes, and nobody reads.
+        let hung = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", hung.local_addr().unwrap());
+        let services =
+            ServicesConfig { auth: url.clone(), inference: url.clone(), jobs: url, ..Default::default() };
+        let secret = "a secret for tests, 32 bytes long".to_owned().into();
+        let signer = InternalSigner::new("gateway", &secret, Duration::from_secs(60)).unwrap();
+        let clock = Arc::new(outcrop_embedded::SystemClock::default());
+        let mut forwarder = Forwarder::new(&services, &ServerConfig::default(), signer, clock).unwrap();
+        Arc::get_mut(&mut forwarder.0).unwrap().auth_patience = auth_patience;
+        (forwarder, hung)
+    }
+
+    #[actix_web::test]
+    async fn an_auth_service_that_hangs_is_one_that_is_away() {
+        let (forwarder, _hung) = to_the_hung(Duration::from_millis(50));
+        let layer = Layer::new(|request, next| {
+            request.extensions_mut().insert(Route { owner: Owner::Auth, access: Access::Public });
+            Box::pin(async move { next.call(request).await })
+        });
+        let parts = ServerParts {
+            in_flight: InFlight::default(),
+            ids: Arc::new(outcrop_embedded::SystemIdGen),
+            layer,
+            health: Health::new(Vec::new()),
+        };
+        let config = ServerConfig { port: 0, workers: 1, drain_ms: 500, ..ServerConfig::default() };
+        let server = Server::bind(&config, parts, move |app| forwarder.routes(app)).unwrap();
+        let url = format!("http://{}/.well-known/jwks.json", server.addr());
+        let stop = CancellationToken::new();
+        actix_web::rt::spawn(server.run(stop.clone()));
+        let _stop = stop.drop_guard();
+        let asked = reqwest::Client::builder().timeout(Duration::from_secs(10)).build().unwrap();
+        let away = asked.get(url).send().await.unwrap();
+        assert_eq!((away.status().as_u16(), &away.headers()["retry-after"]), (503, &"1".parse().unwrap()));
+        assert!(away.text().await.unwrap().contains("the auth service did not answer in time"));
+    }
+
+    #[test]
+    fn nobody_waits_for_the_auth_service_as_long_as_for_a_model() {
+        let (forwarder, _hung) = to_the_hung(AUTH_PATIENCE);
+        let (long, short) = (Duration::from_secs(600), Duration::from_secs(1));
+        assert_eq!(forwarder.0.patience(Owner::Auth, long), Duration::from_secs(15));
+        assert_eq!(forwarder.0.patience(Owner::Auth, short), short, "never longer than the caller");
+        assert_eq!(forwarder.0.patience(Owner::Inference, long), long);
+        assert_eq!(forwarder.0.patience(Owner::Jobs, long), long);
+    }
 
     #[test]
     fn a_base_is_a_bare_http_url() {

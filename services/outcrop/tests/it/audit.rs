@@ -63,6 +63,20 @@ async fn whoever_was_at_the_file_is_found_out() {
         ("DELETE FROM audit_log WHERE seq = 2;", "row 2 is missing\n"),
         ("DELETE FROM audit_log WHERE seq > 3;", "row 4 is missing at the end\n"),
         (
+            "DELETE FROM audit_log; UPDATE audit_head SET seq = 0, hash = zeroblob(32);",
+            "the log is empty, but the platform was set up\n",
+        ),
+        ("DELETE FROM audit_log; DELETE FROM audit_head;", "the log is empty, but the platform was set up\n"),
+        ("DELETE FROM audit_head;", "the head, kept apart from the rows, is not that of row 4\n"),
+        (
+            "PRAGMA ignore_check_constraints = ON; UPDATE audit_log SET seq = 0 WHERE seq = 4;",
+            "row 0: rows are numbered from 1 on\nrow 4 is missing at the end\n",
+        ),
+        (
+            "PRAGMA ignore_check_constraints = ON; UPDATE audit_log SET seq = -1 WHERE seq = 4;",
+            "row 1, or the next one there is: it cannot be read",
+        ),
+        (
             "UPDATE audit_log SET seq = 9 WHERE seq = 2; UPDATE audit_log SET seq = 2 WHERE seq = 3;
              UPDATE audit_log SET seq = 3 WHERE seq = 9;",
             "row 2: the row was changed or moved: its hash does not fit\nrow 3: ",

@@ -3,11 +3,13 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use outcrop_types::{Membership, Role, Team, User};
+use outcrop_types::{Membership, Role, Session, Subject, Team, User};
 
 use super::super::changed::{done, one_done, stale};
 use super::super::pages::pages;
-use super::super::samples::{at, draft, invitation, key_id, membership, team, team_id, user, user_id};
+use super::super::samples::{
+    at, draft, invitation, key_id, membership, session, session_id, team, team_id, user, user_id,
+};
 use super::super::trail::trail;
 use super::super::{Stores, at_once};
 use super::insert;
@@ -25,6 +27,7 @@ where
     a_membership_ends_once(&*make().await).await;
     of_many_who_end_it_at_once_one_wins(make().await).await;
     a_change_withdraws_the_invitation(&*make().await).await;
+    who_becomes_platform_admin_comes_in_anew(&*make().await).await;
     members_are_listed_newest_first(&*make().await).await;
     the_memberships_of_a_person_are_listed_oldest_first(&*make().await).await;
 }
@@ -119,6 +122,47 @@ async fn a_change_withdraws_the_invitation(store: &impl Stores) {
     stale(store.set_membership(&membership(1, 9, Role::Viewer), &draft("member.set")).await);
     assert!(is_open(4).await, "what was not done withdraws nothing");
     assert!(is_open(9).await, "nor does what is done with somebody else");
+}
+
+async fn who_becomes_platform_admin_comes_in_anew(store: &impl Stores) {
+    people(store, 2, 3).await;
+    for number in 1..=2 {
+        set(store, &membership(number, 1, Role::TeamAdmin)).await;
+        let_in(store, number, number).await;
+    }
+    set(store, &membership(1, 2, Role::TeamAdmin)).await;
+    assert_eq!(is_in(store, 1, 1).await, (true, true), "for anything less nothing ends");
+    stale(store.set_membership(&membership(1, 9, Role::PlatformAdmin), &draft("member.set")).await);
+    assert_eq!(is_in(store, 1, 1).await, (true, true), "nor for what was not done");
+
+    set(store, &membership(1, 1, Role::PlatformAdmin)).await;
+    assert_eq!(is_in(store, 1, 1).await, (false, false));
+    assert_eq!(is_in(store, 2, 2).await, (true, true), "somebody else stays");
+
+    let_in(store, 1, 3).await;
+    set(store, &membership(1, 3, Role::PlatformAdmin)).await;
+    set(store, &membership(1, 3, Role::Viewer)).await;
+    assert_eq!(is_in(store, 1, 3).await, (true, true), "who was platform admin rises no more");
+
+    set(store, &membership(2, 1, Role::PlatformAdmin)).await;
+    set(store, &membership(1, 1, Role::Viewer)).await;
+    set(store, &membership(1, 2, Role::PlatformAdmin)).await;
+    assert_eq!(is_in(store, 1, 3).await, (false, false), "but does when it was no more");
+}
+
+/// Gives a user a password, and then a login.
+async fn let_in(store: &impl Stores, user: u32, login: u32) {
+    done(store.set_password(user_id(user), &"phc".into(), at(0), &draft("password.set")).await);
+    let subject = Subject::User(user_id(user));
+    let login = Session { subject, ..session(login, team_id(1)) };
+    store.insert_session(&login, None).await.unwrap();
+}
+
+/// Whether a user has a password, and whether a login is still good.
+async fn is_in(store: &impl Stores, user: u32, login: u32) -> (bool, bool) {
+    let (_, password) = store.lookup_password(&format!("user {user}")).await.unwrap().unwrap();
+    let login = store.lookup_session(session_id(login)).await.unwrap().unwrap();
+    (password.is_some(), login.revoked_at.is_none())
 }
 
 async fn members_are_listed_newest_first(store: &impl Stores) {

@@ -145,9 +145,12 @@ fn a_sealed_key_does_not_open_under_another_name() {
 #[test]
 fn the_operators_key_signs_for_ever() {
     let key = SigningKey::generate(Algorithm::EdDsa, Some("theirs")).unwrap();
-    let ring = KeyRing::of_operator(key, TTL);
+    let before = SigningKey::generate(Algorithm::Rs256, Some("before")).unwrap();
+    let ring = KeyRing::of_operator(vec![key, before]);
     assert_eq!(signer(&ring, 100_000_000).as_deref(), Some("theirs"));
-    assert_eq!(believed(&ring, 100_000_000), ["theirs"]);
+    assert_eq!(believed(&ring, 100_000_000), ["theirs", "before"]);
+    assert_eq!(states(&ring, 100_000_000), ["signing", "retiring"]);
+    assert_eq!(ring.believed_until("before"), None, "the operator says until when");
 }
 
 #[test]

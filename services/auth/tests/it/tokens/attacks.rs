@@ -40,6 +40,7 @@ impl Bench {
             team: gate.world.first.team.id,
             role: Role::Developer,
             scope: None,
+            granted: Vec::new(),
             limits: outcrop_types::Limits::default(),
             key: None,
             session: None,

@@ -89,6 +89,27 @@ async fn a_changed_password_ends_every_login() {
 }
 
 #[actix_web::test]
+async fn who_becomes_platform_admin_comes_in_by_a_new_invitation_alone() {
+    let gate = Gate::open().await;
+    let user = gate.person("ada", Role::Developer).await;
+    let given = gate.log_in("ada").await;
+    let team = gate.world.first.team.id;
+    let root = gate.world.first.key.expose();
+    let member = format!("/admin/v1/teams/{team}/members/{}", user.id);
+    let raise = json!({ "role": "platform_admin" });
+    gate.replica.ask(root, reqwest::Method::PUT, &member, &raise).await.expect(200);
+    assert!(gate.replica.authenticate(&given["access_token"]).await.is_err());
+    assert_eq!(gate.replica.refresh(&given["refresh_token"]).await.refused(400), "invalid_grant");
+    assert_eq!(gate.replica.grant(&password_form("ada", PASSWORD)).await.refused(400), "invalid_grant");
+
+    let invite = format!("/admin/v1/users/{}/invitation", user.id);
+    let invited = gate.replica.ask(root, reqwest::Method::POST, &invite, &json!({})).await.expect(201);
+    let accept = json!({ "invitation": invited["invitation"], "password": PASSWORD });
+    gate.replica.post("/auth/password", &accept).await.expect(204);
+    assert_eq!(gate.log_in("ada").await["role"], "platform_admin");
+}
+
+#[actix_web::test]
 async fn a_hash_of_another_cost_is_made_anew_at_the_next_login_and_no_login_ends() {
     let gate = Gate::open().await;
     let user = gate.person("ada", Role::Developer).await;

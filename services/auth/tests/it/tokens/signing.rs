@@ -13,7 +13,7 @@ use outcrop_config::TokenAlgorithm;
 use outcrop_embedded::MemoryChanges;
 use outcrop_ports::{Changed, PortError, Refused, SigningKeyStore};
 use outcrop_token::{AccessVerifier, Algorithm, JwkSet, SigningKey, VerifyingKey};
-use outcrop_types::{AuditDraft, Change, Role, StoredSigningKey};
+use outcrop_types::{AuditDraft, Change, Permission, Role, StoredSigningKey, Subject};
 use reqwest::Method;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
@@ -255,9 +255,82 @@ async fn the_operators_key_signs_alone() {
 
 #[actix_web::test]
 async fn an_operators_key_that_cannot_be_used_is_told_at_the_start() {
-    let world = World::with(|_, options| options.signing_key = Some("no PEM".into())).await;
-    let error = world.auth.check_signing_key().unwrap_err();
-    assert_eq!(error.to_string(), "`auth.signing_key` cannot be used");
+    let good = pem(&SigningKey::generate(Algorithm::EdDsa, None).unwrap());
+    let second = format!("{good}-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n");
+    for (setting, number) in [("no PEM".to_owned(), 1), (second, 2), (format!("{good}{good}no PEM"), 2)] {
+        let world = World::with(|_, options| options.signing_key = Some(setting.into())).await;
+        let error = world.auth.check_signing_key().unwrap_err();
+        assert_eq!(error.to_string(), format!("key {number} of `auth.signing_key` cannot be used"));
+    }
+}
+
+#[actix_web::test]
+async fn an_operators_key_takes_over_from_another() {
+    let old = SigningKey::generate(Algorithm::EdDsa, None).unwrap();
+    let new = SigningKey::generate(Algorithm::Rs256, None).unwrap();
+    let world = World::with(|_, options| options.signing_key = Some(pem(&old).into())).await;
+    let gate = gate_with_ada(world).await;
+    let with = |first: &SigningKey, second: &SigningKey| {
+        let mut options = gate.world.options.clone();
+        options.signing_key = Some(format!("{}{}", pem(first), pem(second)).into());
+        Replica::serve(AuthService::new(gate.world.ports.clone(), options))
+    };
+    let (ready, after) = (with(&old, &new), with(&new, &old));
+    let by_old = token(&gate, &gate.replica).await;
+    let by_new = token(&gate, &after).await;
+    assert_eq!((kid(&by_old), kid(&by_new)), (old.kid().to_owned(), new.kid().to_owned()));
+    assert_eq!(kid(&token(&gate, &ready).await), old.kid(), "the first one signs");
+    for replica in [&ready, &after] {
+        assert!(replica.authenticate(&by_old).await.is_ok(), "what is out stays good");
+        assert!(replica.authenticate(&by_new).await.is_ok(), "replicas that roll over believe each other");
+    }
+    assert_eq!(kids(&ready).await, [old.kid(), new.kid()]);
+    assert_eq!(kids(&after).await, [new.kid(), old.kid()]);
+    let found = after.get("/.well-known/openid-configuration").await.expect(200);
+    assert_eq!(found["id_token_signing_alg_values_supported"], json!(["EdDSA", "RS256"]));
+    let unknown = why(gate.replica.authenticate(&by_new).await);
+    assert_eq!(unknown, "none of the keys at hand is the one that signed the token", "not told of it");
+}
+
+fn payload(token: &Value) -> Value {
+    let part = token.as_str().unwrap().split('.').nth(1).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+}
+
+#[actix_web::test]
+async fn a_token_lists_what_it_is_good_for() {
+    let gate = open().await;
+    let form = super::gate::password_form("ada", super::gate::PASSWORD);
+    let whole = gate.replica.grant(&form).await.expect(200);
+    assert_eq!(whole["scope"], "inference:invoke models:read jobs:write jobs:read usage:read mcp:use");
+    assert_eq!(payload(&whole["access_token"])["scope"], whole["scope"]);
+    let found = gate.replica.authenticate(&whole["access_token"]).await.unwrap();
+    assert!(found.principal.scope.is_none(), "which narrows nothing: {:?}", found.principal);
+    gate.world.clock.advance(TimeDelta::seconds(1));
+    let narrow = [&form[..], &[("scope", "jobs:read models:read")]].concat();
+    let narrow = gate.replica.grant(&narrow).await.expect(200);
+    assert_eq!(payload(&narrow["access_token"])["scope"], narrow["scope"]);
+    let found = gate.replica.authenticate(&narrow["access_token"]).await.unwrap();
+    assert_eq!(
+        found.principal.scope().permissions,
+        Some(vec![Permission::ReadModels, Permission::ReadJobs]),
+        "which does"
+    );
+}
+
+#[actix_web::test]
+async fn a_keys_token_lists_only_what_the_role_has_too() {
+    let gate = open().await;
+    let account = gate.account("checkout").await;
+    let beyond = vec![Permission::ReadUsage, Permission::ReadModels];
+    let key = gate.key(Subject::ServiceAccount(account.id), |new| new.scope.permissions = Some(beyond)).await;
+    let id = account.id.to_string();
+    let form =
+        [("grant_type", "client_credentials"), ("client_id", id.as_str()), ("client_secret", key.expose())];
+    let given = gate.replica.grant(&form).await.expect(200);
+    assert_eq!(given["scope"], "models:read");
+    assert_eq!(payload(&given["access_token"])["scope"], "models:read");
+    assert!(gate.replica.authenticate(&given["access_token"]).await.is_ok());
 }
 
 /// A store that counts how often the keys are read.
