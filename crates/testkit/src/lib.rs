@@ -3,7 +3,7 @@
 //!
 //! Tests do not start servers themselves: `cargo xtask test` does, once, and tells them by environment
 //! variables ([`postgres_url`] and its siblings). Knows nothing of Outcrop.
-//! With the feature `oidc` there is also an issuer of tokens ([`oidc::OidcIssuer`]), which tests do start themselves.
+//! With the feature `oidc` there is also an issuer of tokens (`oidc::OidcIssuer`), which tests do start themselves.
 
 mod environment;
 #[cfg(feature = "oidc")]
