@@ -167,22 +167,34 @@ impl Server {
     /// drain time, and the server leaves as soon as the last of them is done, whatever connections are kept
     /// open.
     pub async fn run(self, stop: CancellationToken) -> io::Result<()> {
+        self.run_then(stop, std::future::ready(())).await
+    }
+
+    /// [`run`](Self::run), with what the process has to bring to an end once the open answers are done and
+    /// before the server's threads go. A connection of a shared pool (to Postgres, say) lives on the thread
+    /// that opened it: were that thread gone, whatever `rest` has yet to write would fail on it. `rest` runs
+    /// however the server ended.
+    pub async fn run_then(self, stop: CancellationToken, rest: impl Future<Output = ()>) -> io::Result<()> {
         let Self { mut server, handle, addr, in_flight, draining, drain } = self;
         tokio::select! {
-            ended = &mut server => return ended,
+            ended = &mut server => {
+                rest.await;
+                return ended;
+            }
             () = stop.cancelled() => {}
         }
         draining.cancel();
         tracing::debug!(server.address = %addr, open = in_flight.count(), "draining");
-        tokio::select! {
-            ended = &mut server => return ended,
-            drained = tokio::time::timeout(drain, in_flight.idle()) => if drained.is_err() {
-                let open = in_flight.count();
-                tracing::warn!(server.address = %addr, open, "drain time is over; cutting open answers");
-                // Dropping the server closes everything.
-                return Ok(());
-            }
+        let idle = in_flight.idle();
+        if tokio::time::timeout(drain, idle).await.is_err() {
+            let open = in_flight.count();
+            tracing::warn!(server.address = %addr, open, "drain time is over; cutting open answers");
+            // Dropping the server closes everything.
+            drop((server, handle));
+            rest.await;
+            return Ok(());
         }
+        rest.await;
         // Idle connections are closed by this; the command is on its way as soon as it is called.
         drop(handle.stop(true));
         tokio::time::timeout(FLUSH, &mut server).await.unwrap_or(Ok(()))

@@ -39,15 +39,17 @@ async fn start(Process { config, stop }: Process) -> Result<(), ServiceError> {
     })?;
     // Ends after the last request, whose use of a key is to be written too.
     let over = CancellationToken::new();
-    let (served, ()) = tokio::join!(
-        async {
-            let served = server.run(stop).await;
-            over.cancel();
-            served
-        },
-        auth.run(over.clone()),
-    );
-    Ok(served?)
+    let keeping = tokio::spawn({
+        let (auth, over) = (auth.clone(), over.clone());
+        async move { auth.run(over).await }
+    });
+    let rest = async {
+        over.cancel();
+        if let Err(error) = keeping.await {
+            tracing::error!(%error, "the upkeep of identities ended by panic");
+        }
+    };
+    Ok(server.run_then(stop, rest).await?)
 }
 
 async fn options(config: &Config) -> Result<AuthOptions, ServiceError> {

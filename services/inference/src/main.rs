@@ -22,12 +22,17 @@ async fn start(Process { config, stop }: Process) -> Result<(), ServiceError> {
     let (service, server) = build(&config, last.clone()).await?;
     tracing::info!(server.address = %server.addr(), "listening");
     // Open answers end first, then the usage they leave behind is shipped, then a local emulator may go.
-    let served = async {
-        let served = server.run(stop).await;
+    let metering = tokio::spawn({
+        let over = over.clone();
+        async move { service.run(over).await }
+    });
+    let rest = async {
         over.cancel();
-        served
+        if let Err(error) = metering.await {
+            tracing::error!(%error, "metering ended by panic; the spool keeps what was not shipped");
+        }
     };
-    let (served, ()) = tokio::join!(served, service.run(over.clone()));
+    let served = server.run_then(stop, rest).await;
     last.cancel();
     Ok(served?)
 }

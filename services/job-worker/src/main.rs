@@ -46,12 +46,13 @@ async fn start(Process { config, stop }: Process) -> Result<(), ServiceError> {
         let stop = stop.clone();
         async move { worker.run(stop).await }
     });
-    let served = server.run(stop.clone()).await;
-    // A server that failed by itself takes the workers with it; what they hold goes back to the queue.
-    stop.cancel();
-    let drained = tokio::time::timeout(Duration::from_millis(config.server.drain_ms), working).await;
-    if drained.is_err() {
-        tracing::warn!("drain time is over; leaving jobs to the sweep of another worker");
-    }
-    Ok(served?)
+    let rest = async {
+        // A server that failed by itself takes the workers with it; what they hold goes back to the queue.
+        stop.cancel();
+        let drained = tokio::time::timeout(Duration::from_millis(config.server.drain_ms), working).await;
+        if drained.is_err() {
+            tracing::warn!("drain time is over; leaving jobs to the sweep of another worker");
+        }
+    };
+    Ok(server.run_then(stop.clone(), rest).await?)
 }

@@ -106,14 +106,16 @@ impl Platform {
             let stop = stop.clone();
             async move { worker.run(stop).await }
         });
-        let served = server.run(stop.clone()).await;
-        // A server that failed by itself takes the rest with it.
-        stop.cancel();
-        joined("job worker", working).await;
-        over.cancel();
-        joined("metering", metering).await;
-        joined("changes", listening).await;
-        joined("identity", keeping).await;
+        let rest = async {
+            // A server that failed by itself takes the rest with it.
+            stop.cancel();
+            joined("job worker", working).await;
+            over.cancel();
+            joined("metering", metering).await;
+            joined("changes", listening).await;
+            joined("identity", keeping).await;
+        };
+        let served = server.run_then(stop.clone(), rest).await;
         last.cancel();
         if let Some(emulator) = emulator {
             joined("emulator", emulator).await;

@@ -2,9 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use actix_web::web;
 use futures::StreamExt;
 use outcrop_config::ServerConfig;
 use outcrop_http::{Layer, Server, ServerParts};
+use tokio::io::AsyncWriteExt;
+use tokio_util::sync::CancellationToken;
 
 use crate::world::{World, client, config};
 
@@ -76,6 +79,46 @@ async fn readiness_ends_when_draining_begins() {
         client().get(format!("{}/healthz", world.url)).send().await.is_err(),
         "the address is free again"
     );
+}
+
+/// As connections of a database pool are: opened by whoever asked first, used by whoever asks next.
+#[actix_web::test]
+async fn a_connection_opened_by_a_request_still_serves_what_runs_at_the_end() {
+    let peer = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let peer_addr = peer.local_addr().unwrap();
+    let (give, mut taken) = tokio::sync::mpsc::channel::<tokio::net::TcpStream>(1);
+    let open = move || {
+        let give = give.clone();
+        async move {
+            give.send(tokio::net::TcpStream::connect(peer_addr).await.unwrap()).await.unwrap();
+            actix_web::HttpResponse::Ok().finish()
+        }
+    };
+    let parts = ServerParts {
+        in_flight: outcrop_lifecycle::InFlight::default(),
+        ids: std::sync::Arc::new(crate::world::CountingIds::default()),
+        layer: Layer::none(),
+        health: outcrop_http::Health::new(Vec::new()),
+    };
+    let routes = move |app: &mut web::ServiceConfig| {
+        app.route("/open", web::get().to(open.clone()));
+    };
+    let server = Server::bind(&config(), parts, routes).unwrap();
+    let (url, stop) = (format!("http://{}/open", server.addr()), CancellationToken::new());
+    let (done, outcome) = tokio::sync::oneshot::channel();
+    let rest = async move {
+        let mut connection = taken.recv().await.unwrap();
+        done.send(connection.write_all(b"the last words").await).unwrap();
+        tokio::io::AsyncReadExt::read(&mut connection, &mut [0; 1]).await.unwrap();
+    };
+    let running = actix_web::rt::spawn(server.run_then(stop.clone(), rest));
+    assert_eq!(client().get(url).send().await.unwrap().status(), 200);
+    stop.cancel();
+    let (mut heard, _) = peer.accept().await.unwrap();
+    outcome.await.unwrap().unwrap();
+    assert!(!running.is_finished(), "the rest has not ended");
+    heard.write_all(b".").await.unwrap();
+    tokio::time::timeout(Duration::from_secs(3), running).await.unwrap().unwrap().unwrap();
 }
 
 #[actix_web::test]
