@@ -199,6 +199,7 @@ impl Catalog {
     }
 }
 
+#[async_trait::async_trait]
 impl ModelCatalog for Catalog {
     fn resolve(&self, asked: Option<&str>) -> Option<ResolvedModel> {
         match asked {
@@ -216,20 +217,9 @@ impl ModelCatalog for Catalog {
 fn generic(asked: &str) -> ResolvedModel {
     let info = ModelInfo {
         id: asked.to_owned(),
-        aliases: Vec::new(),
         bedrock_id: asked.to_owned(),
-        owned_by: "custom".to_owned(),
-        created: 0,
-        input: vec![Modality::Text, Modality::Image],
-        output: vec![Modality::Text],
-        context_window: None,
-        max_output_tokens: None,
-        min_max_tokens: 1,
-        sampling: true,
-        exclusive_sampling: false,
-        stop_sequences: true,
-        tools: true,
-        tool_choice: true,
+        input: vec![Modality::Text, Modality::Image, Modality::Document],
+        ..ModelInfo::default()
     };
     ResolvedModel { bedrock_id: asked.to_owned(), info: Arc::new(info) }
 }

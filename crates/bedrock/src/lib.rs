@@ -8,10 +8,14 @@
 mod catalog;
 mod client;
 mod document;
+mod embed;
 mod errors;
+mod images;
+mod invoke;
 mod probe;
 mod raw_json;
 mod request;
+mod rerank;
 mod response;
 mod stream;
 

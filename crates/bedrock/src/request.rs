@@ -9,8 +9,8 @@ use aws_sdk_bedrockruntime::error::BuildError;
 use aws_sdk_bedrockruntime::types as sdk;
 use aws_smithy_types::{Blob, Document};
 use outcrop_chat::{
-    Block, Image, ImageFormat, Inference, Message, Reasoning, Request, Role, ToolChoice, ToolResult,
-    ToolResultBlock, Tools,
+    Block, Image, ImageFormat, Inference, Message, Reasoning, Request, Role, Source, SystemBlock, ToolChoice,
+    ToolResult, ToolResultBlock, Tools,
 };
 use outcrop_ports::{Modality, ModelError, ModelInfo, ResolvedModel};
 use serde_json::json;
@@ -46,13 +46,13 @@ pub(crate) fn translate(model: ResolvedModel, request: Request) -> Result<Conver
         return Err(invalid(format!("`model`: {} writes no text; use it for embeddings", info.id)));
     }
     let mut raw = RawJson::default();
-    let Request { system, messages, inference, tools, metadata } = request;
+    let Request { system, messages, inference, tools, metadata, .. } = request;
     let additional = tools.as_ref().and_then(|tools| additional_fields(info, tools));
     Ok(ConverseRequest {
         model_id: model.bedrock_id,
         system: Some(system)
             .filter(|it| !it.is_empty())
-            .map(|it| it.into_iter().map(sdk::SystemContentBlock::Text).collect()),
+            .map(|it| it.into_iter().filter_map(system_block).collect()),
         messages: messages.into_iter().map(|it| message(info, it, &mut raw)).collect::<Result<_, _>>()?,
         inference: inference_configuration(info, inference)?,
         tools: tools.map(|it| tool_configuration(info, it, &mut raw)).transpose()?,
@@ -60,6 +60,13 @@ pub(crate) fn translate(model: ResolvedModel, request: Request) -> Result<Conver
         metadata: Some(metadata).filter(|it| !it.is_empty()).map(|it| it.into_iter().collect()),
         raw,
     })
+}
+
+fn system_block(block: SystemBlock) -> Option<sdk::SystemContentBlock> {
+    match block {
+        SystemBlock::Text(text) => Some(sdk::SystemContentBlock::Text(text)),
+        _ => None,
+    }
 }
 
 fn unsupported(info: &ModelInfo, field: &str) -> ModelError {
@@ -80,7 +87,7 @@ fn inference_configuration(
     if inference == Inference::default() {
         return Ok(None);
     }
-    let Inference { max_tokens, temperature, top_p, stop } = inference;
+    let Inference { max_tokens, temperature, top_p, stop, .. } = inference;
     if !info.sampling {
         match (temperature, top_p) {
             (Some(_), _) => return Err(unsupported(info, "temperature")),
@@ -156,6 +163,7 @@ fn message(info: &ModelInfo, message: Message, raw: &mut RawJson) -> Result<sdk:
     let role = match message.role {
         Role::User => sdk::ConversationRole::User,
         Role::Assistant => sdk::ConversationRole::Assistant,
+        Role::System => sdk::ConversationRole::System,
     };
     let content = message.content.into_iter().map(|it| block(info, it, raw)).collect::<Result<_, _>>()?;
     sdk::Message::builder().role(role).set_content(Some(content)).build().map_err(incomplete)
@@ -172,6 +180,7 @@ fn block(info: &ModelInfo, block: Block, raw: &mut RawJson) -> Result<sdk::Conte
         }
         Block::ToolResult(it) => sdk::ContentBlock::ToolResult(tool_result(info, it)?),
         Block::Reasoning(it) => sdk::ContentBlock::ReasoningContent(reasoning(it)?),
+        _ => return Err(unsupported(info, "messages")),
     })
 }
 
@@ -186,7 +195,8 @@ fn image(info: &ModelInfo, image: Image) -> Result<sdk::ImageBlock, ModelError> 
         ImageFormat::Webp => sdk::ImageFormat::Webp,
     };
     // Moves the buffer when nobody else holds it.
-    let source = sdk::ImageSource::Bytes(Blob::new(Vec::from(image.bytes)));
+    let Source::Bytes(bytes) = image.source else { return Err(unsupported(info, "messages")) };
+    let source = sdk::ImageSource::Bytes(Blob::new(Vec::from(bytes)));
     sdk::ImageBlock::builder().format(format).source(source).build().map_err(incomplete)
 }
 
@@ -195,6 +205,7 @@ fn tool_result(info: &ModelInfo, result: ToolResult) -> Result<sdk::ToolResultBl
         Ok(match it {
             ToolResultBlock::Text(text) => sdk::ToolResultContentBlock::Text(text),
             ToolResultBlock::Image(it) => sdk::ToolResultContentBlock::Image(image(info, it)?),
+            _ => return Err(unsupported(info, "messages")),
         })
     });
     // Success is what Bedrock assumes, and only some models take a status at all.

@@ -3,7 +3,7 @@
 use aws_sdk_bedrockruntime::operation::converse::ConverseOutput;
 use aws_sdk_bedrockruntime::types as sdk;
 use bytes::Bytes;
-use outcrop_chat::{Block, Reasoning, Response, StopReason, ToolUse};
+use outcrop_chat::{Block, Extra, Reasoning, Response, StopReason, ToolUse};
 use outcrop_ports::ModelError;
 use outcrop_types::TokenUsage;
 
@@ -19,6 +19,7 @@ pub(crate) fn translate(output: ConverseOutput) -> Result<Response, ModelError> 
         content: message.content.into_iter().filter_map(block).collect(),
         stop_reason: StopReason::parse(output.stop_reason.as_str()),
         usage: output.usage.as_ref().map(usage).unwrap_or_default(),
+        extra: Extra::default(),
     })
 }
 

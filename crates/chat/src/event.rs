@@ -3,12 +3,15 @@
 use bytes::Bytes;
 use outcrop_types::TokenUsage;
 
-use crate::StopReason;
+use serde_json::Value;
+
+use crate::{Extra, StopReason};
 
 /// One piece of a streamed answer.
 ///
 /// Order: `Start`, then per block (`BlockStart`)? `Delta`* `BlockStop`, then `Stop`, then `Usage`. Text blocks
-/// usually come without a `BlockStart`; block indices may have gaps; **usage comes after the stop**.
+/// usually come without a `BlockStart`; block indices may have gaps; **usage comes after the stop**. `Extra` comes
+/// at most once, before `Usage`.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
     /// The answer begins.
@@ -34,6 +37,8 @@ pub enum Event {
     },
     /// The answer is whole.
     Stop(StopReason),
+    /// What else the model or Bedrock says of the answer.
+    Extra(Box<Extra>),
     /// What it used; the last event of a whole stream.
     Usage(TokenUsage),
 }
@@ -51,7 +56,7 @@ pub enum BlockStart {
 }
 
 /// By what a block grows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Delta {
     /// Text.
     Text(String),
@@ -63,4 +68,6 @@ pub enum Delta {
     Signature(String),
     /// A thought kept encrypted.
     RedactedReasoning(Bytes),
+    /// Where the text of this block was found: an object in Converse's shape (`CitationsDelta`).
+    Citation(Value),
 }

@@ -5,17 +5,28 @@
 //! Amazon Bedrock API reference, Converse and ConverseStream.
 
 mod event;
+mod media;
 mod message;
 mod normalise;
 mod request;
 mod response;
+mod system_turns;
 mod tool_history;
 
 pub use event::{BlockStart, Delta, Event};
+pub use media::{
+    Audio, AudioFormat, Document, DocumentFormat, DocumentSource, Image, ImageFormat, Link, LinkKind, Source,
+    Video, VideoFormat, document_name,
+};
 pub use message::{
-    Block, Image, ImageFormat, Message, Reasoning, Role, ToolResult, ToolResultBlock, ToolUse,
+    Block, CacheTtl, CitedText, GuardedText, Message, Reasoning, Role, SearchResult, ToolResult,
+    ToolResultBlock, ToolUse,
 };
 pub use normalise::normalise;
-pub use request::{Inference, InvalidRequest, Request, ToolChoice, ToolSpec, Tools};
-pub use response::{Response, StopReason};
+pub use request::{
+    Effort, Guardrail, Inference, InvalidRequest, JsonSchema, OutputFormat, ReasoningMode, Request,
+    ServiceTier, SystemBlock, ToolChoice, ToolSpec, Tools,
+};
+pub use response::{Extra, Response, StopReason};
+pub use system_turns::system_turns_as_text;
 pub use tool_history::{declare_used_tools, without_tools};

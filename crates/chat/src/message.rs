@@ -3,13 +3,18 @@
 use bytes::Bytes;
 use serde_json::Value;
 
-/// Who speaks. (`system` text stands apart, in `Request::system`.)
+use crate::{Audio, Document, Image, Link, Video};
+
+/// Who speaks. (Instructions before the conversation stand apart, in `Request::system`.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
     /// The caller, and the results of tools.
     User,
     /// The model.
     Assistant,
+    /// An instruction in the middle of the conversation; only some models take it (see
+    /// [`system_turns_as_text`](crate::system_turns_as_text)).
+    System,
 }
 
 /// One turn.
@@ -28,48 +33,55 @@ pub enum Block {
     Text(String),
     /// A picture.
     Image(Image),
+    /// A document.
+    Document(Document),
+    /// A film.
+    Video(Video),
+    /// Sound.
+    Audio(Audio),
+    /// A picture or document that has to be fetched before a model is called.
+    Link(Link),
     /// The model calls a tool.
     ToolUse(ToolUse),
     /// The caller answers a tool call.
     ToolResult(ToolResult),
     /// What the model thought, to be given back unchanged.
     Reasoning(Reasoning),
+    /// Everything before this may be kept in the prompt cache.
+    CachePoint(CacheTtl),
+    /// Text that a guardrail is to look at, and as what.
+    Guard(GuardedText),
+    /// Text of the model with the places it was found at.
+    Cited(CitedText),
+    /// Something found by a search, which can be cited.
+    SearchResult(SearchResult),
 }
 
-/// Picture formats that Converse takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ImageFormat {
-    /// image/png
-    Png,
-    /// image/jpeg
-    Jpeg,
-    /// image/gif
-    Gif,
-    /// image/webp
-    Webp,
+/// How long a prompt cache keeps what it holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum CacheTtl {
+    /// Five minutes, the default.
+    #[default]
+    FiveMinutes,
+    /// One hour; only some models.
+    OneHour,
 }
 
-impl ImageFormat {
-    /// The format of a media type, if Converse takes it.
+impl CacheTtl {
+    /// Bedrock's and Anthropic's word for it.
     #[must_use]
-    pub fn from_media_type(media_type: &str) -> Option<Self> {
-        match media_type.to_ascii_lowercase().as_str() {
-            "image/png" => Some(Self::Png),
-            "image/jpeg" | "image/jpg" => Some(Self::Jpeg),
-            "image/gif" => Some(Self::Gif),
-            "image/webp" => Some(Self::Webp),
-            _ => None,
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::FiveMinutes => "5m",
+            Self::OneHour => "1h",
         }
     }
-}
 
-/// A picture and its bytes, decoded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Image {
-    /// Its format.
-    pub format: ImageFormat,
-    /// The file's bytes.
-    pub bytes: Bytes,
+    /// Reads that word.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::FiveMinutes, Self::OneHour].into_iter().find(|it| it.name() == name)
+    }
 }
 
 /// The model calls a tool.
@@ -99,8 +111,18 @@ pub struct ToolResult {
 pub enum ToolResultBlock {
     /// Text.
     Text(String),
+    /// JSON.
+    Json(Value),
     /// A picture.
     Image(Image),
+    /// A document.
+    Document(Document),
+    /// A film.
+    Video(Video),
+    /// Something found by a search.
+    SearchResult(SearchResult),
+    /// A picture or document that has to be fetched before a model is called.
+    Link(Link),
 }
 
 /// What the model thought.
@@ -115,4 +137,35 @@ pub enum Reasoning {
     },
     /// Thought that the provider keeps encrypted.
     Redacted(Bytes),
+}
+
+/// Text for a guardrail (Converse `guardContent.text`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GuardedText {
+    /// The text.
+    pub text: String,
+    /// `grounding_source`, `query`, `guard_content`.
+    pub qualifiers: Vec<String>,
+}
+
+/// Text of the model and where it was found (Converse `citationsContent`).
+#[derive(Debug, Clone, PartialEq)]
+pub struct CitedText {
+    /// The text.
+    pub text: String,
+    /// Where: one object each, in Converse's shape (`Citation`).
+    pub citations: Vec<Value>,
+}
+
+/// Something found by a search (Converse `searchResult`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchResult {
+    /// Where it is from.
+    pub source: String,
+    /// What it is called.
+    pub title: String,
+    /// Its text, in parts.
+    pub content: Vec<String>,
+    /// Whether the answer is to say where in it things stand.
+    pub citations: bool,
 }

@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::{Block, Message, Request, Role, ToolResult, ToolResultBlock, ToolUse};
+use crate::{Block, Message, Request, Role, SystemBlock, ToolResult, ToolResultBlock, ToolUse};
 
 /// Stands for a user's turn that has nothing to say and must be there: the shortest text that is not blank.
 const NO_WORDS: &str = ".";
@@ -24,13 +24,18 @@ const NO_OUTPUT: &str = "(no output)";
 /// 6. Tool results come first in their message; thoughts come first in an assistant's, tool calls last.
 /// 7. Two calls with one id in one message are told apart, and so are their results.
 /// 8. Text that the model is to continue does not end in white space.
+/// 9. A document stands with some text in its message.
+/// 10. An instruction in the middle of the conversation stands alone, and behind the results of the tool calls it
+///     came between.
+///
+/// A cache point stays behind the block it follows, and goes where there is none in its message.
 ///
 /// A conversation without any content stays empty: that is for the caller to refuse.
 #[must_use]
 pub fn normalise(mut request: Request) -> Request {
-    request.system.retain(|text| !is_blank(text));
+    request.system.retain(|block| !matches!(block, SystemBlock::Text(text) if is_blank(text)));
     let mut messages = merge(request.messages);
-    if messages.first().is_some_and(|first| first.role == Role::Assistant) {
+    if messages.first().is_some_and(|first| first.role != Role::User) {
         messages.insert(0, user(NO_WORDS));
     }
     let mut renamed = Renamed::default();
@@ -39,7 +44,9 @@ pub fn normalise(mut request: Request) -> Request {
             Role::User => {
                 renamed.results(&mut message.content);
                 order(&mut message.content, user_rank);
+                accompany_documents(&mut message.content);
             }
+            Role::System => {}
             Role::Assistant => {
                 order(&mut message.content, assistant_rank);
                 renamed = Renamed::calls(&mut message.content);
@@ -55,7 +62,7 @@ pub fn normalise(mut request: Request) -> Request {
 fn merge(messages: Vec<Message>) -> Vec<Message> {
     let last_is_user = messages.last().is_some_and(|last| last.role == Role::User);
     let mut merged: Vec<Message> = Vec::with_capacity(messages.len());
-    for mut message in messages {
+    for mut message in behind_results(messages) {
         message.content.retain(|block| !matches!(block, Block::Text(text) if is_blank(text)));
         for block in &mut message.content {
             if let Block::ToolResult(result) = block {
@@ -63,7 +70,7 @@ fn merge(messages: Vec<Message>) -> Vec<Message> {
             }
         }
         match merged.last_mut() {
-            _ if message.content.is_empty() => {}
+            _ if message.content.iter().all(|block| matches!(block, Block::CachePoint(_))) => {}
             Some(last) if last.role == message.role => last.content.append(&mut message.content),
             _ => merged.push(message),
         }
@@ -81,11 +88,50 @@ fn fill(result: &mut ToolResult) {
     }
 }
 
-/// Sorts blocks by rank and keeps the order within a rank.
-fn order(content: &mut [Block], rank: fn(&Block) -> u8) {
-    if !content.is_sorted_by_key(rank) {
-        content.sort_by_key(rank);
+/// Rule 10: tool results that come after an instruction which follows their calls go before it.
+fn behind_results(mut messages: Vec<Message>) -> Vec<Message> {
+    for at in 1..messages.len() {
+        let wedged = messages[at].role == Role::System
+            && messages[at - 1].content.iter().any(|block| matches!(block, Block::ToolUse(_)));
+        if wedged {
+            let instructions = messages[at..].iter().take_while(|it| it.role == Role::System).count();
+            let results = messages[at + instructions..].iter().take_while(|it| holds_results(it)).count();
+            messages[at..at + instructions + results].rotate_left(instructions);
+        }
     }
+    messages
+}
+
+fn holds_results(message: &Message) -> bool {
+    message.role == Role::User && message.content.iter().any(|it| matches!(it, Block::ToolResult(_)))
+}
+
+/// Rule 9.
+fn accompany_documents(content: &mut Vec<Block>) {
+    let has = |wanted: fn(&Block) -> bool| content.iter().any(wanted);
+    let text = |it: &Block| matches!(it, Block::Text(_) | Block::Guard(_));
+    if has(|it| matches!(it, Block::Document(_) | Block::Link(_))) && !has(text) {
+        content.push(Block::Text(NO_WORDS.to_owned()));
+    }
+}
+
+/// Sorts blocks by rank and keeps the order within a rank. A cache point has the rank of the block it follows.
+fn order(content: &mut Vec<Block>, rank: fn(&Block) -> u8) {
+    if content.is_sorted_by_key(rank) {
+        return;
+    }
+    let mut last = 0;
+    let mut ranked: Vec<(u8, Block)> = std::mem::take(content)
+        .into_iter()
+        .map(|block| {
+            if !matches!(block, Block::CachePoint(_)) {
+                last = rank(&block);
+            }
+            (last, block)
+        })
+        .collect();
+    ranked.sort_by_key(|(rank, _)| *rank);
+    content.extend(ranked.into_iter().map(|(_, block)| block));
 }
 
 fn user_rank(block: &Block) -> u8 {
@@ -95,8 +141,8 @@ fn user_rank(block: &Block) -> u8 {
 fn assistant_rank(block: &Block) -> u8 {
     match block {
         Block::Reasoning(_) => 0,
-        Block::Text(_) | Block::Image(_) | Block::ToolResult(_) => 1,
         Block::ToolUse(_) => 2,
+        _ => 1,
     }
 }
 

@@ -30,13 +30,19 @@ fn shape(messages: Vec<Message>) -> Vec<String> {
         Block::ToolUse(call) => format!(">{}", call.id),
         Block::ToolResult(result) => match &result.content[0] {
             ToolResultBlock::Text(text) => format!("<{}={text}", result.id),
-            ToolResultBlock::Image(_) => format!("<{}=image", result.id),
+            other => format!("<{}={other:?}", result.id),
         },
         Block::Reasoning(_) => "~".into(),
-        Block::Image(_) => "image".into(),
+        Block::CachePoint(_) => "|".into(),
+        Block::Document(_) => "document".into(),
+        other => format!("{other:?}"),
     };
     let line = |message: &Message| {
-        let role = if message.role == Role::User { "u" } else { "a" };
+        let role = match message.role {
+            Role::User => "u",
+            Role::Assistant => "a",
+            Role::System => "s",
+        };
         format!("{role}: {}", message.content.iter().map(show).collect::<Vec<_>>().join(", "))
     };
     request.messages.iter().map(line).collect()
@@ -45,7 +51,7 @@ fn shape(messages: Vec<Message>) -> Vec<String> {
 #[test]
 fn blank_system_texts_go() {
     let request = Request { system: vec!["a".into(), " \n".into(), "b".into()], ..Request::default() };
-    assert_eq!(normalise(request).system, ["a", "b"]);
+    assert_eq!(normalise(request).system, ["a".into(), SystemBlock::from("b")]);
 }
 
 #[test]
@@ -173,4 +179,45 @@ fn a_second_pass_changes_nothing() {
     ];
     let once = normalise(Request { messages, ..Request::default() });
     assert_eq!(normalise(once.clone()), once);
+}
+
+#[test]
+fn cache_points_stay_behind_what_they_follow() {
+    let point = || Block::CachePoint(crate::CacheTtl::FiveMinutes);
+    let messages = vec![
+        Message { role: Role::User, content: vec![text("go"), point()] },
+        Message { role: Role::Assistant, content: vec![call("1"), point(), text("a")] },
+        Message { role: Role::User, content: vec![text("b"), point(), result("1", "x")] },
+        Message { role: Role::User, content: vec![point()] },
+    ];
+    assert_eq!(shape(messages), ["u: go, |", "a: a, >1, |", "u: <1=x, b, |"]);
+}
+
+#[test]
+fn a_document_is_never_without_words() {
+    let document = Block::Document(crate::Document {
+        format: Some(crate::DocumentFormat::Pdf),
+        name: "a".into(),
+        source: crate::DocumentSource::Text("x".into()),
+        context: None,
+        citations: false,
+    });
+    let messages = vec![Message { role: Role::User, content: vec![document.clone()] }];
+    assert_eq!(shape(messages), ["u: document, ."]);
+    let messages = vec![Message { role: Role::User, content: vec![document, text("sum up")] }];
+    assert_eq!(shape(messages), ["u: document, sum up"]);
+}
+
+#[test]
+fn instructions_in_the_middle_stand_alone_and_behind_results() {
+    let messages = vec![
+        says(Role::User, "go"),
+        Message { role: Role::Assistant, content: vec![call("1"), call("2")] },
+        says(Role::System, "be brief"),
+        says(Role::System, "be kind"),
+        Message { role: Role::User, content: vec![result("1", "x")] },
+        Message { role: Role::User, content: vec![result("2", "y")] },
+        says(Role::User, "then?"),
+    ];
+    assert_eq!(shape(messages), ["u: go", "a: >1, >2", "u: <1=x, <2=y", "s: be brief, be kind", "u: then?"]);
 }

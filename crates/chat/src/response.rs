@@ -2,10 +2,12 @@
 
 use outcrop_types::TokenUsage;
 
-use crate::Block;
+use serde_json::Value;
+
+use crate::{Block, ServiceTier};
 
 /// A whole answer of a model.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Response {
     /// What it said, in order.
     pub content: Vec<Block>,
@@ -13,12 +15,36 @@ pub struct Response {
     pub stop_reason: StopReason,
     /// What it used.
     pub usage: TokenUsage,
+    /// What else is said of it.
+    pub extra: Extra,
+}
+
+/// What the model or Bedrock says of an answer besides the answer.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Extra {
+    /// The stop string that came, where the model tells.
+    pub stop_sequence: Option<String>,
+    /// The tier that answered, where Bedrock tells.
+    pub service_tier: Option<ServiceTier>,
+    /// Fields of the model's own answer (Converse `additionalModelResponseFields`), asked for by path.
+    pub fields: Option<Value>,
+    /// What guardrails and prompt routers did (Converse `trace`).
+    pub trace: Option<Value>,
+}
+
+impl Extra {
+    /// Whether nothing is said.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// Why a model stopped (Converse `stopReason`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum StopReason {
     /// It was done.
+    #[default]
     EndTurn,
     /// It waits for the result of tools.
     ToolUse,

@@ -22,10 +22,11 @@ pub fn declare_used_tools(mut request: Request) -> Request {
             name: name.to_owned(),
             description: Some("Was used earlier in this conversation and is not available any more.".into()),
             input_schema: json!({"type": "object", "properties": {}}),
+            ..ToolSpec::default()
         })
         .collect();
     if !specs.is_empty() {
-        request.tools = Some(Tools { specs, choice: ToolChoice::Auto, parallel: None });
+        request.tools = Some(Tools { specs, system: Vec::new(), choice: ToolChoice::Auto, parallel: None });
     }
     request
 }
@@ -64,7 +65,12 @@ fn tell_result(result: ToolResult) -> Vec<Block> {
     let mut told = vec![Block::Text(format!("[Result of tool call {}{failed}]", result.id))];
     told.extend(result.content.into_iter().map(|block| match block {
         ToolResultBlock::Text(text) => Block::Text(text),
+        ToolResultBlock::Json(value) => Block::Text(value.to_string()),
         ToolResultBlock::Image(image) => Block::Image(image),
+        ToolResultBlock::Document(document) => Block::Document(document),
+        ToolResultBlock::Video(video) => Block::Video(video),
+        ToolResultBlock::SearchResult(found) => Block::SearchResult(found),
+        ToolResultBlock::Link(link) => Block::Link(link),
     }));
     told
 }

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
+use outcrop_chat::Effort;
+
 /// What a model reads or writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Modality {
@@ -9,8 +12,75 @@ pub enum Modality {
     Text,
     /// Pictures.
     Image,
+    /// Documents.
+    Document,
+    /// Films.
+    Video,
+    /// Sound.
+    Audio,
     /// Vectors.
     Embedding,
+    /// Scores of texts against a question.
+    Ranking,
+}
+
+/// Models whose own request fields are alike. What the field is called in `catalog.toml`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// Anthropic's Claude.
+    Claude,
+    /// Amazon's Nova.
+    Nova,
+    /// Amazon's Titan.
+    Titan,
+    /// Amazon's other models (rerank).
+    Amazon,
+    /// OpenAI's GPT models with weights of their own service.
+    Gpt,
+    /// OpenAI's open-weight models.
+    GptOss,
+    /// Cohere.
+    Cohere,
+    /// DeepSeek.
+    DeepSeek,
+    /// Meta's Llama.
+    Llama,
+    /// Mistral.
+    Mistral,
+    /// Stability AI.
+    Stability,
+    /// Any other.
+    #[default]
+    Other,
+}
+
+/// How a model is told how hard to think (in `additionalModelRequestFields`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum ReasoningStyle {
+    /// Not at all: it does not think, or thinks as it likes and refuses to be told.
+    #[default]
+    None,
+    /// `{"reasoning_effort": …}`
+    Effort,
+    /// `{"reasoning": {"effort": …}}`
+    ReasoningObject,
+    /// `{"reasoningConfig": {"type": "enabled", "maxReasoningEffort": …}}`
+    NovaConfig,
+    /// `{"thinking": {"type": "enabled", "budget_tokens": …}}`
+    ThinkingBudget,
+    /// `{"thinking": {"type": "adaptive"}, "output_config": {"effort": …}}`
+    ThinkingAdaptive,
+}
+
+/// What a model's prompt cache can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CacheSupport {
+    /// The shortest beginning of a request that is kept, tokens.
+    pub min_tokens: u32,
+    /// Whether it keeps for one hour, too.
+    pub one_hour: bool,
+    /// Whether tools may be followed by a cache point.
+    pub tools: bool,
 }
 
 /// One model. Capabilities are looked up here, never guessed from a name.
@@ -46,6 +116,68 @@ pub struct ModelInfo {
     pub tools: bool,
     /// Whether it can be forced to call a tool.
     pub tool_choice: bool,
+    /// Models whose request fields it shares.
+    pub family: Family,
+    /// How it is told how hard to think.
+    pub reasoning: ReasoningStyle,
+    /// The hardest it thinks, where it has a ceiling.
+    pub max_effort: Option<Effort>,
+    /// Whether it always thinks, and so can neither be kept from it nor forced to call a tool.
+    pub always_thinks: bool,
+    /// Whether it can be held to a JSON schema (Converse `outputConfig.textFormat`).
+    pub structured_output: bool,
+    /// Whether tools can be held to their schemas (Converse `toolSpec.strict`).
+    pub strict_tools: bool,
+    /// Whether it takes instructions in the middle of a conversation.
+    pub system_turns: bool,
+    /// Whether it continues an assistant turn that the client began.
+    pub prefill: bool,
+    /// Whether it takes pictures and documents in tool results.
+    pub tool_result_media: bool,
+    /// Its prompt cache, if it has one.
+    pub cache: Option<CacheSupport>,
+    /// Whether it answers in pieces.
+    pub streaming: bool,
+    /// The version of Anthropic's Messages that it takes by InvokeModel (`bedrock-2023-05-31`), if it does.
+    pub anthropic_version: Option<String>,
+    /// Whether its provider has announced its end (Bedrock lifecycle `LEGACY`).
+    pub legacy: bool,
+}
+
+impl Default for ModelInfo {
+    /// A text model of which nothing is known, and everything is assumed that Bedrock can judge better than we.
+    fn default() -> Self {
+        Self {
+            id: String::new(),
+            aliases: Vec::new(),
+            bedrock_id: String::new(),
+            owned_by: "custom".to_owned(),
+            created: 0,
+            input: vec![Modality::Text],
+            output: vec![Modality::Text],
+            context_window: None,
+            max_output_tokens: None,
+            min_max_tokens: 1,
+            sampling: true,
+            exclusive_sampling: false,
+            stop_sequences: true,
+            tools: true,
+            tool_choice: true,
+            family: Family::Other,
+            reasoning: ReasoningStyle::None,
+            max_effort: None,
+            always_thinks: false,
+            structured_output: false,
+            strict_tools: false,
+            system_turns: false,
+            prefill: true,
+            tool_result_media: true,
+            cache: None,
+            streaming: true,
+            anthropic_version: None,
+            legacy: false,
+        }
+    }
 }
 
 /// A model as a client asked for it.
@@ -58,10 +190,17 @@ pub struct ResolvedModel {
 }
 
 /// The models on offer. Answers from memory.
+#[async_trait]
 pub trait ModelCatalog: Send + Sync + 'static {
     /// The model behind a name, alias, Bedrock id, profile id or ARN; `None` asks for the default model.
     fn resolve(&self, asked: Option<&str>) -> Option<ResolvedModel>;
 
     /// All models, in a stable order.
     fn list(&self) -> Vec<Arc<ModelInfo>>;
+
+    /// The model behind a name that [`resolve`](Self::resolve) does not know, where Bedrock can be asked for it: an
+    /// application inference profile made a moment ago. Remembers what it learns, absence too.
+    async fn discover(&self, _asked: &str) -> Option<ResolvedModel> {
+        None
+    }
 }

@@ -77,6 +77,10 @@ macro_rules! id {
 }
 
 id!(
+    /// An answer of the Responses API.
+    ResponseId, "resp"
+);
+id!(
     /// A team: the unit that owns keys, limits, budgets and data.
     TeamId,
     "team"

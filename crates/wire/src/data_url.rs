@@ -4,7 +4,9 @@ use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::Bytes;
-use outcrop_chat::{Image, ImageFormat};
+use outcrop_chat::{Image, ImageFormat, Source};
+
+use crate::base64::image_format;
 
 /// Takes base64 with and without padding, as browsers do.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -27,10 +29,10 @@ pub(crate) fn image(url: &str) -> Result<Image, &'static str> {
         return Err("is a data URL without data");
     }
     // Bedrock refuses a picture whose declared format is not its real one; the bytes know best.
-    let format = sniff(&bytes)
+    let format = image_format(&bytes)
         .or_else(|| ImageFormat::from_media_type(media_type))
         .ok_or("must be a PNG, JPEG, GIF or WebP picture")?;
-    Ok(Image { format, bytes: Bytes::from(bytes) })
+    Ok(Image { format, source: Source::Bytes(Bytes::from(bytes)) })
 }
 
 fn strip_scheme(url: &str) -> Option<&str> {
@@ -46,17 +48,6 @@ fn decode(data: &str) -> Option<Vec<u8>> {
             wrapped.then(|| data.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect())?;
         BASE64.decode(joined).ok()
     })
-}
-
-/// The format by the file's first bytes.
-fn sniff(bytes: &[u8]) -> Option<ImageFormat> {
-    match bytes {
-        [0x89, b'P', b'N', b'G', ..] => Some(ImageFormat::Png),
-        [0xff, 0xd8, 0xff, ..] => Some(ImageFormat::Jpeg),
-        [b'G', b'I', b'F', b'8', ..] => Some(ImageFormat::Gif),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some(ImageFormat::Webp),
-        _ => None,
-    }
 }
 
 #[cfg(test)]
@@ -78,7 +69,8 @@ mod tests {
         for (url, format) in cases {
             assert_eq!(image(url).unwrap().format, format, "{url}");
         }
-        assert_eq!(&image(cases[0].0).unwrap().bytes[..], b"\x89PNG\r\n\x1a\n");
+        let png = Source::Bytes(Bytes::from_static(b"\x89PNG\r\n\x1a\n"));
+        assert_eq!(image(cases[0].0).unwrap().source, png);
     }
 
     #[test]

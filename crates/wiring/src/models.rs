@@ -7,7 +7,7 @@ use outcrop_aws::AwsOptions;
 use outcrop_bedrock::{BedrockModel, BedrockOptions, Catalog, CatalogOptions, geography};
 use outcrop_config::Config;
 use outcrop_emulator::{Emulator, EmulatorConfig};
-use outcrop_ports::{ChatModel, ModelCatalog, Probe};
+use outcrop_ports::{ChatModel as _, ModelCatalog, Probe};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +19,7 @@ const EMULATED_REGION: &str = "us-east-1";
 /// The models and what runs beside them.
 pub struct Models {
     /// Answers.
-    pub model: Arc<dyn ChatModel>,
+    pub model: Arc<dyn outcrop_ports::Models>,
     /// Knows what there is.
     pub catalog: Arc<dyn ModelCatalog>,
     /// Whether the model's endpoint can be reached.

@@ -46,6 +46,7 @@ mod tests {
         }
     }
 
+    #[async_trait::async_trait]
     impl ModelCatalog for One {
         fn resolve(&self, asked: Option<&str>) -> Option<ResolvedModel> {
             let asked = asked?;

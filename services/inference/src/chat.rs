@@ -10,7 +10,8 @@ use outcrop_ports::{
 use outcrop_types::{Classify, ErrorCode, Principal};
 
 use crate::admission::NotAdmitted;
-use crate::metering::OpenCall;
+use crate::metering::{OpenCall, Operation, estimate_input};
+use crate::prepare::Prepared;
 use crate::{InferenceService, access};
 
 /// Why a model gave no answer.
@@ -129,6 +130,8 @@ pub(crate) struct Facts {
     pub(crate) rate: Option<WindowState>,
     /// From the call of the model to its answer, or to the beginning of its stream.
     pub(crate) upstream: Duration,
+    /// Headers that tell of how the answer came about, such as `x-outcrop-structured-output`.
+    pub(crate) told: Vec<(&'static str, String)>,
 }
 
 impl InferenceService {
@@ -155,9 +158,11 @@ impl InferenceService {
         &self,
         caller: Caller<'_>,
         model: &AskedModel,
-        request: Request,
+        Prepared { request, told, reshape }: Prepared,
     ) -> Result<(Response, Facts), ChatError> {
-        let (mut open, mut facts) = self.admit(caller, model, &request).await?;
+        let cost = (Operation::Chat, estimate_input(&request));
+        let (mut open, mut facts) = self.admit(caller, model, cost).await?;
+        facts.told = told;
         let begun = Instant::now();
         let answer = self.inner().model.chat(self.call(caller, model, request)).await;
         facts.upstream = begun.elapsed();
@@ -168,7 +173,7 @@ impl InferenceService {
             return Err(ChatError::Malformed);
         }
         open.completed();
-        Ok((response, facts))
+        Ok((reshape.response(response), facts))
     }
 
     /// The answer in pieces; whoever takes it closes the record.
@@ -176,22 +181,25 @@ impl InferenceService {
         &self,
         caller: Caller<'_>,
         model: &AskedModel,
-        request: Request,
+        Prepared { request, told, reshape }: Prepared,
     ) -> Result<(EventStream, OpenCall, Facts), ChatError> {
-        let (mut open, mut facts) = self.admit(caller, model, &request).await?;
+        let cost = (Operation::Chat, estimate_input(&request));
+        let (mut open, mut facts) = self.admit(caller, model, cost).await?;
+        facts.told = told;
         open.set_streamed();
         let begun = Instant::now();
         let answer = self.inner().model.stream(self.call(caller, model, request)).await;
         facts.upstream = begun.elapsed();
         let events = answer.inspect_err(|error| open.refused(error))?;
-        Ok((events, open, facts))
+        Ok((reshape.events(events), open, facts))
     }
 
-    async fn admit(
+    /// Lets a call in, or not, and opens its record: what it is for, and about how many tokens it reads.
+    pub(crate) async fn admit(
         &self,
         caller: Caller<'_>,
         AskedModel { asked, model }: &AskedModel,
-        request: &Request,
+        cost: (Operation, u64),
     ) -> Result<(OpenCall, Facts), ChatError> {
         let inner = self.inner();
         if !inner.metering.spool.has_room() {
@@ -199,8 +207,10 @@ impl InferenceService {
         }
         let rate = inner.admission.admit(caller.principal).await?;
         let region = inner.model.region();
-        let open = inner.metering.open(caller.principal, caller.context, asked, model, region, request);
-        Ok((open, Facts { model: model.bedrock_id.clone(), rate, upstream: Duration::ZERO }))
+        let open = inner.metering.open(caller.principal, caller.context, asked, model, region, cost);
+        let facts =
+            Facts { model: model.bedrock_id.clone(), rate, upstream: Duration::ZERO, told: Vec::new() };
+        Ok((open, facts))
     }
 
     fn call(&self, caller: Caller<'_>, model: &AskedModel, request: Request) -> ModelCall {

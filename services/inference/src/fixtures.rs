@@ -19,7 +19,7 @@ use outcrop_wire::Dialect;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::metering::{Metering, OpenCall};
+use crate::metering::{Metering, OpenCall, Operation, estimate_input};
 use crate::spool::Spool;
 use crate::spool::ship::Shipper;
 
@@ -75,7 +75,14 @@ impl Meter {
         };
         let content = vec![Block::Text(prompt.to_owned())];
         let request = Request { messages: vec![Message { role: Role::User, content }], ..Request::default() };
-        self.metering.open(&principal(), &context, "m", &model(), "us-east-1", &request)
+        self.metering.open(
+            &principal(),
+            &context,
+            "m",
+            &model(),
+            "us-east-1",
+            (Operation::Chat, estimate_input(&request)),
+        )
     }
 
     /// What has been recorded so far.
@@ -95,20 +102,9 @@ fn model() -> ResolvedModel {
 pub(crate) fn model_info() -> ModelInfo {
     ModelInfo {
         id: "m".into(),
-        aliases: Vec::new(),
         bedrock_id: "vendor.m".into(),
         owned_by: "vendor".into(),
-        created: 0,
-        input: Vec::new(),
-        output: Vec::new(),
-        context_window: None,
-        max_output_tokens: None,
-        min_max_tokens: 1,
-        sampling: true,
-        exclusive_sampling: false,
-        stop_sequences: true,
-        tools: true,
-        tool_choice: true,
+        ..ModelInfo::default()
     }
 }
 

@@ -14,6 +14,7 @@ mod fit;
 #[cfg(test)]
 mod fixtures;
 mod metering;
+mod prepare;
 mod routes;
 mod service;
 mod spool;

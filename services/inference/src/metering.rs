@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use outcrop_chat::{
-    Block, BlockStart, Delta, Event, Reasoning, Request, Response, StopReason, ToolResultBlock,
+    Block, BlockStart, Delta, Document, DocumentSource, Event, Reasoning, Request, Response, StopReason,
+    SystemBlock, ToolResultBlock,
 };
 use outcrop_http::RequestContext;
 use outcrop_lifecycle::{Guard, InFlight};
@@ -19,6 +20,28 @@ const BYTES_PER_TOKEN: usize = 4;
 const TOKENS_PER_IMAGE: usize = 1_590;
 /// Longest model name in a record; what a client sends as a name has no bound of its own.
 const MODEL_NAME_BYTES: usize = 512;
+
+/// What a call is for, as usage records name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Operation {
+    Chat,
+    Invoke,
+    Embeddings,
+    Rerank,
+    Images,
+}
+
+impl Operation {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Invoke => "invoke",
+            Self::Embeddings => "embeddings",
+            Self::Rerank => "rerank",
+            Self::Images => "images",
+        }
+    }
+}
 
 /// Opens records and keeps them safe when they are closed.
 pub(crate) struct Metering {
@@ -46,7 +69,7 @@ impl Metering {
         asked: &str,
         model: &ResolvedModel,
         region: &str,
-        request: &Request,
+        (operation, input_estimate): (Operation, u64),
     ) -> OpenCall {
         let record = UsageRecord {
             id: UsageId::new(self.ids.uuid()),
@@ -56,7 +79,7 @@ impl Metering {
             subject: principal.subject,
             key: principal.key.clone(),
             dialect: context.dialect.name().to_owned(),
-            operation: "chat".to_owned(),
+            operation: operation.name().to_owned(),
             model_asked: shorten(asked).to_owned(),
             model_served: shorten(&model.bedrock_id).to_owned(),
             region: region.to_owned(),
@@ -73,7 +96,7 @@ impl Metering {
             record: Some(Box::new(record)),
             spool: Arc::clone(&self.spool),
             arrived: context.arrived,
-            input_estimate: estimate_input(request),
+            input_estimate,
             output_bytes: 0,
             reported: None,
             _open: self.open_calls.enter(),
@@ -108,7 +131,7 @@ impl OpenCall {
             Event::Delta { delta, .. } => {
                 self.output_bytes += match delta {
                     Delta::Text(text) | Delta::ToolInput(text) | Delta::Reasoning(text) => text.len(),
-                    Delta::Signature(_) | Delta::RedactedReasoning(_) => 0,
+                    Delta::Signature(_) | Delta::RedactedReasoning(_) | Delta::Citation(_) => 0,
                 };
                 self.saw_content();
             }
@@ -118,7 +141,7 @@ impl OpenCall {
             }
             Event::Stop(reason) => self.saw_stop(*reason),
             Event::Usage(usage) => self.reported = Some(*usage),
-            Event::Start | Event::BlockStop { .. } => {}
+            Event::Start | Event::BlockStop { .. } | Event::Extra(_) => {}
         }
     }
 
@@ -130,10 +153,21 @@ impl OpenCall {
         }
     }
 
-    fn saw_stop(&mut self, reason: StopReason) {
+    pub(crate) fn saw_stop(&mut self, reason: StopReason) {
         if let Some(record) = &mut self.record {
             record.stop_reason = Some(reason.name().to_owned());
         }
+    }
+
+    /// Takes note of what the answer says it used.
+    pub(crate) fn reported(&mut self, usage: TokenUsage) {
+        self.reported = Some(usage);
+    }
+
+    /// Takes note of so many bytes of text in the answer, from which its tokens are estimated if nobody tells.
+    pub(crate) fn saw_output(&mut self, bytes: usize) {
+        self.output_bytes += bytes;
+        self.saw_content();
     }
 
     /// Takes note of a whole answer.
@@ -209,25 +243,56 @@ fn shorten(name: &str) -> &str {
 }
 
 /// About how many tokens the model reads; an estimate for calls that Bedrock never reported on.
-fn estimate_input(request: &Request) -> u64 {
-    let mut bytes: usize = request.system.iter().map(String::len).sum();
+pub(crate) fn estimate_input(request: &Request) -> u64 {
+    let mut bytes: usize = request.system.iter().map(system_bytes).sum();
     let mut images = 0;
     for block in request.messages.iter().flat_map(|message| &message.content) {
         match block {
             Block::Text(text) | Block::Reasoning(Reasoning::Text { text, .. }) => bytes += text.len(),
             // Nobody but the model knows how long its arguments are without writing them out again.
             Block::ToolUse(call) => bytes += call.name.len(),
-            Block::Image(_) => images += 1,
-            Block::Reasoning(Reasoning::Redacted(_)) => {}
+            Block::Image(_) | Block::Link(_) => images += 1,
+            Block::Document(document) => bytes += document_bytes(document),
+            Block::Guard(guarded) => bytes += guarded.text.len(),
+            Block::Cited(cited) => bytes += cited.text.len(),
+            Block::SearchResult(found) => bytes += found.content.iter().map(String::len).sum::<usize>(),
+            // How long films and sounds are does not show in their size.
+            Block::Reasoning(Reasoning::Redacted(_))
+            | Block::CachePoint(_)
+            | Block::Video(_)
+            | Block::Audio(_) => {}
             Block::ToolResult(result) => {
                 for part in &result.content {
                     match part {
                         ToolResultBlock::Text(text) => bytes += text.len(),
-                        ToolResultBlock::Image(_) => images += 1,
+                        ToolResultBlock::Image(_) | ToolResultBlock::Link(_) => images += 1,
+                        ToolResultBlock::Json(value) => bytes += value.to_string().len(),
+                        ToolResultBlock::Document(document) => bytes += document_bytes(document),
+                        ToolResultBlock::SearchResult(found) => {
+                            bytes += found.content.iter().map(String::len).sum::<usize>()
+                        }
+                        ToolResultBlock::Video(_) => {}
                     }
                 }
             }
         }
     }
     (bytes.div_ceil(BYTES_PER_TOKEN) + images * TOKENS_PER_IMAGE) as u64
+}
+
+fn system_bytes(block: &SystemBlock) -> usize {
+    match block {
+        SystemBlock::Text(text) => text.len(),
+        SystemBlock::Guard(guarded) => guarded.text.len(),
+        SystemBlock::CachePoint(_) => 0,
+    }
+}
+
+/// A file's bytes stand for its text: too many for pictures in it, too few for packed formats.
+fn document_bytes(document: &Document) -> usize {
+    match &document.source {
+        DocumentSource::File(source) => source.size(),
+        DocumentSource::Text(text) => text.len(),
+        DocumentSource::Parts(parts) => parts.iter().map(String::len).sum(),
+    }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use actix_web::http::header::HeaderValue;
 use outcrop_config::{Config, LimitsConfig};
 use outcrop_lifecycle::InFlight;
-use outcrop_ports::{ChatModel, Clock, IdGen, Ledger, Limiter, ModelCatalog};
+use outcrop_ports::{Clock, IdGen, Ledger, Limiter, ModelCatalog, Models};
 use tokio_util::sync::CancellationToken;
 
 use crate::SpoolError;
@@ -24,7 +24,7 @@ const LAST_FLUSH: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct InferencePorts {
     /// The models themselves.
-    pub model: Arc<dyn ChatModel>,
+    pub model: Arc<dyn Models>,
     /// Which there are.
     pub catalog: Arc<dyn ModelCatalog>,
     /// Counts calls over all replicas.
@@ -81,7 +81,7 @@ impl From<&Config> for InferenceOptions {
 pub struct InferenceService(Arc<Inner>);
 
 pub(crate) struct Inner {
-    pub(crate) model: Arc<dyn ChatModel>,
+    pub(crate) model: Arc<dyn Models>,
     pub(crate) catalog: Arc<dyn ModelCatalog>,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) clock: Arc<dyn Clock>,

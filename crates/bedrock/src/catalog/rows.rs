@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use outcrop_ports::{Modality, ModelInfo};
+use outcrop_chat::Effort;
+use outcrop_ports::{CacheSupport, Family, Modality, ModelInfo, ReasoningStyle};
 use serde::Deserialize;
 
 use super::names::choose_profile;
@@ -42,6 +43,59 @@ pub(super) struct Row {
     stop_sequences: Option<bool>,
     tools: Option<bool>,
     tool_choice: Option<bool>,
+    family: Option<FamilyName>,
+    reasoning: Option<ReasoningName>,
+    /// An effort, in OpenAI's words.
+    max_effort: Option<String>,
+    always_thinks: Option<bool>,
+    structured_output: Option<bool>,
+    strict_tools: Option<bool>,
+    system_turns: Option<bool>,
+    prefill: Option<bool>,
+    tool_result_media: Option<bool>,
+    cache: Option<CacheRow>,
+    streaming: Option<bool>,
+    anthropic_version: Option<String>,
+    legacy: Option<bool>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CacheRow {
+    /// Tokens.
+    min_tokens: u32,
+    #[serde(default)]
+    one_hour: bool,
+    #[serde(default)]
+    tools: bool,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum FamilyName {
+    Claude,
+    Nova,
+    Titan,
+    Amazon,
+    Gpt,
+    GptOss,
+    Cohere,
+    DeepSeek,
+    Llama,
+    Mistral,
+    Stability,
+    Other,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum ReasoningName {
+    None,
+    Effort,
+    ReasoningObject,
+    NovaConfig,
+    ThinkingBudget,
+    ThinkingAdaptive,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -49,7 +103,11 @@ pub(super) struct Row {
 enum ModalityName {
     Text,
     Image,
+    Document,
+    Video,
+    Audio,
     Embedding,
+    Ranking,
 }
 
 pub(super) fn built_in() -> Result<Vec<Row>, toml::de::Error> {
@@ -93,6 +151,19 @@ impl Row {
         set(&mut self.stop_sequences, change.stop_sequences);
         set(&mut self.tools, change.tools);
         set(&mut self.tool_choice, change.tool_choice);
+        set(&mut self.family, change.family);
+        set(&mut self.reasoning, change.reasoning);
+        set(&mut self.max_effort, change.max_effort);
+        set(&mut self.always_thinks, change.always_thinks);
+        set(&mut self.structured_output, change.structured_output);
+        set(&mut self.strict_tools, change.strict_tools);
+        set(&mut self.system_turns, change.system_turns);
+        set(&mut self.prefill, change.prefill);
+        set(&mut self.tool_result_media, change.tool_result_media);
+        set(&mut self.cache, change.cache);
+        set(&mut self.streaming, change.streaming);
+        set(&mut self.anthropic_version, change.anthropic_version);
+        set(&mut self.legacy, change.legacy);
     }
 }
 
@@ -119,6 +190,16 @@ pub(super) fn into_entry(row: Row, region: &str, preferred: Option<&str>) -> Res
         _ => choose_profile(&profiles, region, preferred),
     };
     let bedrock_id = profile.map_or_else(|| base.clone(), |profile| format!("{profile}.{base}"));
+    let max_effort = match row.max_effort.as_deref().map(Effort::parse) {
+        None => None,
+        Some(Some(effort)) => Some(effort),
+        Some(None) => {
+            return Err(CatalogError::Row {
+                id: row.id,
+                problem: "`max_effort` is no effort (low, medium, high, xhigh, max)".to_owned(),
+            });
+        }
+    };
     let mut aliases = row.aliases.unwrap_or_default();
     if base != row.id {
         aliases.push(base.clone());
@@ -140,6 +221,23 @@ pub(super) fn into_entry(row: Row, region: &str, preferred: Option<&str>) -> Res
         stop_sequences: row.stop_sequences.unwrap_or(true),
         tools: row.tools.unwrap_or(true),
         tool_choice: row.tool_choice.unwrap_or(true),
+        family: row.family.map_or_else(Family::default, family),
+        reasoning: row.reasoning.map_or_else(ReasoningStyle::default, reasoning),
+        max_effort,
+        always_thinks: row.always_thinks.unwrap_or(false),
+        structured_output: row.structured_output.unwrap_or(false),
+        strict_tools: row.strict_tools.unwrap_or(false),
+        system_turns: row.system_turns.unwrap_or(false),
+        prefill: row.prefill.unwrap_or(true),
+        tool_result_media: row.tool_result_media.unwrap_or(true),
+        cache: row.cache.map(|it| CacheSupport {
+            min_tokens: it.min_tokens,
+            one_hour: it.one_hour,
+            tools: it.tools,
+        }),
+        streaming: row.streaming.unwrap_or(true),
+        anthropic_version: row.anthropic_version,
+        legacy: row.legacy.unwrap_or(false),
     };
     Ok(Entry { info: Arc::new(info), on_demand })
 }
@@ -149,9 +247,41 @@ fn modalities(names: Option<Vec<ModalityName>>) -> Vec<Modality> {
     let modality = |name| match name {
         ModalityName::Text => Modality::Text,
         ModalityName::Image => Modality::Image,
+        ModalityName::Document => Modality::Document,
+        ModalityName::Video => Modality::Video,
+        ModalityName::Audio => Modality::Audio,
         ModalityName::Embedding => Modality::Embedding,
+        ModalityName::Ranking => Modality::Ranking,
     };
     names.into_iter().map(modality).collect()
+}
+
+const fn family(name: FamilyName) -> Family {
+    match name {
+        FamilyName::Claude => Family::Claude,
+        FamilyName::Nova => Family::Nova,
+        FamilyName::Titan => Family::Titan,
+        FamilyName::Amazon => Family::Amazon,
+        FamilyName::Gpt => Family::Gpt,
+        FamilyName::GptOss => Family::GptOss,
+        FamilyName::Cohere => Family::Cohere,
+        FamilyName::DeepSeek => Family::DeepSeek,
+        FamilyName::Llama => Family::Llama,
+        FamilyName::Mistral => Family::Mistral,
+        FamilyName::Stability => Family::Stability,
+        FamilyName::Other => Family::Other,
+    }
+}
+
+const fn reasoning(name: ReasoningName) -> ReasoningStyle {
+    match name {
+        ReasoningName::None => ReasoningStyle::None,
+        ReasoningName::Effort => ReasoningStyle::Effort,
+        ReasoningName::ReasoningObject => ReasoningStyle::ReasoningObject,
+        ReasoningName::NovaConfig => ReasoningStyle::NovaConfig,
+        ReasoningName::ThinkingBudget => ReasoningStyle::ThinkingBudget,
+        ReasoningName::ThinkingAdaptive => ReasoningStyle::ThinkingAdaptive,
+    }
 }
 
 /// Midnight UTC of a day.

@@ -24,12 +24,13 @@ fn hello() -> Request {
 }
 
 fn picture() -> Image {
-    Image { format: ImageFormat::Png, bytes: vec![1, 2, 3].into() }
+    Image { format: ImageFormat::Png, source: Source::Bytes(vec![1, 2, 3].into()) }
 }
 
 fn with_tool(choice: ToolChoice, parallel: Option<bool>) -> Request {
-    let spec = ToolSpec { name: "add".into(), description: None, input_schema: json!({"type": "object"}) };
-    Request { tools: Some(Tools { specs: vec![spec], choice, parallel }), ..hello() }
+    let spec =
+        ToolSpec { name: "add".into(), input_schema: json!({"type": "object"}), ..ToolSpec::default() };
+    Request { tools: Some(Tools { specs: vec![spec], system: vec![], choice, parallel }), ..hello() }
 }
 
 fn infer(inference: Inference) -> Request {
@@ -107,7 +108,8 @@ fn only_claude_is_told_to_call_one_tool_at_a_time() {
 #[test]
 fn bytes_are_moved_and_not_copied() {
     let image = picture();
-    let before = image.bytes.as_ptr();
+    let Source::Bytes(bytes) = &image.source else { panic!("bytes") };
+    let before = bytes.as_ptr();
     let sent = translate(model("nova-lite"), say(vec![Block::Image(image)])).unwrap();
     let sdk::ContentBlock::Image(image) = &sent.messages[0].content[0] else { panic!("an image") };
     let Some(sdk::ImageSource::Bytes(blob)) = &image.source else { panic!("bytes") };

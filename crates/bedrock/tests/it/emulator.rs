@@ -37,8 +37,12 @@ fn with_tool(text: &str, choice: ToolChoice) -> Request {
         name: "weather".into(),
         description: Some("The weather of a city".into()),
         input_schema: json!({"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}),
+        ..ToolSpec::default()
     };
-    Request { tools: Some(Tools { specs: vec![spec], choice, parallel: Some(false) }), ..say(text) }
+    Request {
+        tools: Some(Tools { specs: vec![spec], system: vec![], choice, parallel: Some(false) }),
+        ..say(text)
+    }
 }
 
 #[tokio::test]

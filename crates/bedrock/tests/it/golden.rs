@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use outcrop_bedrock::BedrockModel;
 use outcrop_chat::{
-    Block, Image, ImageFormat, Message, Reasoning, Request, Role, ToolChoice, ToolResult, ToolResultBlock,
-    ToolSpec, ToolUse, Tools,
+    Block, Image, ImageFormat, Message, Reasoning, Request, Role, Source, ToolChoice, ToolResult,
+    ToolResultBlock, ToolSpec, ToolUse, Tools,
 };
 use outcrop_ports::ChatModel;
 use outcrop_wire::openai;
@@ -101,7 +101,10 @@ async fn neutral_requests_for_every_kind_of_model() {
     let thought = Reasoning::Text { text: "Two plus two.".into(), signature: Some("c2ln".into()) };
     let hidden = Reasoning::Redacted(vec![1, 2, 3].into());
     let tool_use = ToolUse { id: "t1".into(), name: "draw".into(), input: json!({"what": "four"}) };
-    let picture = Image { format: ImageFormat::Png, bytes: include_bytes!("pixel.png").to_vec().into() };
+    let picture = Image {
+        format: ImageFormat::Png,
+        source: Source::Bytes(include_bytes!("pixel.png").to_vec().into()),
+    };
     let failed =
         ToolResult { id: "t1".into(), content: vec![ToolResultBlock::Text("no ink".into())], is_error: true };
     let mut request = say("What is 2 + 2?");
@@ -109,8 +112,10 @@ async fn neutral_requests_for_every_kind_of_model() {
     let said = vec![Block::Reasoning(thought), Block::Reasoning(hidden), Block::ToolUse(tool_use)];
     request.messages.push(Message { role: Role::Assistant, content: said });
     request.messages.push(Message { role: Role::User, content: vec![Block::ToolResult(failed)] });
-    let spec = ToolSpec { name: "draw".into(), description: None, input_schema: json!({"type": "object"}) };
-    request.tools = Some(Tools { specs: vec![spec], choice: ToolChoice::Auto, parallel: Some(false) });
+    let spec =
+        ToolSpec { name: "draw".into(), input_schema: json!({"type": "object"}), ..ToolSpec::default() };
+    request.tools =
+        Some(Tools { specs: vec![spec], system: vec![], choice: ToolChoice::Auto, parallel: Some(false) });
     request.metadata.insert("team".into(), "blue".into());
     let input = "neutral: reasoning replayed, a failed tool, one call at a time";
     assert_golden("neutral_reasoning_and_tools", input, &render(&bedrock, &request).await);
@@ -127,10 +132,11 @@ async fn the_clients_json_keeps_its_order_and_the_length_is_right() {
         json!({"type": "object", "properties": {"z": {"type": "string"}, "a": {}, "m": {}, "b": {}}});
     let input = json!({"z": 1, "a": "outcrop-raw-", "m": [{"y": 0, "x": 0}], "b": "\"quoted\" é"});
     let tool_use = ToolUse { id: "t1".into(), name: "add".into(), input: input.clone() };
-    let spec = ToolSpec { name: "add".into(), description: None, input_schema: schema.clone() };
+    let spec = ToolSpec { name: "add".into(), input_schema: schema.clone(), ..ToolSpec::default() };
     let mut request = say("hi");
     request.messages.push(Message { role: Role::Assistant, content: vec![Block::ToolUse(tool_use)] });
-    request.tools = Some(Tools { specs: vec![spec], choice: ToolChoice::Auto, parallel: None });
+    request.tools =
+        Some(Tools { specs: vec![spec], system: vec![], choice: ToolChoice::Auto, parallel: None });
 
     let sent = sent("nova-lite", request).await.unwrap();
     assert!(sent.body.contains(&format!(r#""input":{input}"#)), "{}", sent.body);

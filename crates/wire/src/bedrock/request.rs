@@ -20,11 +20,17 @@ use crate::openai::chat::zero_to_one;
 pub fn parse(body: &[u8]) -> Result<chat::Request, InvalidRequest> {
     let body: Body = json::parse(body)?;
     Ok(chat::Request {
-        system: body.system.unwrap_or_default().into_iter().map(|Union(System::Text(text))| text).collect(),
+        system: body
+            .system
+            .unwrap_or_default()
+            .into_iter()
+            .map(|Union(System::Text(text))| chat::SystemBlock::Text(text))
+            .collect(),
         messages: body.messages.into_iter().map(|Object(it)| message(it)).collect(),
         inference: body.inference_config.map(inference).transpose()?.unwrap_or_default(),
         tools: body.tool_config.map(tools).transpose()?,
         metadata: body.request_metadata.unwrap_or_default(),
+        ..chat::Request::default()
     })
 }
 
@@ -60,7 +66,7 @@ fn block(block: Block) -> chat::Block {
 fn result_block(block: ResultBlock) -> chat::ToolResultBlock {
     match block {
         ResultBlock::Text(text) => chat::ToolResultBlock::Text(text),
-        ResultBlock::Json(value) => chat::ToolResultBlock::Text(value.to_string()),
+        ResultBlock::Json(value) => chat::ToolResultBlock::Json(value),
         ResultBlock::Image(it) => chat::ToolResultBlock::Image(image(it)),
     }
 }
@@ -74,7 +80,7 @@ fn image(image: Image) -> chat::Image {
         ImageFormat::Webp => chat::ImageFormat::Webp,
     };
     let Union(ImageSource::Bytes(bytes)) = image.source;
-    chat::Image { format, bytes }
+    chat::Image { format, source: chat::Source::Bytes(bytes) }
 }
 
 /// Ranges are Bedrock's (Amazon Bedrock API reference, InferenceConfiguration).
@@ -90,6 +96,7 @@ fn inference(config: InferenceConfig) -> Result<chat::Inference, InvalidRequest>
         max_tokens: config.max_tokens,
         temperature: zero_to_one("inferenceConfig.temperature", config.temperature)?,
         top_p: zero_to_one("inferenceConfig.topP", config.top_p)?,
+        top_k: None,
         stop,
     })
 }
@@ -105,9 +112,15 @@ fn tools(config: ToolConfig) -> Result<chat::Tools, InvalidRequest> {
     };
     let spec = |Union(Tool::ToolSpec(spec)): Union<Tool>| {
         let Union(InputSchema::Json(schema)) = spec.input_schema;
-        chat::ToolSpec { name: spec.name, description: spec.description, input_schema: Value::Object(schema) }
+        chat::ToolSpec {
+            name: spec.name,
+            description: spec.description,
+            input_schema: Value::Object(schema),
+            ..chat::ToolSpec::default()
+        }
     };
-    Ok(chat::Tools { specs: config.tools.into_iter().map(spec).collect(), choice, parallel: None })
+    let specs = config.tools.into_iter().map(spec).collect();
+    Ok(chat::Tools { specs, system: Vec::new(), choice, parallel: None })
 }
 
 fn refusal(param: &str, why: &str) -> InvalidRequest {

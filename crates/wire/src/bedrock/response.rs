@@ -62,7 +62,7 @@ fn put_block(out: &mut BytesMut, block: &Block) {
             put_blob(out, bytes);
             out.put_slice(b"}}");
         }
-        Block::Image(_) | Block::ToolResult(_) => {}
+        _ => {}
     }
 }
 

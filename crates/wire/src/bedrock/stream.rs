@@ -88,7 +88,7 @@ impl ConverseStream {
 
     fn put(&mut self, event: &Event, out: &mut BytesMut) {
         match event {
-            Event::Start | Event::Usage(_) => {}
+            Event::Start | Event::Extra(_) | Event::Usage(_) => {}
             Event::BlockStart { index, start: BlockStart::ToolUse { id, name } } => {
                 put_event(out, "contentBlockStart", |out| {
                     put_index(out, *index);
@@ -136,6 +136,10 @@ fn put_delta(out: &mut BytesMut, delta: &Delta) {
             out.put_slice(b"\"reasoningContent\":{\"redactedContent\":");
             put_blob(out, bytes);
             return out.put_u8(b'}');
+        }
+        Delta::Citation(citation) => {
+            out.put_slice(b"\"citation\":");
+            return out.put_slice(citation.to_string().as_bytes());
         }
     };
     out.put_slice(before);

@@ -91,6 +91,7 @@ impl ChatStream {
         match event {
             Event::Usage(usage) => self.usage = Some(*usage),
             _ if self.state == State::Stopped => {}
+            Event::Extra(_) => {}
             Event::Start => self.open(out),
             Event::BlockStart { index, start: BlockStart::ToolUse { id, name } } => {
                 self.open(out);
@@ -150,7 +151,7 @@ impl ChatStream {
             Delta::Reasoning(text) => (b"\"reasoning_content\":\"", text),
             Delta::ToolInput(json) => return self.call_input(index, json, out),
             // OpenAI's chat has no place for these.
-            Delta::Signature(_) | Delta::RedactedReasoning(_) => return,
+            Delta::Signature(_) | Delta::RedactedReasoning(_) | Delta::Citation(_) => return,
         };
         if text.is_empty() {
             return;

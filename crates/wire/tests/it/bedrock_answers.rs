@@ -44,7 +44,7 @@ fn an_answer_has_converses_shape() {
         ),
     ];
     for (name, content, stop_reason, usage) in answers {
-        let body = response(&Response { content, stop_reason, usage }, LATENCY_MS);
+        let body = response(&Response { content, stop_reason, usage, ..Response::default() }, LATENCY_MS);
         let body: Value = serde_json::from_slice(&body).unwrap();
         show::check(&format!("bedrock_response__{name}"), &show::pretty(&body));
     }

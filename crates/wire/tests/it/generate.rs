@@ -78,7 +78,7 @@ fn the_answer_is_text_with_its_usage() {
         Block::Text("Hello \"you\"".into()),
         Block::Text("!".into()),
     ];
-    let body = response(&GENERATION, &Response { content, stop_reason: StopReason::EndTurn, usage: usage() });
+    let body = response(&GENERATION, &Response { content, usage: usage(), ..Response::default() });
     let body: Value = serde_json::from_slice(&body).unwrap();
     show::check("generate_response", &show::pretty(&body));
 }

@@ -24,7 +24,8 @@ fn call(id: &str, name: &str, input: Value) -> Block {
 }
 
 fn answered(content: Vec<Block>, stop_reason: StopReason, names: &ToolNames) -> Value {
-    let body = response(&ANSWER, &Response { content, stop_reason, usage: usage() }, names);
+    let body =
+        response(&ANSWER, &Response { content, stop_reason, usage: usage(), ..Response::default() }, names);
     serde_json::from_slice(&body).unwrap()
 }
 

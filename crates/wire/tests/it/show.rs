@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use outcrop_chat::{Block, Image, Message, Reasoning, Request, Role, ToolChoice, ToolResultBlock, Tools};
+use outcrop_chat::{
+    Block, Image, Message, Reasoning, Request, Role, SystemBlock, ToolChoice, ToolResultBlock, ToolSpec,
+    Tools,
+};
 use serde_json::{Map, Value, json};
 
 /// The fixtures of a folder, by name.
@@ -36,21 +39,42 @@ pub(crate) fn request(request: &Request) -> Value {
             shown.insert(key.into(), value);
         }
     };
-    put("system", json!(request.system));
+    put("system", request.system.iter().map(system).collect());
     put("messages", request.messages.iter().map(message).collect());
     put("max_tokens", json!(request.inference.max_tokens));
     put("temperature", json!(request.inference.temperature));
     put("top_p", json!(request.inference.top_p));
     put("stop", json!(request.inference.stop));
     put("tools", request.tools.as_ref().map(tools).unwrap_or_default());
+    put("top_k", json!(request.inference.top_k));
+    put("reasoning", told(request.reasoning.as_ref()));
+    put("output", told(request.output.as_ref()));
+    put("service_tier", told(request.service_tier.as_ref()));
+    put("optimized_latency", if request.optimized_latency { json!(true) } else { Value::Null });
+    put("guardrail", told(request.guardrail.as_ref()));
     put("metadata", json!(request.metadata));
+    put("additional", json!(request.additional));
+    put("response_paths", json!(request.response_paths));
     Value::Object(shown)
+}
+
+/// A value as the debugger shows it, in one line.
+fn told(value: Option<&impl std::fmt::Debug>) -> Value {
+    value.map_or(Value::Null, |it| json!(format!("{it:?}")))
+}
+
+fn system(block: &SystemBlock) -> Value {
+    match block {
+        SystemBlock::Text(text) => json!(text),
+        other => told(Some(other)),
+    }
 }
 
 fn message(message: &Message) -> Value {
     let role = match message.role {
         Role::User => "user",
         Role::Assistant => "assistant",
+        Role::System => "system",
     };
     json!({ role: message.content.iter().map(block).collect::<Value>() })
 }
@@ -67,22 +91,33 @@ fn block(block: &Block) -> Value {
                 .map(|it| match it {
                     ToolResultBlock::Text(text) => json!(text),
                     ToolResultBlock::Image(it) => image(it),
+                    ToolResultBlock::Json(value) => json!({ "json": value }),
+                    other => told(Some(other)),
                 })
                 .collect();
             json!({ "result": [result.id, content], "error": result.is_error })
         }
         Block::Reasoning(Reasoning::Text { text, signature }) => json!({ "thought": [text, signature] }),
         Block::Reasoning(Reasoning::Redacted(bytes)) => json!({ "thought": bytes.len() }),
+        other => told(Some(other)),
     }
 }
 
 fn image(image: &Image) -> Value {
-    json!({ "image": format!("{:?}, {} bytes", image.format, image.bytes.len()) })
+    json!({ "image": format!("{:?}, {} bytes", image.format, image.source.size()) })
+}
+
+fn spec(spec: &ToolSpec) -> Value {
+    let mut shown = vec![json!(spec.name), json!(spec.description), json!(spec.input_schema)];
+    if spec.strict {
+        shown.push(json!("strict"));
+    }
+    shown.extend(spec.cache.map(|ttl| json!(format!("cached {}", ttl.name()))));
+    json!(shown)
 }
 
 fn tools(tools: &Tools) -> Value {
-    let specs: Value =
-        tools.specs.iter().map(|it| json!([it.name, it.description, it.input_schema])).collect();
+    let specs: Value = tools.specs.iter().map(|it| spec(it)).collect();
     let choice = match &tools.choice {
         ToolChoice::Auto => "auto".to_owned(),
         ToolChoice::Any => "any".to_owned(),

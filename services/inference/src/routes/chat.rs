@@ -10,7 +10,7 @@ use super::headers::respond;
 use crate::InferenceService;
 use crate::answer::{Answer, Body, Manner};
 use crate::chat::Caller;
-use crate::fit::{Fields, fit};
+use crate::fit::Fields;
 use crate::stream::FrameStream;
 
 /// Answers one chat request in the OpenAI shape, whole or as a stream.
@@ -36,9 +36,9 @@ pub(crate) async fn answer(
     let mut asked = chat::parse(body)?;
     let (stream, include_usage) = (asked.stream, asked.include_usage);
     let (model, fields) = (asked.model.take(), Fields::openai(asked.max_tokens_field()));
-    let Translated { mut request, tool_names, mut dropped } = asked.into_chat()?;
+    let Translated { request, tool_names, mut dropped } = asked.into_chat()?;
     let model = service.resolve(caller.principal, model)?;
-    fit(&mut request, &model.model.info, fields, &mut dropped)?;
+    let request = service.prepare(&model, request, fields, &mut dropped).await?;
     manner.check(stream, &dropped)?;
     let id = format!("chatcmpl-{}", service.inner().ids.uuid().simple());
     let created = service.inner().clock.now().timestamp();

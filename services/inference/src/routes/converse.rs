@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::{HttpResponse, web};
 use bytes::BytesMut;
-use outcrop_chat::{Event, Request};
+use outcrop_chat::Event;
 use outcrop_http::permission::InvokeModel;
 use outcrop_http::{Allowed, ApiError, JsonBytes, RequestContext};
 use outcrop_wire::bedrock::{self, ConverseStream};
@@ -15,7 +15,8 @@ use outcrop_wire::error::ErrorBody;
 use super::headers::respond;
 use crate::answer::{Answer, Body, Manner};
 use crate::chat::{AskedModel, Caller};
-use crate::fit::{Fields, fit};
+use crate::fit::Fields;
+use crate::prepare::Prepared;
 use crate::stream::{FrameStream, Frames};
 use crate::{ChatError, InferenceService};
 
@@ -28,7 +29,7 @@ pub(crate) async fn create(
     JsonBytes(body): JsonBytes,
 ) -> Result<HttpResponse, ApiError> {
     let caller = Caller { principal: &allowed.principal, context: &context };
-    let (model, request) = read(&service, caller, id.into_inner(), &body)?;
+    let (model, request) = read(&service, caller, id.into_inner(), &body).await?;
     let answer = whole(&service, caller, &model, request).await.map_err(refused)?;
     Ok(respond(&service, context.arrived, answer))
 }
@@ -42,21 +43,21 @@ pub(crate) async fn create_stream(
     JsonBytes(body): JsonBytes,
 ) -> Result<HttpResponse, ApiError> {
     let caller = Caller { principal: &allowed.principal, context: &context };
-    let (model, request) = read(&service, caller, id.into_inner(), &body)?;
+    let (model, request) = read(&service, caller, id.into_inner(), &body).await?;
     let answer = stream(&service, caller, &model, request).await.map_err(refused)?;
     Ok(respond(&service, context.arrived, answer))
 }
 
-fn read(
+async fn read(
     service: &InferenceService,
     caller: Caller<'_>,
     model: String,
     body: &[u8],
-) -> Result<(AskedModel, Request), ApiError> {
-    let mut request = bedrock::parse(body)?;
+) -> Result<(AskedModel, Prepared), ApiError> {
+    let request = bedrock::parse(body)?;
     let model = service.resolve(caller.principal, Some(model)).map_err(refused)?;
     let mut dropped = Vec::new();
-    fit(&mut request, &model.model.info, Fields::CONVERSE, &mut dropped)?;
+    let request = service.prepare(&model, request, Fields::CONVERSE, &mut dropped).await?;
     Manner { strict: true, may_stream: true }.check(false, &dropped)?;
     Ok((model, request))
 }
@@ -65,7 +66,7 @@ async fn whole(
     service: &InferenceService,
     caller: Caller<'_>,
     model: &AskedModel,
-    request: Request,
+    request: Prepared,
 ) -> Result<Answer, ChatError> {
     let (response, facts) = service.chat(caller, model, request).await?;
     let body = Body::Whole(bedrock::response(&response, millis(facts.upstream)));
@@ -76,7 +77,7 @@ async fn stream(
     service: &InferenceService,
     caller: Caller<'_>,
     model: &AskedModel,
-    request: Request,
+    request: Prepared,
 ) -> Result<Answer, ChatError> {
     let frames = TimedStream::new();
     let (events, open, facts) = service.stream(caller, model, request).await?;

@@ -9,7 +9,7 @@ use super::headers::respond;
 use crate::InferenceService;
 use crate::answer::{Answer, Body, Manner};
 use crate::chat::Caller;
-use crate::fit::{Fields, fit};
+use crate::fit::Fields;
 use crate::stream::FrameStream;
 
 /// Answers one prompt, whole or as a stream.
@@ -35,10 +35,10 @@ pub(crate) async fn answer(
     let mut asked = generate::parse(body)?;
     let stream = asked.stream();
     let model = asked.model.take();
-    let mut request = asked.into_chat()?;
+    let request = asked.into_chat()?;
     let model = service.resolve(caller.principal, model)?;
     let mut dropped = Vec::new();
-    fit(&mut request, &model.model.info, Fields::openai("max_tokens"), &mut dropped)?;
+    let request = service.prepare(&model, request, Fields::openai("max_tokens"), &mut dropped).await?;
     manner.check(stream, &dropped)?;
     let id = format!("gen-{}", service.inner().ids.uuid().simple());
     let head = Generation { id: &id, created: service.inner().clock.now().timestamp(), model: &model.asked };

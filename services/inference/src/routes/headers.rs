@@ -62,6 +62,9 @@ pub(crate) fn respond(service: &InferenceService, arrived: Instant, answer: Answ
     if !dropped.is_empty() {
         put(headers, "x-outcrop-dropped", &dropped.join(", "));
     }
+    for (name, value) in &facts.told {
+        put(headers, name, value);
+    }
     for (name, value) in facts.rate.iter().flat_map(rate_limit) {
         put(headers, name, &value);
     }

@@ -64,6 +64,10 @@ const fn modality(modality: &Modality) -> &'static str {
     match modality {
         Modality::Text => "text",
         Modality::Image => "image",
+        Modality::Document => "document",
+        Modality::Video => "video",
+        Modality::Audio => "audio",
         Modality::Embedding => "embedding",
+        Modality::Ranking => "ranking",
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use outcrop_chat::{Block, InvalidRequest, Message, Role, ToolResult, ToolResultBlock, ToolUse};
+use outcrop_chat::{Block, InvalidRequest, Message, Role, SystemBlock, ToolResult, ToolResultBlock, ToolUse};
 use serde_json::{Map, Value};
 
 use super::Dropped;
@@ -14,13 +14,13 @@ use crate::tool_names::safe_id;
 /// Turns the messages into system texts and turns.
 ///
 /// System and developer messages that lead the conversation are instructions; later ones stay where they
-/// are, as marked user text: hoisting them would change their meaning and cost the prompt cache. A
+/// are: hoisting them would change their meaning and cost the prompt cache. A
 /// conversation of instructions alone, which OpenAI answers, is answered by its last one as the user's turn.
 pub(super) fn convert(
     messages: Vec<request::Message>,
     names: &mut ToolNames,
     dropped: &mut Dropped,
-) -> Result<(Vec<String>, Vec<Message>), InvalidRequest> {
+) -> Result<(Vec<SystemBlock>, Vec<Message>), InvalidRequest> {
     let mut turns = Turns {
         names,
         dropped,
@@ -35,7 +35,7 @@ pub(super) fn convert(
     turns.all_answered()?;
     let Turns { mut system, mut messages, .. } = turns;
     if messages.is_empty()
-        && let Some(text) = system.pop()
+        && let Some(SystemBlock::Text(text)) = system.pop()
     {
         messages.push(Message { role: Role::User, content: vec![Block::Text(text)] });
     }
@@ -45,7 +45,7 @@ pub(super) fn convert(
 struct Turns<'a> {
     names: &'a mut ToolNames,
     dropped: &'a mut Dropped,
-    system: Vec<String>,
+    system: Vec<SystemBlock>,
     messages: Vec<Message>,
     open: Option<OpenCalls>,
     /// Bounds the arguments of all tool calls.
@@ -81,14 +81,11 @@ impl Turns<'_> {
     fn instruction(&mut self, at: usize, message: request::Message) -> Result<(), InvalidRequest> {
         let texts = texts(at, message.content, self.dropped)?;
         if self.messages.is_empty() {
-            self.system.extend(texts.into_iter().filter(|it| !it.trim().is_empty()));
+            let texts = texts.into_iter().filter(|it| !it.trim().is_empty());
+            self.system.extend(texts.map(SystemBlock::Text));
         } else {
-            let marked = texts
-                .into_iter()
-                .filter(|it| !it.trim().is_empty())
-                .map(|it| Block::Text(format!("[System instruction]\n{it}")))
-                .collect();
-            self.messages.push(Message { role: Role::User, content: marked });
+            let content = texts.into_iter().map(Block::Text).collect();
+            self.messages.push(Message { role: Role::System, content });
         }
         Ok(())
     }

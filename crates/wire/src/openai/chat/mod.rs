@@ -92,7 +92,7 @@ impl ChatRequest {
         let (system, messages) = messages::convert(body.messages.take(), &mut tool_names, &mut dropped)?;
         let inference = options::inference(&mut body)?;
         let metadata = options::metadata(&mut body, &mut dropped);
-        let request = Request { system, messages, inference, tools: None, metadata };
+        let request = Request { system, messages, inference, metadata, ..Request::default() };
         let request = normalise(tools::apply(offer, request));
         if request.messages.is_empty() {
             return Err(InvalidRequest::new("messages", "`messages` holds nothing to answer."));

@@ -73,6 +73,7 @@ pub(super) fn inference(body: &mut Body) -> Result<Inference, InvalidRequest> {
         max_tokens,
         temperature: zero_to_one("temperature", body.temperature)?,
         top_p: zero_to_one("top_p", body.top_p)?,
+        top_k: None,
         stop: std::mem::take(&mut body.stop).into_list(),
     })
 }

@@ -61,7 +61,11 @@ pub(super) fn apply(offer: Offer, mut request: Request) -> Request {
 }
 
 fn offered(specs: Vec<ToolSpec>, choice: ToolChoice, parallel: Option<bool>) -> Offer {
-    if specs.is_empty() { Offer::Nothing } else { Offer::Tools(Tools { specs, choice, parallel }) }
+    if specs.is_empty() {
+        Offer::Nothing
+    } else {
+        Offer::Tools(Tools { specs, system: Vec::new(), choice, parallel })
+    }
 }
 
 fn needs_tools(specs: &[ToolSpec]) -> Result<(), InvalidRequest> {
@@ -195,6 +199,7 @@ fn spec(
         // Bedrock refuses a description that is there and empty.
         description: description.filter(|it| !it.trim().is_empty()),
         input_schema: schema(at, parameters)?,
+        ..ToolSpec::default()
     })
 }
 

@@ -49,12 +49,13 @@ impl GenerateRequest {
             return Err(InvalidRequest::new("max_tokens", "`max_tokens` must be at least 1."));
         }
         Ok(normalise(Request {
-            system: self.system.into_iter().collect(),
+            system: self.system.into_iter().map(Into::into).collect(),
             messages: vec![Message { role: Role::User, content: vec![Block::Text(self.prompt)] }],
             inference: Inference {
                 max_tokens: self.max_tokens,
                 temperature: zero_to_one("temperature", self.temperature)?,
                 top_p: zero_to_one("top_p", self.top_p)?,
+                top_k: None,
                 stop: self.stop.into_list(),
             },
             ..Request::default()

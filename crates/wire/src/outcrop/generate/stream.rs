@@ -53,7 +53,11 @@ impl GenerateStream {
             Event::Stop(reason) => self.stop = Some(*reason),
             Event::Delta { delta: Delta::Text(text), .. } => self.delta(b"text", text, out),
             Event::Delta { delta: Delta::Reasoning(text), .. } => self.delta(b"reasoning", text, out),
-            Event::Start | Event::BlockStart { .. } | Event::Delta { .. } | Event::BlockStop { .. } => {}
+            Event::Start
+            | Event::BlockStart { .. }
+            | Event::Delta { .. }
+            | Event::BlockStop { .. }
+            | Event::Extra(_) => {}
         }
     }
 
