@@ -1,5 +1,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    outcrop_fuzz::api_key(data);
+    outcrop_fuzz::identity::api_key(data);
 });

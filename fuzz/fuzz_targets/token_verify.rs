@@ -1,5 +1,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    outcrop_fuzz::token_verify(data);
+    outcrop_fuzz::identity::token_verify(data);
 });

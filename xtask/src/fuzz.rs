@@ -1,7 +1,7 @@
-//! `cargo xtask fuzz`: every target of `fuzz/`, each for a minute, two at a time.
+//! `cargo xtask fuzz`: every target of `fuzz/`, two at a time, all of them in about five minutes.
 //!
 //! Needs a nightly toolchain, and says so where there is none. What is in `fuzz/corpus` is replayed by the tests of
-//! `outcrop-token` in any case.
+//! `outcrop-token` and `outcrop-wire` in any case.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -13,10 +13,19 @@ use crate::paths;
 /// How many run at once: each keeps a core busy.
 const AT_ONCE: usize = 2;
 
+/// Requests of the golden tests, from which a dialect's target sets out besides its own corpus.
+const FIXTURES: [(&str, &str); 5] = [
+    ("wire_chat", "openai/chat"),
+    ("wire_converse", "bedrock/converse"),
+    ("wire_embeddings", "openai/embeddings"),
+    ("wire_messages", "anthropic/messages"),
+    ("wire_responses", "openai/responses"),
+];
+
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// How long each target runs, seconds; building them is not counted.
-    #[arg(long, default_value_t = 60)]
+    #[arg(long, default_value_t = 45)]
     seconds: u64,
     /// Only this target.
     target: Option<String>,
@@ -82,6 +91,8 @@ fn fuzz(nightly: &Nightly, target: &str, seconds: u64) -> anyhow::Result<()> {
     let mut command = nightly.fuzz();
     command.args(["run", "--target-dir"]).arg(build_folder()).arg(target);
     command.arg(new).arg(paths::root().join("fuzz/corpus").join(target));
+    let fixtures = FIXTURES.iter().filter(|(name, _)| *name == target);
+    command.args(fixtures.map(|(_, folder)| paths::root().join("crates/wire/fixtures").join(folder)));
     command.args(["--", &format!("-max_total_time={seconds}"), "-timeout=10", "-rss_limit_mb=2048"]);
     // Room for the longest token, and for what is just too long.
     command.args(["-max_len=20000", "-verbosity=0", "-print_funcs=0", "-print_final_stats=1"]);

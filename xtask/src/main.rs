@@ -20,7 +20,7 @@ struct Cli {
 enum Task {
     /// Run every test: finds or installs Postgres, Redis, moto and the SDK clients, starts them, stops them.
     Test(test::Options),
-    /// Run the fuzz targets: tokens, keys, networks, patterns.
+    /// Run the fuzz targets: tokens, keys, networks, patterns, requests and streams of the dialects.
     Fuzz(fuzz::Options),
     /// Measure emulator, nginx and Outcrop side by side, and write docs/benchmarks.md.
     Bench(bench::Options),

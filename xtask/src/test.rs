@@ -4,7 +4,8 @@ use std::process::Command;
 use std::time::Instant;
 
 use outcrop_testkit::{
-    AWS_ENDPOINT, Moto, POSTGRES_BIN, POSTGRES_URL, PYTHON, Postgres, REDIS_SERVER, REDIS_URL, Redis, Tools,
+    AIDER, AWS_ENDPOINT, Clients, Moto, NODE, NODE_MODULES, POSTGRES_BIN, POSTGRES_URL, PYTHON,
+    PYTHON_FRAMEWORKS, Postgres, REDIS_SERVER, REDIS_URL, Redis, Tools,
 };
 
 use crate::paths;
@@ -37,6 +38,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 fn with_servers(options: &Options) -> anyhow::Result<()> {
     let say = |text: &str| println!("{text}");
     let tools = Tools::find_or_install(&paths::tools(), &say)?;
+    let clients = Clients::find_or_install(&paths::tools(), &say)?;
     let folder = tempfile::Builder::new().prefix("outcrop-test-").tempdir()?;
     let postgres = Postgres::start(&tools, folder.path())?;
     let redis = Redis::start(&tools, folder.path())?;
@@ -50,6 +52,10 @@ fn with_servers(options: &Options) -> anyhow::Result<()> {
         .env(REDIS_URL, redis.url())
         .env(AWS_ENDPOINT, moto.endpoint())
         .env(PYTHON, &tools.python)
+        .env(PYTHON_FRAMEWORKS, &clients.frameworks)
+        .env(AIDER, &clients.aider)
+        .env(NODE, &clients.node)
+        .env(NODE_MODULES, &clients.node_modules)
         .env(POSTGRES_BIN, &tools.postgres_bin)
         .env(REDIS_SERVER, &tools.redis_server);
     paths::check(&mut command)

@@ -14,10 +14,11 @@ use outcrop_chat::Response;
 use outcrop_ports::{ChatModel, EventStream, ModelCall, ModelError, PortError, Probe};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use crate::as_written::Reader;
 use crate::probe::Endpoint;
 use crate::request::{self, ConverseRequest};
 use crate::stream::Events;
-use crate::{errors, response};
+use crate::{errors, json, response};
 
 /// How to call Bedrock.
 #[derive(Debug, Clone, Copy)]
@@ -52,10 +53,10 @@ pub enum BuildError {
 
 /// Bedrock in one region. Build it once: connections and credentials are kept in it.
 pub struct BedrockModel {
-    client: Client,
+    pub(crate) client: Client,
     region: String,
     endpoint: Endpoint,
-    idle_timeout: Duration,
+    pub(crate) idle_timeout: Duration,
 }
 
 impl fmt::Debug for BedrockModel {
@@ -95,47 +96,21 @@ impl BedrockModel {
     }
 
     async fn converse(&self, request: ConverseRequest) -> Result<Response, ModelError> {
-        let ConverseRequest { model_id, system, messages, inference, tools, additional, metadata, raw } =
-            request;
-        let call = self
-            .client
-            .converse()
-            .model_id(model_id)
-            .set_system(system)
-            .set_messages(Some(messages))
-            .set_inference_config(inference)
-            .set_tool_config(tools)
-            .set_additional_model_request_fields(additional)
-            .set_request_metadata(metadata);
-        let answer = if raw.is_empty() {
-            call.send().await
-        } else {
-            call.customize().mutate_request(move |request| raw.splice(request)).send().await
-        };
-        response::translate(answer.map_err(errors::from_call)?)
+        let ConverseRequest { model_id, body, ours } = request;
+        let reader = Reader::default();
+        let call = self.client.converse().model_id(model_id).customize();
+        let call = call.mutate_request(move |request| json::put_body(request, &body));
+        let answer = call.interceptor(reader.clone()).send().await.map_err(errors::from_call)?;
+        response::translate(answer, reader.take(), ours)
     }
 
     async fn converse_stream(&self, request: ConverseRequest) -> Result<Events, ModelError> {
-        let ConverseRequest { model_id, system, messages, inference, tools, additional, metadata, raw } =
-            request;
-        let call = self
-            .client
-            .converse_stream()
-            .model_id(model_id)
-            .set_system(system)
-            .set_messages(Some(messages))
-            .set_inference_config(inference)
-            .set_tool_config(tools)
-            .set_additional_model_request_fields(additional)
-            .set_request_metadata(metadata);
-        let answer = if raw.is_empty() {
-            call.send().await
-        } else {
-            call.customize().mutate_request(move |request| raw.splice(request)).send().await
-        };
-        let output = answer.map_err(errors::from_call)?;
+        let ConverseRequest { model_id, body, ours } = request;
+        let call = self.client.converse_stream().model_id(model_id).customize();
+        let call = call.mutate_request(move |request| json::put_body(request, &body));
+        let output = call.send().await.map_err(errors::from_call)?;
         let request_id = output.request_id().map(str::to_owned);
-        Ok(Events::new(output.stream, request_id, self.idle_timeout))
+        Ok(Events::new(output.stream, request_id, self.idle_timeout, ours))
     }
 }
 
@@ -147,8 +122,10 @@ impl ChatModel for BedrockModel {
 
     async fn chat(&self, call: ModelCall) -> Result<Response, ModelError> {
         let ModelCall { model, request, deadline } = call;
-        let request = request::translate(model, request)?;
-        match timeout(deadline, self.converse(request)).await {
+        let converse = request::translate(model, &request, false)?;
+        // What it holds may be large, and stands in the body now.
+        drop(request);
+        match timeout(deadline, self.converse(converse)).await {
             Ok(answer) => answer,
             Err(_) => Err(errors::timed_out(deadline, "no answer")),
         }
@@ -157,8 +134,10 @@ impl ChatModel for BedrockModel {
     async fn stream(&self, call: ModelCall) -> Result<EventStream, ModelError> {
         let ModelCall { model, request, deadline } = call;
         let until = Instant::now() + deadline;
-        let request = request::translate(model, request)?;
-        match timeout_at(until, self.converse_stream(request)).await {
+        let converse = request::translate(model, &request, true)?;
+        // What it holds may be large, and stands in the body now.
+        drop(request);
+        match timeout_at(until, self.converse_stream(converse)).await {
             Ok(events) => events?.begin(until, deadline).await,
             Err(_) => Err(errors::timed_out(deadline, "nothing")),
         }

@@ -16,6 +16,10 @@ const BROKEN: &str = "the connection to Bedrock broke";
 /// Said where nothing left this server; what an operator can do about it stands in the log only.
 const NOT_MADE: &str = "the call to Bedrock could not be made";
 
+/// Said where only an inference profile reaches the model.
+const NEEDS_PROFILE: &str = "`model`: this model is only reached through an inference profile here; name it as the \
+     model list does, or with the prefix of a geography (`us.`, `eu.`, `global.`)";
+
 /// A call that could not be signed, for the log.
 #[derive(Debug, thiserror::Error)]
 #[error("check this server's AWS credentials and region")]
@@ -143,6 +147,10 @@ fn service_failure(code: &str, message: &str, status: Option<u16>) -> (ModelFail
     let failure = match code {
         // Bedrock's way to say that there is no such model.
         "ValidationException" if message.contains("model identifier is invalid") => ModelFailure::NotFound,
+        "ValidationException" if needs_profile(message) => {
+            return (ModelFailure::Invalid, NEEDS_PROFILE.to_owned());
+        }
+        "ValidationException" if is_too_long(message) => ModelFailure::TooLong,
         "ValidationException" => ModelFailure::Invalid,
         "AccessDeniedException" => ModelFailure::Denied,
         "UnrecognizedClientException"
@@ -156,9 +164,9 @@ fn service_failure(code: &str, message: &str, status: Option<u16>) -> (ModelFail
             return (ModelFailure::Denied, format!("Bedrock refused this server's AWS credentials ({code})"));
         }
         "ResourceNotFoundException" => ModelFailure::NotFound,
-        "ThrottlingException" | "ModelNotReadyException" | "ServiceQuotaExceededException" => {
-            ModelFailure::Throttled
-        }
+        "ThrottlingException" => ModelFailure::Throttled,
+        "ModelNotReadyException" => ModelFailure::NotReady,
+        "ServiceQuotaExceededException" => ModelFailure::QuotaExceeded,
         "ModelTimeoutException" => ModelFailure::TimedOut,
         "ModelErrorException" | "ModelStreamErrorException" => ModelFailure::Model,
         "ServiceUnavailableException" => ModelFailure::Unavailable,
@@ -168,6 +176,25 @@ fn service_failure(code: &str, message: &str, status: Option<u16>) -> (ModelFail
     let message =
         if message.is_empty() { format!("Bedrock failed ({})", or_unknown(code)) } else { scrub(message) };
     (failure, message)
+}
+
+/// Whether the conversation does not fit the model's context, in the words of Bedrock or of the model behind it.
+fn is_too_long(message: &str) -> bool {
+    const SAID: [&str; 6] = [
+        "input is too long",
+        "prompt is too long",
+        "too many input tokens",
+        "maximum context length",
+        "exceed context limit",
+        "exceeds the context window",
+    ];
+    let message = message.to_ascii_lowercase();
+    SAID.iter().any(|words| message.contains(words))
+}
+
+/// Whether the model was called by an id that only its inference profiles answer to.
+fn needs_profile(message: &str) -> bool {
+    message.contains("on-demand throughput isn") || message.contains("with on-demand throughput is not")
 }
 
 fn or_unknown(code: &str) -> &str {
@@ -254,8 +281,8 @@ mod tests {
         assert_eq!(failure("AccessDeniedException", Some(403)), ModelFailure::Denied);
         assert_eq!(failure("ResourceNotFoundException", Some(404)), ModelFailure::NotFound);
         assert_eq!(failure("ThrottlingException", Some(429)), ModelFailure::Throttled);
-        assert_eq!(failure("ModelNotReadyException", Some(429)), ModelFailure::Throttled);
-        assert_eq!(failure("ServiceQuotaExceededException", Some(400)), ModelFailure::Throttled);
+        assert_eq!(failure("ModelNotReadyException", Some(429)), ModelFailure::NotReady);
+        assert_eq!(failure("ServiceQuotaExceededException", Some(400)), ModelFailure::QuotaExceeded);
         assert_eq!(failure("ModelTimeoutException", Some(408)), ModelFailure::TimedOut);
         assert_eq!(failure("ModelErrorException", Some(424)), ModelFailure::Model);
         assert_eq!(failure("ModelStreamErrorException", None), ModelFailure::Model);
@@ -271,6 +298,32 @@ mod tests {
         let (failure, _) =
             service_failure("ValidationException", "The provided model identifier is invalid.", Some(400));
         assert_eq!(failure, ModelFailure::NotFound);
+    }
+
+    #[test]
+    fn a_conversation_that_does_not_fit_is_told_apart() {
+        let failure = |message| service_failure("ValidationException", message, Some(400)).0;
+        for message in [
+            "Input is too long for requested model.",
+            "The model returned the following errors: prompt is too long: 250000 tokens > 200000 maximum",
+            "input length and `max_tokens` exceed context limit: 190000 + 20000 > 200000",
+            "Too many input tokens. Max input tokens: 8192, request input token count: 9000",
+        ] {
+            assert_eq!(failure(message), ModelFailure::TooLong, "{message}");
+        }
+        assert_eq!(
+            failure("The maximum tokens you requested exceeds the model limit of 64"),
+            ModelFailure::Invalid
+        );
+    }
+
+    #[test]
+    fn who_calls_a_model_by_an_id_that_only_profiles_answer_to_is_helped() {
+        let said = "Invocation of model ID anthropic.claude-opus-5 with on-demand throughput isn\u{2019}t supported. Retry \
+             your request with the ID or ARN of an inference profile that contains this model.";
+        let (failure, message) = service_failure("ValidationException", said, Some(400));
+        assert_eq!(failure, ModelFailure::Invalid);
+        assert!(message.contains("inference profile") && message.starts_with("`model`"), "{message}");
     }
 
     #[test]

@@ -3,21 +3,31 @@
 //!
 //! [`BedrockModel`] speaks Converse and ConverseStream to one region through the AWS SDK; [`Catalog`] knows the
 //! models (`catalog.toml`). This crate does not retry, fail over, cache or count: one call is one call. The
-//! translation is pure and lives in `request.rs`, `response.rs` and `stream.rs`. Start reading at [`BedrockModel`].
+//! translation is pure and lives in `request/`, `response.rs` and `stream.rs`. Start reading at [`BedrockModel`].
 
+mod as_written;
 mod catalog;
+mod citations;
 mod client;
+mod control;
+mod converse_body;
 mod document;
 mod embed;
 mod errors;
 mod images;
 mod invoke;
+mod json;
+mod parts;
+mod prices;
 mod probe;
-mod raw_json;
 mod request;
 mod rerank;
 mod response;
 mod stream;
+mod trace;
 
-pub use catalog::{Catalog, CatalogError, CatalogOptions, geography};
+pub use catalog::{Catalog, CatalogError, CatalogOptions, LiveCatalog, LiveOptions, RefreshError, geography};
 pub use client::{BedrockModel, BedrockOptions, BuildError};
+pub use control::ControlPlane;
+pub use converse_body::converse_body;
+pub use prices::PriceError;

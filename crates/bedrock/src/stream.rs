@@ -7,12 +7,14 @@ use aws_sdk_bedrockruntime::types as sdk;
 use aws_sdk_bedrockruntime::types::error::ConverseStreamOutputError;
 use bytes::Bytes;
 use futures::stream;
-use outcrop_chat::{BlockStart, Delta, Event, StopReason};
+use outcrop_chat::{BlockStart, Delta, Event, Extra, ServiceTier, StopReason};
 use outcrop_ports::{EventStream, ModelError, ModelFailure};
+use outcrop_types::TokenUsage;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::errors;
-use crate::response::usage;
+use crate::request::OurPaths;
+use crate::response::{self, usage};
+use crate::{citations, document, errors, trace};
 
 /// Longest wait for the usage of an answer that is whole: it follows at once, or never.
 const METADATA_WAIT: Duration = Duration::from_secs(5);
@@ -30,11 +32,35 @@ pub(crate) struct Events {
     /// Whether usage came.
     metered: bool,
     told_unknown: bool,
+    /// Which fields of the model's answer were asked for by us.
+    ours: OurPaths,
+    /// What else was said of the answer; it is told before the usage.
+    extra: Extra,
+    /// How much of the answer was thought, tokens.
+    reasoning: u64,
+    /// What follows the event handed out last.
+    next: Option<Event>,
 }
 
 impl Events {
-    pub(crate) fn new(receiver: Receiver, request_id: Option<String>, idle: Duration) -> Self {
-        Self { receiver, idle, request_id, stopped: false, metered: false, told_unknown: false }
+    pub(crate) fn new(
+        receiver: Receiver,
+        request_id: Option<String>,
+        idle: Duration,
+        ours: OurPaths,
+    ) -> Self {
+        Self {
+            receiver,
+            idle,
+            request_id,
+            stopped: false,
+            metered: false,
+            told_unknown: false,
+            ours,
+            extra: Extra::default(),
+            reasoning: 0,
+            next: None,
+        }
     }
 
     /// Waits for the first event until `deadline`, so that an early failure is the call's own.
@@ -78,21 +104,60 @@ impl Events {
 
     /// The next event that means something here; `None` at the end of a whole answer.
     async fn next(&mut self) -> Result<Option<Event>, ModelError> {
+        if let Some(event) = self.next.take() {
+            return Ok(Some(event));
+        }
         loop {
             match self.receiver.recv().await {
                 Ok(Some(event)) => {
-                    if let Some(event) = translate(event) {
-                        self.stopped |= matches!(event, Event::Stop(_));
-                        self.metered |= matches!(event, Event::Usage(_));
+                    if let Some(event) = self.read(event) {
                         return Ok(Some(event));
                     }
-                    self.tell_unknown();
                 }
                 Ok(None) if self.stopped => return Ok(None),
                 Ok(None) => return Err(self.cut()),
                 Err(error) => return Err(errors::from_stream(error, self.request_id.take())),
             }
         }
+    }
+
+    /// The event in our words; `None` for what has no place in an answer.
+    fn read(&mut self, event: sdk::ConverseStreamOutput) -> Option<Event> {
+        match event {
+            sdk::ConverseStreamOutput::MessageStop(it) => {
+                self.stopped = true;
+                let fields = it.additional_model_response_fields.map(document::into_value);
+                let (fields, details) = response::fields(fields, self.ours);
+                self.extra.fields = fields;
+                self.extra.stop_sequence = details.stop_sequence;
+                self.reasoning = details.reasoning;
+                Some(Event::Stop(StopReason::parse(it.stop_reason.as_str())))
+            }
+            sdk::ConverseStreamOutput::Metadata(it) => self.metadata(it),
+            event => {
+                let event = translate(event);
+                if event.is_none() {
+                    self.tell_unknown();
+                }
+                event
+            }
+        }
+    }
+
+    /// What is said at the end: of the answer, and what it used.
+    fn metadata(&mut self, it: sdk::ConverseStreamMetadataEvent) -> Option<Event> {
+        self.extra.service_tier = it.service_tier.and_then(|it| ServiceTier::parse(it.r#type.as_str()));
+        self.extra.optimized_latency = it.performance_config.map(|it| response::is_optimized(&it));
+        self.extra.trace = it.trace.and_then(|it| trace::trace(it.guardrail, it.prompt_router));
+        let usage = it.usage.as_ref().map(|it| TokenUsage { reasoning: self.reasoning, ..usage(it) });
+        self.metered |= usage.is_some();
+        let usage = usage.map(Event::Usage);
+        let extra = std::mem::take(&mut self.extra);
+        if extra.is_empty() {
+            return usage;
+        }
+        self.next = usage;
+        Some(Event::Extra(Box::new(extra)))
     }
 
     fn cut(&mut self) -> ModelError {
@@ -127,8 +192,6 @@ fn translate(event: sdk::ConverseStreamOutput) -> Option<Event> {
             Event::BlockStop { index: index(it.content_block_index) }
         }
         sdk::ConverseStreamOutput::MessageStart(_) => Event::Start,
-        sdk::ConverseStreamOutput::MessageStop(it) => Event::Stop(StopReason::parse(it.stop_reason.as_str())),
-        sdk::ConverseStreamOutput::Metadata(it) => Event::Usage(usage(it.usage.as_ref()?)),
         _ => return None,
     })
 }
@@ -137,6 +200,7 @@ fn delta(delta: sdk::ContentBlockDelta) -> Option<Delta> {
     Some(match delta {
         sdk::ContentBlockDelta::Text(text) => Delta::Text(text),
         sdk::ContentBlockDelta::ToolUse(it) => Delta::ToolInput(it.input),
+        sdk::ContentBlockDelta::Citation(it) => Delta::Citation(citations::delta(it)),
         sdk::ContentBlockDelta::ReasoningContent(it) => match it {
             sdk::ReasoningContentBlockDelta::Text(text) => Delta::Reasoning(text),
             sdk::ReasoningContentBlockDelta::Signature(signature) => Delta::Signature(signature),

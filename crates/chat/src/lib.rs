@@ -12,11 +12,12 @@ mod request;
 mod response;
 mod system_turns;
 mod tool_history;
+mod tool_media;
 
 pub use event::{BlockStart, Delta, Event};
 pub use media::{
-    Audio, AudioFormat, Document, DocumentFormat, DocumentSource, Image, ImageFormat, Link, LinkKind, Source,
-    Video, VideoFormat, document_name,
+    Audio, AudioFormat, Document, DocumentFormat, DocumentNames, DocumentSource, Image, ImageFormat, Link,
+    LinkKind, Source, Video, VideoFormat, document_name,
 };
 pub use message::{
     Block, CacheTtl, CitedText, GuardedText, Message, Reasoning, Role, SearchResult, ToolResult,
@@ -28,5 +29,6 @@ pub use request::{
     ServiceTier, SystemBlock, ToolChoice, ToolSpec, Tools,
 };
 pub use response::{Extra, Response, StopReason};
-pub use system_turns::system_turns_as_text;
-pub use tool_history::{declare_used_tools, without_tools};
+pub use system_turns::{system_turns_as_text, wedged_system_turns_as_text};
+pub use tool_history::{declare_used_tools, declares_only_used_tools, without_tools};
+pub use tool_media::media_beside_results;

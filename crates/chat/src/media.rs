@@ -1,5 +1,7 @@
 //! Pictures, documents, sound and film, and where their bytes are.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 
 /// Where the bytes of a medium are. (What stands behind a URL has to be fetched first: see [`Link`].)
@@ -237,8 +239,58 @@ pub fn document_name(given: &str, fallback: &str) -> String {
     if name.is_empty() { fallback.to_owned() } else { name.to_owned() }
 }
 
+/// Names of one request's documents: Bedrock refuses two of one name, and models tell documents apart by them.
+///
+/// However many documents are called alike, each name is found in about one step: the next number is remembered.
+#[derive(Debug, Default)]
+pub struct DocumentNames {
+    /// Every name that is taken, and for the stem of one that was numbered the next number.
+    next: HashMap<String, u32>,
+    /// How many names were tried.
+    #[cfg(test)]
+    tries: u32,
+}
+
+impl DocumentNames {
+    /// Leaves room for ` (1000000)` within the 200 characters of a name. Long names that only differ behind it are
+    /// numbered together.
+    const MOST_STEM: usize = 190;
+
+    /// The name itself, or if that is taken, with the next number behind it. `name` is one of [`document_name`]'s.
+    pub fn tell_apart(&mut self, name: &str) -> String {
+        if self.take(name) {
+            return name.to_owned();
+        }
+        let stem: String = name.chars().take(Self::MOST_STEM).collect();
+        let stem = stem.trim_end();
+        let mut number = self.next.get(stem).copied().unwrap_or_default().max(1);
+        loop {
+            number = number.saturating_add(1);
+            let numbered = format!("{stem} ({number})");
+            if self.take(&numbered) || number == u32::MAX {
+                self.next.insert(stem.to_owned(), number);
+                return numbered;
+            }
+        }
+    }
+
+    fn take(&mut self, name: &str) -> bool {
+        #[cfg(test)]
+        {
+            self.tries += 1;
+        }
+        let free = !self.next.contains_key(name);
+        if free {
+            self.next.insert(name.to_owned(), 1);
+        }
+        free
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     #[test]
@@ -254,6 +306,32 @@ mod tests {
         for (given, name) in cases {
             assert_eq!(document_name(given, "document"), name, "{given}");
         }
+    }
+
+    #[test]
+    fn names_are_told_apart_within_their_length() {
+        let mut names = DocumentNames::default();
+        let given = ["a", "a (2)", "a", "a", "b", "a (2)"];
+        let told = given.map(|it| names.tell_apart(it));
+        assert_eq!(told, ["a", "a (2)", "a (3)", "a (4)", "b", "a (2) (2)"]);
+        let long = "x".repeat(200);
+        let told = [0; 3].map(|_| names.tell_apart(&long));
+        assert_eq!(told[1], format!("{} (2)", "x".repeat(190)));
+        assert!(told[2].ends_with("x (3)") && told.iter().all(|it| it.len() <= 200));
+    }
+
+    #[test]
+    fn many_documents_of_one_name_take_a_step_each() {
+        let mut names = DocumentNames::default();
+        let last = (0..1_000).map(|_| names.tell_apart("a")).last();
+        assert_eq!((last.as_deref(), names.tries), (Some("a (1000)"), 1_999));
+
+        // Names that only differ behind what is kept beside a number.
+        let long = |number: u32| format!("{} {number}", "x".repeat(190));
+        let mut names = DocumentNames::default();
+        let told: HashSet<String> =
+            (0..2_000).map(|number| names.tell_apart(&long(number % 1_000))).collect();
+        assert_eq!((told.len(), names.tries), (2_000, 3_000));
     }
 
     #[test]

@@ -4,14 +4,19 @@
 //! assistant turn's tool calls together and first in the next user turn, and an assistant turn's thoughts
 //! before its text before its tool calls (Amazon Bedrock API reference, Converse; `Message`).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 
-use crate::{Block, Message, Request, Role, SystemBlock, ToolResult, ToolResultBlock, ToolUse};
+use crate::{
+    Block, DocumentNames, Link, LinkKind, Message, Request, Role, SystemBlock, ToolResult, ToolResultBlock,
+    ToolUse, document_name,
+};
 
 /// Stands for a user's turn that has nothing to say and must be there: the shortest text that is not blank.
 const NO_WORDS: &str = ".";
 /// Stands for the output of a tool that had none.
 const NO_OUTPUT: &str = "(no output)";
+/// So many characters of an id stay whatever its number.
+const MOST_STEM: usize = 56;
 
 /// Puts a request into the shape Converse accepts; see the tests for each rule.
 ///
@@ -27,6 +32,7 @@ const NO_OUTPUT: &str = "(no output)";
 /// 9. A document stands with some text in its message.
 /// 10. An instruction in the middle of the conversation stands alone, and behind the results of the tool calls it
 ///     came between.
+/// 11. Documents with one name are told apart: models name them by it.
 ///
 /// A cache point stays behind the block it follows, and goes where there is none in its message.
 ///
@@ -54,6 +60,7 @@ pub fn normalise(mut request: Request) -> Request {
         }
     }
     trim_continued(&mut messages);
+    tell_documents_apart(&mut messages);
     request.messages = messages;
     request
 }
@@ -109,8 +116,8 @@ fn holds_results(message: &Message) -> bool {
 /// Rule 9.
 fn accompany_documents(content: &mut Vec<Block>) {
     let has = |wanted: fn(&Block) -> bool| content.iter().any(wanted);
-    let text = |it: &Block| matches!(it, Block::Text(_) | Block::Guard(_));
-    if has(|it| matches!(it, Block::Document(_) | Block::Link(_))) && !has(text) {
+    if has(|it| matches!(it, Block::Document(_) | Block::Link(_))) && !has(|it| matches!(it, Block::Text(_)))
+    {
         content.push(Block::Text(NO_WORDS.to_owned()));
     }
 }
@@ -149,12 +156,14 @@ fn assistant_rank(block: &Block) -> u8 {
 /// Rule 7: the new ids of a turn's calls by the old id, to be given to the results in order. Empty when no two
 /// calls share an id.
 #[derive(Default)]
-struct Renamed(HashMap<String, Vec<String>>);
+struct Renamed(HashMap<String, VecDeque<String>>);
 
 impl Renamed {
     fn calls(content: &mut [Block]) -> Self {
         let mut taken: HashSet<String> = calls(content).map(|call| call.id.clone()).collect();
-        let mut given: HashMap<String, Vec<String>> = HashMap::new();
+        let mut given: HashMap<String, VecDeque<String>> = HashMap::new();
+        // By what ids have in common when they are numbered: no number is tried twice.
+        let mut next: HashMap<String, usize> = HashMap::new();
         if taken.len() == calls(content).count() {
             return Self(given);
         }
@@ -162,13 +171,15 @@ impl Renamed {
             let Block::ToolUse(call) = block else { continue };
             let ids = given.entry(call.id.clone()).or_default();
             if !ids.is_empty() {
-                call.id = (ids.len() + 1..)
-                    .map(|number| numbered(&call.id, number))
-                    .find(|id| !taken.contains(id))
-                    .unwrap_or_default();
-                taken.insert(call.id.clone());
+                let next = next.entry(call.id.chars().take(MOST_STEM).collect()).or_insert(2);
+                let mut id = numbered(&call.id, *next);
+                while !taken.insert(id.clone()) {
+                    *next += 1;
+                    id = numbered(&call.id, *next);
+                }
+                call.id = id;
             }
-            ids.push(call.id.clone());
+            ids.push_back(call.id.clone());
         }
         Self(given)
     }
@@ -177,9 +188,9 @@ impl Renamed {
         for block in content {
             if let Block::ToolResult(result) = block
                 && let Some(ids) = self.0.get_mut(&result.id)
-                && !ids.is_empty()
+                && let Some(id) = ids.pop_front()
             {
-                result.id = ids.remove(0);
+                result.id = id;
             }
         }
     }
@@ -206,6 +217,34 @@ fn trim_continued(messages: &mut [Message]) {
         && let Some(Block::Text(text)) = content.last_mut()
     {
         text.truncate(text.trim_end().len());
+    }
+}
+
+/// Rule 11.
+fn tell_documents_apart(messages: &mut [Message]) {
+    let mut names = DocumentNames::default();
+    for block in messages.iter_mut().flat_map(|message| &mut message.content) {
+        match block {
+            Block::Document(it) => it.name = names.tell_apart(&it.name),
+            Block::Link(link) => tell_link_apart(link, &mut names),
+            Block::ToolResult(result) => {
+                for block in &mut result.content {
+                    match block {
+                        ToolResultBlock::Document(it) => it.name = names.tell_apart(&it.name),
+                        ToolResultBlock::Link(link) => tell_link_apart(link, &mut names),
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What will be a document is named with the others, so that a later one does not change the names before it.
+fn tell_link_apart(link: &mut Link, names: &mut DocumentNames) {
+    if let (LinkKind::Document, Some(name)) = (link.kind, &mut link.name) {
+        *name = names.tell_apart(&document_name(name, "document"));
     }
 }
 

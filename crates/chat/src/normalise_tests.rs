@@ -221,3 +221,32 @@ fn instructions_in_the_middle_stand_alone_and_behind_results() {
     ];
     assert_eq!(shape(messages), ["u: go", "a: >1, >2", "u: <1=x, <2=y", "s: be brief, be kind", "u: then?"]);
 }
+
+#[test]
+fn documents_of_one_name_are_told_apart() {
+    let document = |name: &str| crate::Document {
+        format: None,
+        name: name.into(),
+        source: crate::DocumentSource::Text("x".into()),
+        context: None,
+        citations: false,
+    };
+    let (long, content) = ("x".repeat(200), ["a", "a", "a 2"].map(document));
+    let nested = vec![ToolResultBlock::Document(document("a")), ToolResultBlock::Document(document(&long))];
+    let nested = Block::ToolResult(ToolResult { id: "1".into(), content: nested, is_error: false });
+    let mut blocks: Vec<Block> = content.into_iter().map(Block::Document).collect();
+    blocks.extend([nested, Block::Document(document(&long)), text("sum up")]);
+    let messages = vec![Message { role: Role::User, content: blocks }];
+    let request = normalise(Request { messages, ..Request::default() });
+    let names = request.messages[0].content.iter().flat_map(|block| match block {
+        Block::Document(it) => vec![it.name.clone()],
+        Block::ToolResult(it) => it
+            .content
+            .iter()
+            .map(|it| if let ToolResultBlock::Document(it) = it { it.name.clone() } else { panic!("{it:?}") })
+            .collect(),
+        _ => vec![],
+    });
+    let numbered = format!("{} (2)", "x".repeat(190));
+    assert_eq!(names.collect::<Vec<_>>(), ["a", &long, "a (2)", "a (3)", "a 2", &numbered]);
+}

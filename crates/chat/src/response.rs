@@ -26,6 +26,8 @@ pub struct Extra {
     pub stop_sequence: Option<String>,
     /// The tier that answered, where Bedrock tells.
     pub service_tier: Option<ServiceTier>,
+    /// Whether the latency-optimised variant answered, where Bedrock tells.
+    pub optimized_latency: Option<bool>,
     /// Fields of the model's own answer (Converse `additionalModelResponseFields`), asked for by path.
     pub fields: Option<Value>,
     /// What guardrails and prompt routers did (Converse `trace`).

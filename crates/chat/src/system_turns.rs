@@ -20,6 +20,26 @@ pub fn system_turns_as_text(mut request: Request) -> Request {
     normalise(request)
 }
 
+/// The same for those that stand between two turns of one speaker: models that take instructions in the middle want the
+/// turns around them to alternate. Behind the assistant's last turn they become the user's, who is to be answered.
+#[must_use]
+pub fn wedged_system_turns_as_text(mut request: Request) -> Request {
+    let roles: Vec<Role> = request.messages.iter().map(|message| message.role).collect();
+    let speaks = |role: &&Role| **role != Role::System;
+    let mut wedged = false;
+    for (at, message) in request.messages.iter_mut().enumerate() {
+        let before = roles[..at].iter().rev().find(speaks);
+        let after = roles[at..].iter().find(speaks);
+        let wedged_in = before.is_some() && before == after;
+        let answered_last = before == Some(&Role::Assistant) && after.is_none();
+        if message.role == Role::System && (wedged_in || answered_last) {
+            mark(message);
+            wedged = true;
+        }
+    }
+    if wedged { normalise(request) } else { request }
+}
+
 fn mark(message: &mut Message) {
     message.role = Role::User;
     for block in &mut message.content {
@@ -37,6 +57,30 @@ mod tests {
 
     fn says(role: Role, text: &str) -> Message {
         Message { role, content: vec![Block::Text(text.into())] }
+    }
+
+    #[test]
+    fn instructions_between_turns_of_one_speaker_become_text() {
+        let messages = vec![
+            says(Role::User, "a"),
+            says(Role::System, "b"),
+            says(Role::User, "c"),
+            says(Role::System, "d"),
+            says(Role::Assistant, "e"),
+            says(Role::System, "f"),
+            says(Role::Assistant, "g"),
+        ];
+        let request = wedged_system_turns_as_text(Request { messages, ..Request::default() });
+        let roles: Vec<Role> = request.messages.iter().map(|it| it.role).collect();
+        assert_eq!(roles, [Role::User, Role::System, Role::Assistant, Role::User, Role::Assistant]);
+        assert_eq!(request.messages[0].content[1], Block::Text("[System instruction]\nb".into()));
+    }
+
+    #[test]
+    fn an_instruction_behind_the_last_answer_becomes_the_users() {
+        let messages = vec![says(Role::User, "a"), says(Role::Assistant, "b"), says(Role::System, "c")];
+        let request = wedged_system_turns_as_text(Request { messages, ..Request::default() });
+        assert_eq!(request.messages[2].role, Role::User);
     }
 
     #[test]

@@ -8,6 +8,9 @@ use serde_json::{Value, json};
 
 use crate::{Block, Message, Request, ToolChoice, ToolResult, ToolResultBlock, ToolSpec, Tools};
 
+/// What a tool that is declared for the past alone says of itself.
+const PAST: &str = "Was used earlier in this conversation and is not available any more.";
+
 /// Declares the tools that the conversation calls, if it calls any and none are declared.
 #[must_use]
 pub fn declare_used_tools(mut request: Request) -> Request {
@@ -20,7 +23,7 @@ pub fn declare_used_tools(mut request: Request) -> Request {
         .filter(|name| seen.insert(*name))
         .map(|name| ToolSpec {
             name: name.to_owned(),
-            description: Some("Was used earlier in this conversation and is not available any more.".into()),
+            description: Some(PAST.to_owned()),
             input_schema: json!({"type": "object", "properties": {}}),
             ..ToolSpec::default()
         })
@@ -29,6 +32,16 @@ pub fn declare_used_tools(mut request: Request) -> Request {
         request.tools = Some(Tools { specs, system: Vec::new(), choice: ToolChoice::Auto, parallel: None });
     }
     request
+}
+
+/// Whether tools are declared, and none but for the past: by [`declare_used_tools`].
+#[must_use]
+pub fn declares_only_used_tools(request: &Request) -> bool {
+    let past = |it: &ToolSpec| it.description.as_deref() == Some(PAST);
+    request
+        .tools
+        .as_ref()
+        .is_some_and(|it| it.system.is_empty() && !it.specs.is_empty() && it.specs.iter().all(past))
 }
 
 /// Makes tool calls impossible: no tools on offer, and past calls and results told as text.
@@ -114,8 +127,11 @@ mod tests {
 
     #[test]
     fn declared_tools_and_plain_conversations_stay_as_they_are() {
-        let declared = declare_used_tools(conversation());
+        let mut declared = declare_used_tools(conversation());
         assert_eq!(declare_used_tools(declared.clone()), declared);
+        assert!(declares_only_used_tools(&declared) && !declares_only_used_tools(&conversation()));
+        declared.tools.iter_mut().for_each(|it| it.specs.push(ToolSpec::default()));
+        assert!(!declares_only_used_tools(&declared), "one is really on offer");
         assert_eq!(declare_used_tools(Request::default()), Request::default());
     }
 

@@ -2,12 +2,14 @@
 //!
 //! [`HttpAuthenticator`] asks the auth service who shows a credential; [`HttpInference`] calls a model through
 //! the inference service on somebody's behalf; both sign who is asking. [`HttpProbe`] asks whether a service
-//! lives. [`HttpOutbound`] asks servers that are not ours. All have bounds on time and size.
+//! lives. [`HttpOutbound`] asks servers that are not ours, [`HttpMediaFetcher`] those that clients name. All have bounds on
+//! time and size.
 
 mod answer;
 mod authenticator;
 mod error;
 mod inference;
+mod media;
 mod outbound;
 mod peer;
 mod probe;
@@ -15,5 +17,6 @@ mod probe;
 pub use authenticator::HttpAuthenticator;
 pub use error::ClientError;
 pub use inference::HttpInference;
+pub use media::{HttpMediaFetcher, MediaRules};
 pub use outbound::HttpOutbound;
 pub use probe::HttpProbe;

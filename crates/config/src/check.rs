@@ -20,6 +20,7 @@ impl Config {
         check_secret("auth.key_secret", self.auth.key_secret.as_ref(), &mut problems);
         check_secret("internal.secret", self.internal.secret.as_ref(), &mut problems);
         self.check_edge(&mut problems);
+        self.check_media(&mut problems);
         if self.models.ollama.is_some() && !self.models.url.starts_with("emulator://") {
             let line = "`models.ollama` is asked by the emulator only, but `models.url` is not `emulator://`";
             problems.push(Problem::new(line));
@@ -80,6 +81,25 @@ impl Config {
                 ));
             }
         }
+    }
+
+    /// What concerns media behind URLs.
+    fn check_media(&self, problems: &mut Vec<Problem>) {
+        let media = &self.media;
+        let s3 = match media.s3_patterns() {
+            Ok(patterns) if patterns.iter().all(|it| it.as_str().starts_with("s3://")) => None,
+            Ok(_) => Some("its entries are written `s3://bucket/prefix*`".to_owned()),
+            Err(error) => Some(error.to_string()),
+        };
+        let faults = [
+            ("media.allow_networks", media.networks().err().map(|error| error.to_string())),
+            ("media.allow_ports", media.ports().err().map(|_| "a port is a number up to 65535".to_owned())),
+            ("media.allow_hosts", media.allowed_hosts().err().map(|error| error.to_string())),
+            ("media.deny_hosts", media.denied_hosts().err().map(|error| error.to_string())),
+            ("media.s3_allow", s3),
+        ];
+        let lines = faults.into_iter().filter_map(|(key, fault)| Some(format!("`{key}`: {}", fault?)));
+        problems.extend(lines.map(Problem::new));
     }
 
     fn check_urls(&self, problems: &mut Vec<Problem>) {

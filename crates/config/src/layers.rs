@@ -15,10 +15,14 @@ const PREFIX: &str = "OUTCROP__";
 /// AWS SDK's (`AWS_REGION`) or have no counterpart, and are left alone.
 const ACCESS_GATEWAY: &[(&str, &str)] = &[
     ("DEFAULT_MODEL", "models.default"),
+    ("DEFAULT_EMBEDDING_MODEL", "models.default_embedding"),
     ("API_KEY", "auth.static_key"),
     ("ENABLE_CROSS_REGION_INFERENCE", "models.cross_region"),
     ("ENABLE_APPLICATION_INFERENCE_PROFILES", "models.allow_arns"),
 ];
+
+/// Those of them that choose a default model. It always answers there for `gpt-…` and `text-embedding-…`, too.
+const DEFAULT_MODELS: [&str; 2] = ["DEFAULT_MODEL", "DEFAULT_EMBEDDING_MODEL"];
 
 /// The Access Gateway's variable that names the secret with its API key.
 const API_KEY_ARN: &str = "API_KEY_SECRET_ARN";
@@ -77,6 +81,11 @@ impl Layers {
             if let Some((_, value)) = variables.iter().find(|(it, _)| it == name) {
                 self.text(key, value, Source::Env((*name).to_owned()));
             }
+        }
+        let chosen =
+            |(name, value): &&(String, String)| DEFAULT_MODELS.contains(&name.as_str()) && !value.is_empty();
+        if let Some((name, _)) = variables.iter().find(chosen) {
+            self.text("models.compatibility_names", "true", Source::Env(name.clone()));
         }
         for (name, value) in variables {
             match name.strip_prefix(PREFIX) {

@@ -18,6 +18,6 @@ pub use error::{LoadError, Problem, Source};
 pub use load::{LoadOptions, Sources};
 pub use sections::{
     AuthConfig, BlobConfig, CacheConfig, Config, DataDir, InternalConfig, JobsConfig, LimitsConfig,
-    LogFormat, ModelsConfig, OnUnavailable, QueueConfig, ServerConfig, ServicesConfig, StoreConfig,
-    TelemetryConfig, TokenAlgorithm, UsageConfig,
+    LogFormat, MediaConfig, ModelsConfig, OnUnavailable, QueueConfig, ResponsesConfig, ServerConfig,
+    ServicesConfig, StoreConfig, TelemetryConfig, TokenAlgorithm, UsageConfig,
 };

@@ -1,5 +1,8 @@
 //! The sections.
 
+mod media;
+mod models;
+
 use std::fmt;
 use std::path::PathBuf;
 
@@ -7,6 +10,8 @@ use outcrop_types::{MalformedNetwork, Network};
 use secrecy::SecretString;
 use serde::Deserialize;
 
+pub use self::media::MediaConfig;
+pub use self::models::ModelsConfig;
 use crate::show::without_password;
 
 /// All settings of a process.
@@ -27,6 +32,8 @@ pub struct Config {
     pub blobs: BlobConfig,
     /// Which models answer.
     pub models: ModelsConfig,
+    /// What is fetched for clients that name media by URL.
+    pub media: MediaConfig,
     /// How callers are authenticated.
     pub auth: AuthConfig,
     /// How services trust each other.
@@ -37,6 +44,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// How usage is kept.
     pub usage: UsageConfig,
+    /// How long answers are kept that clients may come back to.
+    pub responses: ResponsesConfig,
     /// How asynchronous work is done.
     pub jobs: JobsConfig,
     /// How the process tells what it does.
@@ -208,40 +217,6 @@ pub struct BlobConfig {
     pub url: Option<String>,
     /// Address S3 objects by path, as local stand-ins need; on by itself where an S3 endpoint is set.
     pub path_style: Option<bool>,
-}
-
-/// Which models answer.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ModelsConfig {
-    /// `emulator://` (in this process) or `bedrock://region`; `bedrock://` alone takes the region of the AWS environment.
-    pub url: String,
-    /// The model that answers when none is named.
-    pub default: String,
-    /// A TOML file whose models add to or change the catalogue.
-    pub catalog: Option<PathBuf>,
-    /// Prefer the inference profiles of the region's geography even for models that the region itself serves.
-    pub cross_region: bool,
-    /// Let callers name ARNs that the catalogue does not list: application inference profiles, imported, custom and provisioned models.
-    pub allow_arns: bool,
-    /// Longest wait for the next piece of a stream, milliseconds.
-    pub idle_timeout_ms: u64,
-    /// An Ollama server that the emulator asks for its answers.
-    pub ollama: Option<String>,
-}
-
-impl Default for ModelsConfig {
-    fn default() -> Self {
-        Self {
-            url: "emulator://".into(),
-            default: "claude-haiku-4-5".into(),
-            catalog: None,
-            cross_region: false,
-            allow_arns: false,
-            idle_timeout_ms: 120_000,
-            ollama: None,
-        }
-    }
 }
 
 /// Which algorithm signs access tokens.
@@ -424,6 +399,20 @@ pub struct UsageConfig {
 impl Default for UsageConfig {
     fn default() -> Self {
         Self { spool_dir: None, max_spool_bytes: 1024 * 1024 * 1024, flush_ms: 1_000 }
+    }
+}
+
+/// How answers are kept that clients may come back to.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ResponsesConfig {
+    /// How long an answer of the Responses API is kept unless its client asks that it be not, days; 0 keeps none.
+    pub retention_days: u32,
+}
+
+impl Default for ResponsesConfig {
+    fn default() -> Self {
+        Self { retention_days: 30 }
     }
 }
 

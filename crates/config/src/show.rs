@@ -10,8 +10,8 @@ use crate::load::Sources;
 use crate::settings::lookup;
 use crate::{
     AuthConfig, BlobConfig, CacheConfig, Config, InternalConfig, JobsConfig, LimitsConfig, LogFormat,
-    ModelsConfig, OnUnavailable, QueueConfig, ServerConfig, ServicesConfig, StoreConfig, TelemetryConfig,
-    TokenAlgorithm, UsageConfig,
+    MediaConfig, ModelsConfig, OnUnavailable, QueueConfig, ResponsesConfig, ServerConfig, ServicesConfig,
+    StoreConfig, TelemetryConfig, TokenAlgorithm, UsageConfig,
 };
 
 /// What is shown in a secret's place.
@@ -54,11 +54,13 @@ impl Config {
             queue,
             blobs,
             models,
+            media,
             auth,
             internal,
             services,
             limits,
             usage,
+            responses,
             jobs,
             telemetry,
         } = self;
@@ -66,10 +68,11 @@ impl Config {
         entries.extend(of_server(server));
         entries.extend(of_adapters(store, cache, queue, blobs));
         entries.extend(of_models(models));
+        entries.extend(of_media(media));
         entries.extend(of_trust(auth, internal));
         entries.extend(of_services(services));
         entries.extend(of_limits(*limits));
-        entries.extend(of_work(usage, jobs));
+        entries.extend(of_work(usage, *responses, jobs));
         entries.extend(of_telemetry(telemetry));
         entries
     }
@@ -130,16 +133,59 @@ fn of_adapters(
     ]
 }
 
-fn of_models(it: &ModelsConfig) -> [Entry; 7] {
-    let ModelsConfig { url, default, catalog, cross_region, allow_arns, idle_timeout_ms, ollama } = it;
+fn of_models(it: &ModelsConfig) -> [Entry; 11] {
+    let ModelsConfig {
+        url,
+        default,
+        default_embedding,
+        compatibility_names,
+        refresh_s,
+        catalog,
+        prices,
+        cross_region,
+        allow_arns,
+        idle_timeout_ms,
+        ollama,
+    } = it;
     [
         ("models.url", text(url)),
         ("models.default", text(default)),
+        ("models.default_embedding", text(default_embedding)),
+        ("models.compatibility_names", Some(Value::Boolean(*compatibility_names))),
+        ("models.refresh_s", whole(*refresh_s)),
         ("models.catalog", catalog.as_deref().and_then(path)),
+        ("models.prices", prices.as_deref().and_then(path)),
         ("models.cross_region", Some(Value::Boolean(*cross_region))),
         ("models.allow_arns", Some(Value::Boolean(*allow_arns))),
         ("models.idle_timeout_ms", whole(*idle_timeout_ms)),
         ("models.ollama", ollama.as_deref().and_then(text)),
+    ]
+}
+
+fn of_media(it: &MediaConfig) -> [Entry; 10] {
+    let MediaConfig {
+        enabled,
+        allow_http,
+        allow_networks,
+        allow_ports,
+        allow_hosts,
+        deny_hosts,
+        max_bytes,
+        timeout_ms,
+        max_links,
+        s3_allow,
+    } = it;
+    [
+        ("media.enabled", Some(Value::Boolean(*enabled))),
+        ("media.allow_http", Some(Value::Boolean(*allow_http))),
+        ("media.allow_networks", allow_networks.as_deref().and_then(text)),
+        ("media.allow_ports", allow_ports.as_deref().and_then(text)),
+        ("media.allow_hosts", allow_hosts.as_deref().and_then(text)),
+        ("media.deny_hosts", deny_hosts.as_deref().and_then(text)),
+        ("media.max_bytes", size(*max_bytes)),
+        ("media.timeout_ms", whole(*timeout_ms)),
+        ("media.max_links", size(*max_links)),
+        ("media.s3_allow", s3_allow.as_deref().and_then(text)),
     ]
 }
 
@@ -221,13 +267,15 @@ fn of_limits(it: LimitsConfig) -> [Entry; 3] {
     ]
 }
 
-fn of_work(usage: &UsageConfig, jobs: &JobsConfig) -> [Entry; 8] {
+fn of_work(usage: &UsageConfig, responses: ResponsesConfig, jobs: &JobsConfig) -> [Entry; 9] {
     let UsageConfig { spool_dir, max_spool_bytes, flush_ms } = usage;
+    let ResponsesConfig { retention_days } = responses;
     let JobsConfig { concurrency, lease_ms, max_attempts, sweep_ms, max_open_jobs_per_team } = jobs;
     [
         ("usage.spool_dir", spool_dir.as_deref().and_then(path)),
         ("usage.max_spool_bytes", whole(*max_spool_bytes)),
         ("usage.flush_ms", whole(*flush_ms)),
+        ("responses.retention_days", whole(retention_days)),
         ("jobs.concurrency", size(*concurrency)),
         ("jobs.lease_ms", whole(*lease_ms)),
         ("jobs.max_attempts", whole(*max_attempts)),

@@ -62,6 +62,14 @@ fn the_access_gateways_variables_are_honoured_below_our_own() {
     let models = Config::load(&with_env(&theirs)).unwrap().models;
     assert_eq!(models.default, "amazon.nova-lite-v1:0");
     assert!(models.cross_region && models.allow_arns);
+    assert!(models.compatibility_names, "it maps gpt-… to its default model");
+    assert!(!Config::load(&with_env(&[("DEFAULT_MODEL", "")])).unwrap().models.compatibility_names);
+    let embedding = with_env(&[
+        ("DEFAULT_EMBEDDING_MODEL", "cohere.embed-v4:0"),
+        ("OUTCROP__MODELS__COMPATIBILITY_NAMES", "false"),
+    ]);
+    let models = Config::load(&embedding).unwrap().models;
+    assert_eq!((models.default_embedding.as_str(), models.compatibility_names), ("cohere.embed-v4:0", false));
     let both = with_env(&[("OUTCROP__MODELS__DEFAULT", "ours"), ("DEFAULT_MODEL", "theirs")]);
     assert_eq!(Config::load(&both).unwrap().models.default, "ours");
 }
@@ -246,6 +254,9 @@ fn the_table_and_the_sections_agree() {
             Kind::Text if setting.key == "queue.url" => vec!["sqs://x".to_owned()],
             Kind::Text if setting.key == "blobs.url" => vec!["s3://x".to_owned()],
             Kind::Text if setting.key == "server.trusted_proxies" => vec!["10.0.0.0/8, ::1".to_owned()],
+            Kind::Text if setting.key == "media.allow_networks" => vec!["10.0.0.0/8, ::1".to_owned()],
+            Kind::Text if setting.key == "media.allow_ports" => vec!["8443, 9000".to_owned()],
+            Kind::Text if setting.key == "media.s3_allow" => vec!["s3://a/*, s3://b/c".to_owned()],
             Kind::Text if setting.key == "server.cors_origins" => vec!["https://a, http://b:3000".to_owned()],
             Kind::Text if setting.key == "auth.sts_url" => {
                 vec!["https://x".to_owned(), "http://127.0.0.1:5".to_owned()]
@@ -292,12 +303,21 @@ fn what_stands_at_the_edge_is_checked() {
         ("OUTCROP__SERVER__PUBLIC_URL", "ai.example.com"),
         ("OUTCROP__AUTH__STS_URL", "http://sts.example.com"),
         ("OUTCROP__AUTH__STS_URL", "http://localhost.example.com"),
+        ("OUTCROP__MEDIA__ALLOW_NETWORKS", "10.0.0.1/8"),
+        ("OUTCROP__MEDIA__ALLOW_PORTS", "80, 70000"),
+        ("OUTCROP__MEDIA__ALLOW_HOSTS", "bücher.example"),
+        ("OUTCROP__MEDIA__DENY_HOSTS", "a b"),
+        ("OUTCROP__MEDIA__S3_ALLOW", "s3://a/*, bucket/*"),
     ] {
         assert!(Config::load(&with_env(&[(key, value)])).is_err(), "{key}={value}");
     }
     let proxies = ("OUTCROP__SERVER__TRUSTED_PROXIES", "10.0.0.0/8, ::1");
     let config = Config::load(&with_env(&[proxies])).unwrap();
     assert_eq!(config.server.trusted_networks().unwrap().len(), 2);
+    let hosts = ("OUTCROP__MEDIA__ALLOW_HOSTS", "*.Example.com");
+    let media = Config::load(&with_env(&[hosts])).unwrap().media;
+    assert!(media.allowed_hosts().unwrap()[0].matches("cdn.example.com"));
+    assert!(media.enabled && !media.allow_http && media.networks().unwrap().is_empty());
 }
 
 #[test]

@@ -76,9 +76,9 @@ impl MemoryLimiter {
         })
     }
 
-    fn admit_now(&self, windows: &[Window], now: Duration) -> Admission {
+    fn admit_now(&self, windows: &[Window], count: u32, now: Duration) -> Admission {
         let mut shards = self.lock(windows);
-        let admission = sliding::decide(windows, now, |index| {
+        let admission = sliding::decide(windows, count, now, |index| {
             let window = &windows[index];
             shards[self.shard_of(&window.name)].as_deref().map_or_else(Counts::default, |shard| {
                 shard.counts(&window.name, Slide::at(window.length, now))
@@ -87,7 +87,8 @@ impl MemoryLimiter {
         if matches!(admission, Admission::Admitted { .. }) {
             for window in windows {
                 if let Some(shard) = shards[self.shard_of(&window.name)].as_deref_mut() {
-                    shard.count(&window.name, Slide::at(window.length, now), now, self.names_per_shard);
+                    let slide = Slide::at(window.length, now);
+                    shard.count(&window.name, (slide, count), now, self.names_per_shard);
                 }
             }
         }
@@ -97,8 +98,13 @@ impl MemoryLimiter {
 
 #[async_trait]
 impl Limiter for MemoryLimiter {
-    async fn admit(&self, windows: &[Window], now: Duration) -> Result<Admission, PortError> {
-        Ok(self.admit_now(windows, now))
+    async fn admit_many(
+        &self,
+        windows: &[Window],
+        count: u32,
+        now: Duration,
+    ) -> Result<Admission, PortError> {
+        Ok(self.admit_now(windows, count, now))
     }
 }
 
@@ -111,18 +117,18 @@ impl Shard {
             .map_or_else(Counts::default, |counter| counter.at(slide.period))
     }
 
-    fn count(&mut self, name: &str, slide: Slide, now: Duration, capacity: usize) {
+    fn count(&mut self, name: &str, (slide, count): (Slide, u32), now: Duration, capacity: usize) {
         if let Some(counters) = self.names.get_mut(name) {
             match counters.iter_mut().find(|counter| counter.length_ms == slide.length_ms) {
-                Some(counter) => counter.count(slide.period),
-                None => counters.push(Counter::first(slide)),
+                Some(counter) => counter.count(slide.period, count),
+                None => counters.push(Counter::first(slide, count)),
             }
             return;
         }
         if self.names.len() >= capacity {
             self.make_room(now);
         }
-        self.names.insert(name.into(), vec![Counter::first(slide)]);
+        self.names.insert(name.into(), vec![Counter::first(slide, count)]);
     }
 
     /// Forgets every name that has run out; or, if that was done within the last second or finds none, one of
@@ -150,8 +156,8 @@ fn runs_out_at(counters: &[Counter]) -> Duration {
 }
 
 impl Counter {
-    fn first(slide: Slide) -> Self {
-        Self { length_ms: slide.length_ms, period: slide.period, counts: [1, 0, 0] }
+    fn first(slide: Slide, count: u32) -> Self {
+        Self { length_ms: slide.length_ms, period: slide.period, counts: [count, 0, 0] }
     }
 
     fn at(&self, period: u64) -> Counts {
@@ -171,7 +177,7 @@ impl Counter {
             .unwrap_or(0)
     }
 
-    fn count(&mut self, period: u64) {
+    fn count(&mut self, period: u64, count: u32) {
         if period > self.period || self.period - period > 1 {
             // On to a later period; or far back, where the clock was set anew and only what is known of that
             // time still counts.
@@ -180,7 +186,7 @@ impl Counter {
             self.period = period;
         }
         let age = usize::from(period < self.period);
-        self.counts[age] = self.counts[age].saturating_add(1);
+        self.counts[age] = self.counts[age].saturating_add(count);
     }
 }
 
@@ -215,7 +221,7 @@ mod tests {
     fn the_number_of_names_is_bounded() {
         let limiter = MemoryLimiter::with_capacity(160);
         for name in 0..5_000 {
-            let admission = limiter.admit_now(&[window(name, 1)], Duration::from_secs(600));
+            let admission = limiter.admit_now(&[window(name, 1)], 1, Duration::from_secs(600));
             assert!(matches!(admission, Admission::Admitted { .. }));
         }
         assert_eq!(remembered(&limiter), 160);
@@ -225,15 +231,15 @@ mod tests {
     fn names_that_ran_out_go_first() {
         let limiter = MemoryLimiter::with_capacity(SHARDS * 50);
         for name in 0..300 {
-            limiter.admit_now(&[window(name, 1)], Duration::from_secs(60));
+            limiter.admit_now(&[window(name, 1)], 1, Duration::from_secs(60));
         }
         // Enough new names to fill every shard past its bound, if the old ones stayed.
         let later = Duration::from_secs(600);
         for name in 1_000..1_500 {
-            limiter.admit_now(&[window(name, 1)], later);
+            limiter.admit_now(&[window(name, 1)], 1, later);
         }
         let kept = (1_000..1_500).filter(|name| {
-            matches!(limiter.admit_now(&[window(*name, 1)], later), Admission::Refused { .. })
+            matches!(limiter.admit_now(&[window(*name, 1)], 1, later), Admission::Refused { .. })
         });
         assert_eq!(kept.count(), 500, "no live name was forgotten");
     }
@@ -243,10 +249,16 @@ mod tests {
         let limiter = MemoryLimiter::default();
         let windows = [window(1, 1)];
         assert!(matches!(
-            limiter.admit_now(&windows, Duration::from_secs(6_000)),
+            limiter.admit_now(&windows, 1, Duration::from_secs(6_000)),
             Admission::Admitted { .. }
         ));
-        assert!(matches!(limiter.admit_now(&windows, Duration::from_secs(600)), Admission::Admitted { .. }));
-        assert!(matches!(limiter.admit_now(&windows, Duration::from_secs(600)), Admission::Refused { .. }));
+        assert!(matches!(
+            limiter.admit_now(&windows, 1, Duration::from_secs(600)),
+            Admission::Admitted { .. }
+        ));
+        assert!(matches!(
+            limiter.admit_now(&windows, 1, Duration::from_secs(600)),
+            Admission::Refused { .. }
+        ));
     }
 }

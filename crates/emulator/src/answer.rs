@@ -83,9 +83,20 @@ impl Usage {
 /// A block of the answer.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum AnswerBlock {
-    Thinking { text: String, signature: String },
+    Thinking {
+        text: String,
+        signature: String,
+    },
+    /// A thought in base64 that nobody can read.
+    Redacted(String),
     Text(String),
-    Tool { id: String, name: String, input: String },
+    /// Text that stands in the first document of the request.
+    Cited(String),
+    Tool {
+        id: String,
+        name: String,
+        input: String,
+    },
 }
 
 /// Why the answer ended.
@@ -162,7 +173,13 @@ pub(crate) fn script(prompt: &Prompt<'_>) -> Result<Script, Refusal> {
 pub(crate) fn answer(prompt: &Prompt<'_>, script: &Script) -> Result<Answer, Refusal> {
     let mut blocks = Vec::with_capacity(2);
     scripted(prompt, script, &mut blocks)?;
-    let only_thinking = blocks.iter().all(|it| matches!(it, AnswerBlock::Thinking { .. }));
+    // A model that thinks does so before it calls a tool; without the thought the call could not be answered.
+    let unthinking = !matches!(blocks.first(), Some(AnswerBlock::Thinking { .. } | AnswerBlock::Redacted(_)));
+    if prompt.thinking && unthinking && blocks.iter().any(|it| matches!(it, AnswerBlock::Tool { .. })) {
+        blocks.insert(0, thinking("A tool will tell.".to_owned()));
+    }
+    let only_thinking =
+        blocks.iter().all(|it| matches!(it, AnswerBlock::Thinking { .. } | AnswerBlock::Redacted(_)));
     if only_thinking {
         if blocks.is_empty() && prompt.thinking {
             blocks.push(thinking("The user wrote something; I will answer it plainly.".to_owned()));
@@ -202,7 +219,9 @@ fn scripted(prompt: &Prompt<'_>, script: &Script, blocks: &mut Vec<AnswerBlock>)
             Part::Say(text) if text.is_empty() => continue,
             Part::Say(text) => AnswerBlock::Text(text.clone()),
             Part::Tokens(count) => AnswerBlock::Text(filler(*count)),
+            Part::Cite(text) => AnswerBlock::Cited(text.clone()),
             Part::Think(text) => thinking(text.clone()),
+            Part::Redact(text) => AnswerBlock::Redacted(redacted(text)),
             Part::Tool { name, input } => {
                 if !prompt.tools.iter().any(|it| it.name == name) {
                     return Err(Refusal::validation(format!(
@@ -281,6 +300,23 @@ pub(crate) fn signature(text: &str) -> String {
     base64::engine::general_purpose::STANDARD.encode(digest)
 }
 
+/// What an encrypted thought begins with once it is decoded.
+const REDACTED: &str = "outcrop-emulator-redacted:";
+
+/// An encrypted thought; replayed, it must be one.
+fn redacted(text: &str) -> String {
+    use base64::Engine as _;
+    let sealed = format!("{REDACTED}{:016x}", hash::of(text.as_bytes()));
+    base64::engine::general_purpose::STANDARD.encode(sealed)
+}
+
+/// Whether this is an encrypted thought of ours.
+pub(crate) fn is_redacted(data: &str) -> bool {
+    use base64::Engine as _;
+    let opened = base64::engine::general_purpose::STANDARD.decode(data);
+    opened.is_ok_and(|it| it.starts_with(REDACTED.as_bytes()))
+}
+
 /// Text of exactly so many tokens.
 fn filler(count: u64) -> String {
     const WORDS: [&str; 12] =
@@ -318,11 +354,14 @@ fn cut_at_max_tokens(max_tokens: u64, answer: &mut Answer) {
     for at in 0..answer.blocks.len() {
         let left = max_tokens - used;
         let cost = match &answer.blocks[at] {
-            AnswerBlock::Thinking { text, .. } | AnswerBlock::Text(text) => tokens::count(text),
+            AnswerBlock::Thinking { text, .. } | AnswerBlock::Text(text) | AnswerBlock::Cited(text) => {
+                tokens::count(text)
+            }
             AnswerBlock::Tool { name, input, .. } => tokens::count(name) + tokens::json(input),
+            AnswerBlock::Redacted(data) => tokens::media(data),
         };
         let fits = cost <= left;
-        if let AnswerBlock::Thinking { .. } = &answer.blocks[at] {
+        if let AnswerBlock::Thinking { .. } | AnswerBlock::Redacted(_) = &answer.blocks[at] {
             answer.usage.thinking += cost.min(left);
         }
         if fits {
@@ -330,7 +369,9 @@ fn cut_at_max_tokens(max_tokens: u64, answer: &mut Answer) {
             continue;
         }
         let mut keep = at;
-        if let AnswerBlock::Text(text) | AnswerBlock::Thinking { text, .. } = &mut answer.blocks[at] {
+        if let AnswerBlock::Text(text) | AnswerBlock::Cited(text) | AnswerBlock::Thinking { text, .. } =
+            &mut answer.blocks[at]
+        {
             let end = tokens::pieces(text).take(left as usize).map(str::len).sum();
             text.truncate(end);
             used += left;

@@ -1,13 +1,15 @@
 //! Lists of models and profiles (the control plane), and the emulator's own routes.
 
 use crate::errors::{Exception, Refusal};
-use crate::models::{Arn, Model};
+use crate::listing::{self, Listing};
+use crate::models::{Arn, Model, ModelKind};
 use crate::reply;
 use crate::routes::decode;
 use crate::state::State;
 use actix_web::HttpResponse;
 use actix_web::http::Method;
 use serde_json::{Value, json};
+use std::sync::PoisonError;
 
 /// What is the emulator's own: health, faults and counters. Nothing when the path is not.
 pub(crate) fn own(state: &State, method: &Method, path: &str, body: &[u8]) -> Option<HttpResponse> {
@@ -19,13 +21,28 @@ pub(crate) fn own(state: &State, method: &Method, path: &str, body: &[u8]) -> Op
                 state.faults.set(faults);
                 json!(state.faults.get())
             }
-            Err(error) => {
-                return Some(HttpResponse::BadRequest().json(json!({"message": error.to_string()})));
-            }
+            Err(error) => return Some(bad_request(&error.to_string())),
         },
         ("DELETE", "/_emulator/faults") => {
             state.faults.set(crate::Faults::default());
             json!(state.faults.get())
+        }
+        ("GET", "/_emulator/listing") => json!(*state.listing.get()),
+        ("PUT" | "POST", "/_emulator/listing") => match serde_json::from_slice(body) {
+            Ok(listing) => {
+                state.listing.set(listing);
+                json!(*state.listing.get())
+            }
+            Err(error) => return Some(bad_request(&error.to_string())),
+        },
+        ("POST", "/_emulator/profiles") => {
+            let new = serde_json::from_slice(body).map_err(|error| error.to_string());
+            let added =
+                new.and_then(|new| listing::add_profile(state, new).ok_or("no such model".to_owned()));
+            match added {
+                Ok(arn) => json!({"inferenceProfileArn": arn, "status": "ACTIVE"}),
+                Err(error) => return Some(bad_request(&error)),
+            }
         }
         ("GET", "/_emulator/counters") => json!(state.counters.snapshot()),
         _ if path.starts_with("/_emulator/") => {
@@ -34,6 +51,10 @@ pub(crate) fn own(state: &State, method: &Method, path: &str, body: &[u8]) -> Op
         _ => return None,
     };
     Some(HttpResponse::Ok().json(answer))
+}
+
+fn bad_request(message: &str) -> HttpResponse {
+    HttpResponse::BadRequest().json(json!({"message": message}))
 }
 
 /// The value of a query parameter.
@@ -58,7 +79,30 @@ fn model_arn(region: &str, model: &Model) -> String {
     format!("arn:aws:bedrock:{region}::foundation-model/{}", model.id)
 }
 
-fn summary(region: &str, model: &Model) -> Value {
+/// A model that nobody can call yet.
+fn unknown_summary(region: &str, id: &str) -> Value {
+    json!({
+        "modelArn": format!("arn:aws:bedrock:{region}::foundation-model/{id}"),
+        "modelId": id,
+        "modelName": "New",
+        "providerName": id.split('.').next(),
+        "inputModalities": ["TEXT"],
+        "outputModalities": ["TEXT"],
+        "responseStreamingSupported": false,
+        "customizationsSupported": [],
+        "inferenceTypesSupported": ["ON_DEMAND"],
+        "modelLifecycle": {"status": "ACTIVE"},
+    })
+}
+
+fn lifecycle(listing: &Listing, model: &Model) -> Value {
+    match listing.legacy.get(&model.id) {
+        Some(end) => json!({"status": "LEGACY", "endOfLifeTime": end}),
+        None => json!({"status": "ACTIVE"}),
+    }
+}
+
+fn summary(region: &str, model: &Model, listing: &Listing) -> Value {
     let mut inference = Vec::new();
     if model.on_demand {
         inference.push("ON_DEMAND");
@@ -74,10 +118,10 @@ fn summary(region: &str, model: &Model) -> Value {
         "providerName": model.provider,
         "inputModalities": model.input,
         "outputModalities": model.output,
-        "responseStreamingSupported": model.output == ["TEXT"],
+        "responseStreamingSupported": model.kind == ModelKind::Chat,
         "customizationsSupported": [],
         "inferenceTypesSupported": inference,
-        "modelLifecycle": {"status": "ACTIVE"},
+        "modelLifecycle": lifecycle(listing, model),
     })
 }
 
@@ -92,14 +136,17 @@ pub(crate) fn list_foundation_models(
     let inference = choice(query, "byInferenceType", &["ON_DEMAND", "PROVISIONED"])?;
     let customization =
         choice(query, "byCustomizationType", &["FINE_TUNING", "CONTINUED_PRE_TRAINING", "DISTILLATION"])?;
+    let listing = state.listing.get();
     let wanted = |model: &&Model| {
-        provider.as_ref().is_none_or(|it| it.eq_ignore_ascii_case(&model.provider))
+        !listing.hidden.contains(&model.id)
+            && provider.as_ref().is_none_or(|it| it.eq_ignore_ascii_case(&model.provider))
             && output.as_ref().is_none_or(|it| model.output.contains(it))
             && inference.as_ref().is_none_or(|it| it == "ON_DEMAND" && model.on_demand)
             // None of these can be customised.
             && customization.is_none()
     };
-    let models: Vec<_> = state.catalog.models.iter().filter(wanted).map(|it| summary(region, it)).collect();
+    let known = state.catalog.models.iter().filter(wanted).map(|it| summary(region, it, &listing));
+    let models: Vec<_> = known.chain(listing.new.iter().map(|it| unknown_summary(region, it))).collect();
     reply::value(state, &json!({"modelSummaries": models}))
 }
 
@@ -109,7 +156,7 @@ pub(crate) fn get_foundation_model(state: &State, region: &str, name: &str) -> R
         let message = format!("Could not resolve the foundation model from the model identifier: {name}");
         Refusal::new(Exception::ResourceNotFound, message)
     })?;
-    reply::value(state, &json!({"modelDetails": summary(region, model)}))
+    reply::value(state, &json!({"modelDetails": summary(region, model, &state.listing.get())}))
 }
 
 /// Geographies whose profiles a region can call.
@@ -137,6 +184,8 @@ fn destinations<'a>(geography: &str, region: &'a str) -> Vec<&'a str> {
         "jp" => vec!["ap-northeast-1", "ap-northeast-3"],
         "in" => vec!["ap-south-1", "ap-south-2"],
         "us-gov" => vec!["us-gov-east-1", "us-gov-west-1"],
+        // The last of a global profile's targets names no region.
+        "global" => vec![region, ""],
         _ => vec![region],
     }
 }
@@ -168,13 +217,17 @@ fn application_profile(state: &State, region: &str, profile: &crate::models::App
     let models: Vec<_> = profile
         .models
         .iter()
-        .map(|it| json!({"modelArn": format!("arn:aws:bedrock:{region}::foundation-model/{it}")}))
+        .flat_map(|model| {
+            let regions = profile.geography.as_deref().map_or(vec![region], |it| destinations(it, region));
+            let arn = |it| json!({"modelArn": format!("arn:aws:bedrock:{it}::foundation-model/{model}")});
+            regions.into_iter().map(arn).collect::<Vec<_>>()
+        })
         .collect();
     json!({
         "inferenceProfileName": profile.name,
         "createdAt": CREATED,
         "updatedAt": CREATED,
-        "inferenceProfileArn": format!("arn:aws:bedrock:{region}:{}:application-inference-profile/{}", state.account_id, profile.id),
+        "inferenceProfileArn": state.application_arn(region, &profile.id),
         "models": models,
         "inferenceProfileId": profile.id,
         "status": "ACTIVE",
@@ -210,10 +263,13 @@ pub(crate) fn list_inference_profiles(
             .and_then(|it| it.parse::<usize>().ok())
             .ok_or_else(|| Refusal::validation("The nextToken provided is invalid."))?,
     };
+    let listing = state.listing.get();
+    let limit = if listing.page == 0 { limit } else { limit.min(listing.page) };
     let all: Vec<_> = if kind.as_deref() == Some("APPLICATION") {
-        state.catalog.application_profiles.iter().map(|it| application_profile(state, region, it)).collect()
+        let profiles = state.catalog.application_profiles.read().unwrap_or_else(PoisonError::into_inner);
+        profiles.iter().map(|it| application_profile(state, region, it)).collect()
     } else {
-        let models = state.catalog.models.iter();
+        let models = state.catalog.models.iter().filter(|model| !listing.hidden.contains(&model.id));
         let profiles =
             models.flat_map(|model| model.profiles.iter().map(move |geography| (geography, model)));
         let reachable = profiles.filter(|(geography, _)| reachable(region, geography));
@@ -236,9 +292,9 @@ pub(crate) fn get_inference_profile(
 ) -> Result<HttpResponse, Refusal> {
     let (kind, id) = Arn::parse(name).map_or(("", name), |it| (it.kind, it.id));
     if kind != "inference-profile"
-        && let Some(profile) = state.catalog.application_profiles.iter().find(|it| it.id == id)
+        && let Some(profile) = state.catalog.application_profile(id)
     {
-        return reply::value(state, &application_profile(state, region, profile));
+        return reply::value(state, &application_profile(state, region, &profile));
     }
     let geography = id.split_once('.').map(|it| it.0).unwrap_or_default();
     let here = kind != "application-inference-profile" && reachable(region, geography);

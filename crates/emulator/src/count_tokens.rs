@@ -49,6 +49,7 @@ pub(crate) fn answer(state: &State, name: &str, body: &[u8]) -> Result<HttpRespo
             let decoded = base64::engine::general_purpose::STANDARD.decode(body);
             let decoded =
                 decoded.map_err(|it| Refusal::validation(format!("input.invokeModel.body: {it}")))?;
+            invoke::anthropic_fields::known(&decoded)?;
             let request: anthropic::Request<'_> = invoke::parse(&decoded)?;
             invoke::anthropic_validate::check(model, &request)?;
             anthropic::weigh(model, &request).0

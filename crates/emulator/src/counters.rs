@@ -41,6 +41,17 @@ impl Operation {
         Self::GetInferenceProfile,
     ];
 
+    /// Whether it is one of the control plane's.
+    pub(crate) fn is_control(self) -> bool {
+        matches!(
+            self,
+            Self::ListFoundationModels
+                | Self::GetFoundationModel
+                | Self::ListInferenceProfiles
+                | Self::GetInferenceProfile
+        )
+    }
+
     /// The operation's name in the AWS API.
     pub fn name(self) -> &'static str {
         match self {

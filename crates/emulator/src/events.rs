@@ -49,7 +49,11 @@ pub(crate) trait Encoder {
     fn start(&mut self);
     fn thinking(&mut self, text: &str, tokens: u32);
     fn signature(&mut self, signature: &str);
+    /// A whole encrypted thought, in base64.
+    fn redacted(&mut self, data: &str);
     fn text(&mut self, text: &str, tokens: u32);
+    /// Where the text of the open block was found.
+    fn citation(&mut self, text: &str);
     fn tool(&mut self, id: &str, name: &str);
     fn tool_input(&mut self, json: &str, tokens: u32);
     fn close(&mut self);
@@ -72,10 +76,17 @@ pub(crate) fn encode(answer: &Answer, latency_ms: u64, encoder: &mut impl Encode
                 }
                 encoder.signature(signature);
             }
+            AnswerBlock::Redacted(data) => encoder.redacted(data),
             AnswerBlock::Text(text) => {
                 for (part, count) in deltas(text, answer.chunk) {
                     encoder.text(part, count);
                 }
+            }
+            AnswerBlock::Cited(text) => {
+                for (part, count) in deltas(text, answer.chunk) {
+                    encoder.text(part, count);
+                }
+                encoder.citation(text);
             }
             AnswerBlock::Tool { id, name, input } => {
                 encoder.tool(id, name);

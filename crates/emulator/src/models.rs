@@ -4,6 +4,7 @@ use crate::control;
 use crate::errors::{Exception, Refusal};
 use serde::Deserialize;
 use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
 
 /// What a model accepts beyond plain text turns. Absent means refused, with Bedrock's message for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -23,6 +24,10 @@ pub(crate) enum Capability {
     ToolResultImages,
     /// `cachePoint` blocks.
     PromptCaching,
+    /// `cachePoint` blocks with a `ttl` of an hour.
+    OneHourCache,
+    /// `cachePoint` among tools.
+    ToolCache,
     /// `temperature`, `topP` and their like.
     Sampling,
     /// Only one of `temperature` and `topP` at a time.
@@ -62,12 +67,14 @@ pub(crate) enum Reasoning {
     Config,
 }
 
-/// Chat or embeddings.
+/// What it is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ModelKind {
     Chat,
     Embedding,
+    Ranking,
+    Image,
 }
 
 /// The facts of one foundation model.
@@ -128,6 +135,9 @@ pub(crate) struct ApplicationProfile {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) models: Vec<String>,
+    /// The geography of the system-defined profile it was copied from, if it was.
+    #[serde(default)]
+    pub(crate) geography: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -140,7 +150,7 @@ struct File {
 #[derive(Debug)]
 pub(crate) struct Catalog {
     pub(crate) models: Vec<Model>,
-    pub(crate) application_profiles: Vec<ApplicationProfile>,
+    pub(crate) application_profiles: RwLock<Vec<ApplicationProfile>>,
     /// Model ids and system-defined profile ids.
     by_name: HashMap<String, Named>,
 }
@@ -168,7 +178,7 @@ impl Catalog {
                 by_name.insert(format!("{geography}.{}", model.id), Named { model: at, is_profile: true });
             }
         }
-        Ok(Self { models, application_profiles, by_name })
+        Ok(Self { models, application_profiles: RwLock::new(application_profiles), by_name })
     }
 
     /// The model an invocation from `region` names. A system-defined profile is known in the regions of its
@@ -209,6 +219,12 @@ impl Catalog {
         self.by_name.get(id).filter(|it| it.is_profile).map(|it| &self.models[it.model])
     }
 
+    /// The application inference profile with this id.
+    pub(crate) fn application_profile(&self, id: &str) -> Option<ApplicationProfile> {
+        let profiles = self.application_profiles.read().unwrap_or_else(PoisonError::into_inner);
+        profiles.iter().find(|it| it.id == id).cloned()
+    }
+
     fn by_arn(&self, name: &str) -> Result<&Model, Refusal> {
         let Some(arn) = Arn::parse(name) else { return Err(invalid_identifier()) };
         match arn.kind {
@@ -219,9 +235,7 @@ impl Catalog {
             }
             "inference-profile" => self.profile(arn.id).ok_or_else(|| absent(name)),
             "application-inference-profile" => self
-                .application_profiles
-                .iter()
-                .find(|it| it.id == arn.id)
+                .application_profile(arn.id)
                 .and_then(|it| self.foundation(it.models.first()?))
                 .ok_or_else(|| absent(name)),
             // Well-formed names of things this account has none of.
@@ -292,7 +306,7 @@ mod tests {
             assert_eq!(embeds, !model.dimensions.is_empty(), "{}", model.id);
             assert_eq!(model.can(Capability::PromptCaching), model.cache_min_tokens > 0, "{}", model.id);
         }
-        for profile in &catalog.application_profiles {
+        for profile in catalog.application_profiles.read().unwrap().iter() {
             assert_eq!(profile.id.len(), 12);
             assert!(profile.models.iter().all(|it| catalog.foundation(it).is_some()));
         }

@@ -48,6 +48,9 @@ async fn answer(
         Refusal::new(Exception::RequestTooLarge, "The request body is too large or could not be read.")
     })?;
     let region = signed.region.unwrap_or(&state.region);
+    if operation.is_control() {
+        state.listing.check()?;
+    }
     match operation {
         Operation::ListFoundationModels => control::list_foundation_models(state, region, query),
         Operation::GetFoundationModel => control::get_foundation_model(state, region, &name),

@@ -10,8 +10,8 @@ use crate::counters::Operation;
 use crate::errors::Refusal;
 use crate::events;
 use crate::faults::{Fault, FaultKind, Pace};
-use crate::invoke::{self, anthropic, anthropic_encode, cohere, titan};
-use crate::models::Model;
+use crate::invoke::{self, anthropic, anthropic_encode, cohere, images, nova_embed, rerank, titan};
+use crate::models::{Model, ModelKind};
 use crate::ollama::{self, Ollama, convert};
 use crate::reply;
 use crate::script::Script;
@@ -101,25 +101,40 @@ async fn invoke_model(
     body: &[u8],
     conduct: &mut Conduct,
 ) -> Result<HttpResponse, Refusal> {
-    let embedded = match model.family.as_str() {
-        "claude" if operation.streams() => return anthropic_stream(state, model, body, conduct).await,
-        "claude" => return anthropic_whole(state, model, body, conduct).await,
-        "titan" | "cohere" if operation.streams() => {
-            return Err(Refusal::validation("The model is unsupported for streaming."));
-        }
-        "titan" => titan::invoke(model, body)?,
-        "cohere" => cohere::invoke(model, body)?,
-        family => {
+    match (model.kind, model.family.as_str()) {
+        (_, "claude") if operation.streams() => return anthropic_stream(state, model, body, conduct).await,
+        (_, "claude") => return anthropic_whole(state, model, body, conduct).await,
+        (ModelKind::Chat, family) => {
             return Err(Refusal::validation(format!(
-                "Outcrop Bedrock emulator: InvokeModel is emulated for Anthropic, Titan and Cohere embeddings, not for {family}. Use \
-                 Converse."
+                "Outcrop Bedrock emulator: InvokeModel is emulated for Anthropic, and for models of embeddings, ranking and \
+                 images, not for {family}. Use Converse."
             )));
         }
+        _ if operation.streams() => {
+            return Err(Refusal::validation("The model is unsupported for streaming."));
+        }
+        _ => {}
+    }
+    // Directives may stand in any text of the body.
+    let script = Script::parse(&String::from_utf8_lossy(body))?;
+    conduct.follow(&script);
+    if script.fault.is_some()
+        && let Some(response) = strike(state, script.fault)
+    {
+        return Ok(response);
+    }
+    let invoked = match (model.kind, model.family.as_str()) {
+        (ModelKind::Ranking, _) => rerank::invoke(model, body)?,
+        (ModelKind::Image, "stability") => images::stability(body)?,
+        (ModelKind::Image, _) => images::amazon(model, body)?,
+        (_, "cohere") => cohere::invoke(model, body)?,
+        (_, "nova") => nova_embed::invoke(model, body)?,
+        _ => titan::invoke(model, body)?,
     };
     conduct.wait(0).await;
-    state.counters.answered(embedded.input_tokens, 0);
-    let headers = metrics(state, conduct, embedded.input_tokens, 0);
-    Ok(reply::whole(headers, embedded.body, conduct.fault))
+    state.counters.answered(invoked.input_tokens, 0);
+    let headers = metrics(state, conduct, invoked.input_tokens, 0);
+    Ok(reply::whole(headers, invoked.body, conduct.fault))
 }
 
 /// The head of an InvokeModel answer: its counts are in headers.
@@ -137,6 +152,7 @@ async fn anthropic_whole(
     body: &[u8],
     conduct: &mut Conduct,
 ) -> Result<HttpResponse, Refusal> {
+    invoke::anthropic_fields::known(body)?;
     let request: anthropic::Request<'_> = invoke::parse(body)?;
     let prompt = anthropic::prompt(model, &request, &state.cache)?;
     let chat = || convert::anthropic(&request);
@@ -158,6 +174,7 @@ async fn anthropic_stream(
     body: &[u8],
     conduct: &mut Conduct,
 ) -> Result<HttpResponse, Refusal> {
+    invoke::anthropic_fields::known(body)?;
     let request: anthropic::Request<'_> = invoke::parse(body)?;
     let prompt = anthropic::prompt(model, &request, &state.cache)?;
     if let Some(ollama) = &state.ollama {

@@ -15,7 +15,14 @@ const MAX_TOKENS: u64 = 100_000;
 pub(crate) enum Part {
     Say(String),
     Think(String),
-    Tool { name: String, input: String },
+    /// Text that stands in a document.
+    Cite(String),
+    /// A thought that only comes encrypted.
+    Redact(String),
+    Tool {
+        name: String,
+        input: String,
+    },
     Tokens(u64),
 }
 
@@ -64,7 +71,9 @@ impl Script {
         if name == "tool" {
             return self.tool(after).map(Some);
         }
-        if !["say", "think", "stop", "tokens", "chunk", "usage", "fault", "latency", "rate"].contains(&name) {
+        if !["say", "think", "cite", "redact", "stop", "tokens", "chunk", "usage", "fault", "latency", "rate"]
+            .contains(&name)
+        {
             return Ok(None);
         }
         let (value, left) = after.split_once("]]").ok_or_else(|| bad(name, "it has no closing ]]"))?;
@@ -72,6 +81,8 @@ impl Script {
         match name {
             "say" => self.parts.push(Part::Say(value.to_owned())),
             "think" => self.parts.push(Part::Think(value.to_owned())),
+            "cite" => self.parts.push(Part::Cite(value.to_owned())),
+            "redact" => self.parts.push(Part::Redact(value.to_owned())),
             "tokens" => self.parts.push(Part::Tokens(number::<u64>(name, value)?.min(MAX_TOKENS))),
             "stop" => self.stop = Some(Stop::parse(value).ok_or_else(|| bad(name, "no such stop reason"))?),
             "chunk" => self.chunk = Some(number::<usize>(name, value)?.max(1)),

@@ -2,6 +2,7 @@
 
 use crate::config::EmulatorConfig;
 use crate::counters::Counters;
+use crate::listing::Lists;
 use crate::models::{Catalog, CatalogError};
 use crate::routes;
 use crate::state::State;
@@ -80,6 +81,11 @@ impl Emulator {
     /// A handle on what it counts, of use while it runs.
     pub fn counters(&self) -> Counters {
         self.state.counters.clone()
+    }
+
+    /// A handle on what it lists.
+    pub fn lists(&self) -> Lists {
+        Lists(Arc::clone(&self.state))
     }
 
     /// Serves until `stop` is cancelled, then lets open answers finish within the configured time.

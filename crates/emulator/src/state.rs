@@ -5,6 +5,7 @@ use crate::config::EmulatorConfig;
 use crate::counters::Counters;
 use crate::faults::FaultState;
 use crate::hash;
+use crate::listing::ListingState;
 use crate::models::Catalog;
 use crate::ollama::Ollama;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
@@ -17,6 +18,7 @@ pub(crate) struct State {
     pub(crate) cache: PromptCache,
     pub(crate) counters: Counters,
     pub(crate) faults: FaultState,
+    pub(crate) listing: ListingState,
     /// Who answers instead of the script.
     pub(crate) ollama: Option<Ollama>,
     pub(crate) region: String,
@@ -32,12 +34,18 @@ impl State {
             cache: PromptCache::default(),
             counters: Counters::default(),
             faults: FaultState::new(config.faults.clone()),
+            listing: ListingState::default(),
             ollama: config.ollama.as_deref().map(|it| Ollama::new(it, model)).transpose()?,
             region: config.region.clone(),
             account_id: config.account_id.clone(),
             // Ids differ from one run to the next, then count up: they need to be unique, not secret.
             ids: AtomicU64::new(RandomState::new().build_hasher().finish()),
         })
+    }
+
+    /// The ARN of an application inference profile.
+    pub(crate) fn application_arn(&self, region: &str, id: &str) -> String {
+        format!("arn:aws:bedrock:{region}:{}:application-inference-profile/{id}", self.account_id)
     }
 
     /// A request id in the form AWS gives them.

@@ -81,10 +81,25 @@ pub async fn read_body(
         if body.len() + bytes.len() > bounds.max_body_bytes {
             return Err(body_too_large(bounds.max_body_bytes));
         }
+        if let Some(all) =
+            announced.filter(|all| body.len() + bytes.len() > body.capacity() && *all > body.len())
+        {
+            body = with_room(&body, all.min(bounds.max_body_bytes));
+        }
         body.extend_from_slice(&bytes);
+        // Not kept until the next one is there.
+        drop(bytes);
         piece = next_piece(&mut payload, bounds).await?;
     }
     Ok(body.freeze())
+}
+
+/// The same bytes where there is room for all that was announced: a body that is really coming grows once, and not by
+/// doubling, whose last steps would hold it twice.
+fn with_room(begun: &[u8], all: usize) -> BytesMut {
+    let mut body = BytesMut::with_capacity(all.max(begun.len()));
+    body.extend_from_slice(begun);
+    body
 }
 
 /// The next piece of a body, waited for at most `bounds.body_stall`; `None` at its end.

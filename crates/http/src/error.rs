@@ -16,7 +16,8 @@ pub struct ApiError {
     pub message: String,
     /// The field that is wrong, as the dialect spells it.
     pub param: Option<String>,
-    /// A word that says more than the code, in dialects that have such words: OAuth's `invalid_grant`.
+    /// A word that says more than the code, in dialects that have such words: OAuth's `invalid_grant`, OpenAI's
+    /// `previous_response_not_found`.
     pub reason: Option<&'static str>,
     /// When to come back.
     pub retry_after: Option<Duration>,
@@ -54,7 +55,7 @@ impl ApiError {
         self
     }
 
-    /// Says more than the code, in OAuth's words (RFC 6749, section 5.2).
+    /// Says more than the code, in the dialect's own word: one of OAuth's (RFC 6749, section 5.2), or of OpenAI's.
     #[must_use]
     pub const fn with_reason(mut self, reason: &'static str) -> Self {
         self.reason = Some(reason);

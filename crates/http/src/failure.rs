@@ -66,7 +66,7 @@ impl<'a> Failure<'a> {
             request_id: Some(context.request_id.as_str().to_owned()),
         };
         let rendered = render_with(context.dialect, &body, self.reason);
-        let status = StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = StatusCode::from_u16(rendered.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = HttpResponse::new(status).set_body(BoxBody::new(rendered.body));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(rendered.content_type));

@@ -73,7 +73,7 @@ impl Scope {
             request_id: given
                 .and_then(RequestId::parse)
                 .unwrap_or_else(|| RequestId::from_uuid(self.ids.uuid())),
-            dialect: Dialect::of_path(request.path()),
+            dialect: Dialect::of_request(request.path(), request.headers().contains_key("anthropic-version")),
             client_ip: client_ip::find(
                 request.peer_addr().map(|peer| peer.ip()),
                 request.headers(),

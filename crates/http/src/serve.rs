@@ -16,7 +16,7 @@ use outcrop_types::{ErrorCode, Network};
 use tokio_util::sync::CancellationToken;
 
 use crate::browser::Browser;
-use crate::{ApiError, Bounds, Health, Layer, Scope};
+use crate::{ApiError, Bounds, Health, Layer, Scope, front};
 
 /// How long connections have to hand over their last bytes once no answer is open any more.
 const FLUSH: Duration = Duration::from_millis(1_200);
@@ -96,7 +96,7 @@ impl Server {
     }
 
     /// The same for a server that faces the public: pages of the configured origins may call it, and every answer
-    /// tells browsers how little they may make of it.
+    /// tells browsers how little they may make of it. It says what it is at `/`.
     pub fn bind_public(
         config: &ServerConfig,
         parts: ServerParts,
@@ -120,6 +120,7 @@ impl Server {
         let draining = CancellationToken::new();
         let in_flight = parts.in_flight.clone();
         let seen = Draining(draining.clone());
+        let faces_public = browser.is_some();
         let app = move || {
             let layer = parts.layer.clone();
             App::new()
@@ -129,6 +130,11 @@ impl Server {
                 .app_data(web::JsonConfig::default().limit(bounds.max_body_bytes))
                 .default_service(web::to(no_route))
                 .configure(|service| parts.health.routes(service))
+                .configure(|service| {
+                    if faces_public {
+                        front::routes(service)
+                    }
+                })
                 .configure(routes.clone())
                 .wrap(from_fn(move |request, next| layer.call(request, next)))
                 .wrap(

@@ -1,5 +1,6 @@
 //! The table as an OpenAPI 3.1 document.
 
+use outcrop_types::Permission;
 use serde_json::{Map, Value, json};
 
 use crate::fields::{object, schema};
@@ -18,7 +19,7 @@ pub fn document(server: &str) -> Value {
         "info": {
             "title": "Outcrop",
             "version": env!("CARGO_PKG_VERSION"),
-            "description": "Amazon Bedrock at the surface: OpenAI's, Amazon's and our own dialect over any Bedrock model. \
+            "description": "Amazon Bedrock at the surface: the dialects of OpenAI, Anthropic and Amazon, and our own, over any Bedrock model. \
                             Everything below /v1 is also served below /api/v1.",
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" }
         },
@@ -117,27 +118,65 @@ fn request_body(body: &Body) -> Option<Value> {
 fn responses(operation: &Operation) -> Value {
     let mut responses = Map::new();
     responses.insert(operation.status.to_string(), json!({ "description": "Done." }));
+    if operation.repeatable {
+        responses.insert("200".into(), json!({ "description": "It was so already." }));
+    }
     let mut refused = |status: &str, when: &str| {
-        let schema = json!({ "$ref": "#/components/schemas/Problem" });
-        responses.insert(
-            status.into(),
-            json!({
-                "description": when,
-                "content": { "application/problem+json": { "schema": schema } }
-            }),
-        );
+        let content = if has_own_errors(operation) {
+            json!({ "application/json": { "schema": { "type": "object" } } })
+        } else {
+            json!({ "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } })
+        };
+        responses.insert(status.into(), json!({ "description": when, "content": content }));
     };
+    let sends = !matches!(operation.body, Body::None);
+    if sends || !operation.query.is_empty() || operation.parameters().next().is_some() {
+        refused("400", "Something in the request is wrong; the answer names it.");
+    }
+    if operation.method != "GET" && operation.path.starts_with("/admin/") {
+        refused("409", "It is in the way of something else, or was changed meanwhile.");
+    }
+    if sends {
+        refused("413", "The body is too large.");
+    }
     if operation.access != Access::Public {
         refused("401", "No credential, or one that is not good.");
-        refused("503", "The credential cannot be checked now.");
+        refused("403", "The credential is not good for this.");
+        refused("429", "Too many requests, or too many that were refused.");
+        refused("503", "The credential cannot be checked now, or what is behind this is away.");
     }
     if let Access::Needs(permission) = operation.access {
-        refused("403", &format!("The credential does not have `{permission}`."));
+        refused("403", &format!("The credential does not have `{permission}`, or is not good for this."));
+    }
+    if operation.access == Access::Needs(Permission::InvokeModel) {
+        refused("404", "There is no such model, or it is not there for this credential.");
+        refused("502", "The model failed.");
+        refused("504", "The model did not answer in time.");
     }
     if operation.parameters().next().is_some() {
         refused("404", "It is not there, or another team's.");
     }
     Value::Object(responses)
+}
+
+/// Whether errors have the shape of somebody else's dialect.
+fn has_own_errors(operation: &Operation) -> bool {
+    let path = operation.path;
+    [
+        "/v1/chat",
+        "/v1/completions",
+        "/v1/responses",
+        "/v1/embeddings",
+        "/v1/images",
+        "/v1/rerank",
+        "/v2/rerank",
+        "/v1/messages",
+    ]
+    .iter()
+    .any(|family| path.starts_with(family))
+        || path.starts_with("/v1/models")
+        || path.starts_with("/model/")
+        || path == "/auth/token"
 }
 
 fn problem() -> Value {

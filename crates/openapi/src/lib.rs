@@ -47,6 +47,8 @@ pub struct Operation {
     pub body: Body,
     /// The status of the usual answer.
     pub status: u16,
+    /// Whether asking again for what is so already is answered with 200.
+    pub repeatable: bool,
 }
 
 impl Operation {
@@ -67,6 +69,7 @@ impl Operation {
             query: &[],
             body: Body::None,
             status: 200,
+            repeatable: false,
         }
     }
 
@@ -87,6 +90,11 @@ impl Operation {
 
     const fn status(mut self, status: u16) -> Self {
         self.status = status;
+        self
+    }
+
+    const fn repeatable(mut self) -> Self {
+        self.repeatable = true;
         self
     }
 

@@ -29,12 +29,18 @@ pub type EventStream = Pin<Box<dyn Stream<Item = Result<Event, ModelError>> + Se
 pub enum ModelFailure {
     /// Bedrock refused the request as wrong.
     Invalid,
+    /// The conversation does not fit the model's context.
+    TooLong,
     /// We may not call this model: our credentials or access, not the client's.
     Denied,
     /// No such model in that region.
     NotFound,
-    /// Too many requests or tokens, or the model is not ready yet.
+    /// Too many requests or tokens.
     Throttled,
+    /// The model is not ready yet.
+    NotReady,
+    /// A quota of the account is used up.
+    QuotaExceeded,
     /// No answer in time.
     TimedOut,
     /// The model failed.
@@ -45,6 +51,25 @@ pub enum ModelFailure {
     Broken,
     /// Bedrock failed.
     Internal,
+}
+
+impl ModelFailure {
+    /// Whether Bedrock may have charged for a call that failed like this.
+    #[must_use]
+    pub const fn may_cost(self) -> bool {
+        match self {
+            Self::TimedOut | Self::Model | Self::Broken => true,
+            Self::Invalid
+            | Self::TooLong
+            | Self::Denied
+            | Self::NotFound
+            | Self::Throttled
+            | Self::NotReady
+            | Self::QuotaExceeded
+            | Self::Unavailable
+            | Self::Internal => false,
+        }
+    }
 }
 
 /// A failed model call.
@@ -67,10 +92,12 @@ pub struct ModelError {
 impl Classify for ModelError {
     fn code(&self) -> ErrorCode {
         match self.failure {
-            ModelFailure::Invalid => ErrorCode::InvalidRequest,
+            ModelFailure::Invalid | ModelFailure::TooLong => ErrorCode::InvalidRequest,
             ModelFailure::Denied => ErrorCode::Forbidden,
             ModelFailure::NotFound => ErrorCode::ModelNotFound,
-            ModelFailure::Throttled => ErrorCode::RateLimited,
+            ModelFailure::Throttled | ModelFailure::NotReady | ModelFailure::QuotaExceeded => {
+                ErrorCode::RateLimited
+            }
             ModelFailure::TimedOut => ErrorCode::Timeout,
             ModelFailure::Model => ErrorCode::Upstream,
             ModelFailure::Unavailable | ModelFailure::Broken => ErrorCode::Unavailable,

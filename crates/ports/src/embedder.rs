@@ -1,11 +1,11 @@
 //! Turns texts into vectors, and sorts texts by how well they answer a question.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use outcrop_types::TokenUsage;
 
-use crate::{ModelError, ResolvedModel};
+use crate::{ModelError, ResolvedModel, Tally};
 
 /// What the vectors are for; models that do not distinguish take no note.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -32,26 +32,20 @@ pub struct EmbedCall {
     pub dimensions: Option<u32>,
     /// What they are for.
     pub purpose: EmbedPurpose,
+    /// Up to 16 pairs that go to Bedrock's invocation log.
+    pub metadata: BTreeMap<String, String>,
     /// How long the caller waits for all of them.
     pub deadline: Duration,
-}
-
-/// One vector for each text, in order.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Embedded {
-    /// The vectors.
-    pub vectors: Vec<Vec<f32>>,
-    /// What was used.
-    pub usage: TokenUsage,
-    /// Whether `usage` is our estimate: not every family tells.
-    pub estimated: bool,
+    /// Learns what each part used.
+    pub tally: Tally,
 }
 
 /// Turns texts into vectors.
 #[async_trait]
 pub trait Embedder: Send + Sync + 'static {
-    /// The vectors of all texts, or none. Families that take one text at a time are called in bounded parallel.
-    async fn embed(&self, call: EmbedCall) -> Result<Embedded, ModelError>;
+    /// The vectors of all texts in their order, or none. Families that take one text at a time are called in bounded
+    /// parallel; what the parts used is in the tally, however the call ended.
+    async fn embed(&self, call: EmbedCall) -> Result<Vec<Vec<f32>>, ModelError>;
 }
 
 /// Texts to be sorted by how well they answer a question.
@@ -67,6 +61,8 @@ pub struct RerankCall {
     pub top_n: Option<u32>,
     /// How long the caller waits.
     pub deadline: Duration,
+    /// Learns what the call used.
+    pub tally: Tally,
 }
 
 /// One of the texts.

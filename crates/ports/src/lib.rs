@@ -32,7 +32,9 @@ mod service_account_store;
 mod session_store;
 mod signing_key_store;
 pub mod sliding;
+mod tally;
 mod team_store;
+mod thinking;
 mod user_store;
 
 #[cfg(feature = "contract")]
@@ -45,10 +47,10 @@ pub use changed::Changed;
 pub use changes::{Changes, Heard};
 pub use chat_model::{ChatModel, EventStream, ModelCall, ModelError, ModelFailure};
 pub use clock::Clock;
-pub use embedder::{EmbedCall, EmbedPurpose, Embedded, Embedder, Ranked, RerankCall, Reranker};
+pub use embedder::{EmbedCall, EmbedPurpose, Embedder, Ranked, RerankCall, Reranker};
 pub use error::{PortError, PortFailure};
 pub use id_gen::IdGen;
-pub use image_model::{ImageCall, ImageModel, MadeImage};
+pub use image_model::{ImageCall, ImageModel, MadeImages};
 pub use inference::{Inference, InferenceAnswer, InferenceCall};
 pub use job_store::{Claim, Finish, JobStore, Submitted};
 pub use key_store::{KeyFilter, KeyStore};
@@ -56,7 +58,7 @@ pub use ledger::Ledger;
 pub use limiter::{Admission, Limiter, Window, WindowState};
 pub use media::{FetchError, Fetched, MediaFetcher};
 pub use model_catalog::{
-    CacheSupport, Family, Modality, ModelCatalog, ModelInfo, ReasoningStyle, ResolvedModel,
+    CacheSupport, Family, InvokeApi, Modality, ModelCatalog, ModelInfo, ReasoningStyle, ResolvedModel,
 };
 pub use models::Models;
 pub use outbound::{Outbound, OutboundAnswer, OutboundMethod, OutboundRequest};
@@ -67,5 +69,7 @@ pub use response_store::ResponseStore;
 pub use service_account_store::{ServiceAccountFilter, ServiceAccountStore};
 pub use session_store::{Rotation, SessionStore};
 pub use signing_key_store::SigningKeyStore;
+pub use tally::{TalliedPart, Tally};
 pub use team_store::{TeamFilter, TeamStore};
+pub use thinking::{LEAST_BUDGET, Thinking};
 pub use user_store::{Bootstrap, UserFilter, UserStore};

@@ -42,7 +42,7 @@ pub enum Admission {
     Refused {
         /// The full window.
         full: WindowState,
-        /// When it will admit one again, from now.
+        /// When it will admit as many as were asked for, from now.
         retry_after: Duration,
     },
 }
@@ -55,5 +55,12 @@ pub enum Admission {
 pub trait Limiter: Send + Sync + 'static {
     /// Counts one admission in all windows, or in none if one of them is full. `now` is wall-clock time since
     /// the Unix epoch; replicas agree on it well enough. Bounded in time by the adapter.
-    async fn admit(&self, windows: &[Window], now: Duration) -> Result<Admission, PortError>;
+    async fn admit(&self, windows: &[Window], now: Duration) -> Result<Admission, PortError> {
+        self.admit_many(windows, 1, now).await
+    }
+
+    /// The same for so many admissions in one step: all of them are counted, or none. More than a window's limit are
+    /// never admitted.
+    async fn admit_many(&self, windows: &[Window], count: u32, now: Duration)
+    -> Result<Admission, PortError>;
 }

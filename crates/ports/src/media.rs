@@ -29,7 +29,7 @@ pub enum FetchError {
 /// Fetches media for clients, who choose the URL: whatever is behind it must be harmless to ask.
 ///
 /// Only `https` (and what the operator allows besides), never an address of this network or machine, at no hop; bounded
-/// in size, time and hops.
+/// in size, time and hops. How many fetches go on at once is bounded by whoever asks for them, who knows for whom.
 #[async_trait]
 pub trait MediaFetcher: Send + Sync + 'static {
     /// The body behind the URL, at most `max_bytes` of it: more is an error.

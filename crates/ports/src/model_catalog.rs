@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::NaiveDate;
 use outcrop_chat::Effort;
+use outcrop_types::{Price, PriceTier};
 
 /// What a model reads or writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -70,6 +72,52 @@ pub enum ReasoningStyle {
     ThinkingBudget,
     /// `{"thinking": {"type": "adaptive"}, "output_config": {"effort": …}}`
     ThinkingAdaptive,
+    /// Nobody knows: what a client spells in Anthropic's way is passed on as it is, and Bedrock decides.
+    Unknown,
+}
+
+/// The shape of a model's own requests by InvokeModel, where Outcrop writes them itself. What each is like: Amazon
+/// Bedrock user guide, "Inference request parameters and response fields".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum InvokeApi {
+    /// Titan text embeddings of one length: `inputText`.
+    TitanEmbed,
+    /// Titan text embeddings of several lengths: `inputText`, `dimensions`.
+    TitanEmbedV2,
+    /// Titan embeddings of texts and pictures: `embeddingConfig`.
+    TitanMultimodal,
+    /// Cohere embeddings of one length: `texts`.
+    CohereEmbed,
+    /// Cohere embeddings of several lengths: `output_dimension`.
+    CohereEmbedV4,
+    /// Nova's embeddings: `singleEmbeddingParams`.
+    NovaEmbed,
+    /// Cohere's reranker, which asks for an `api_version`.
+    CohereRerank,
+    /// Amazon's reranker.
+    AmazonRerank,
+    /// Pictures of Nova Canvas and Titan: `taskType`, `imageGenerationConfig`.
+    AmazonImage,
+    /// Stability's pictures: `aspect_ratio`.
+    StabilityImage,
+}
+
+impl InvokeApi {
+    /// Most texts, documents or pictures of one call (same source).
+    #[must_use]
+    pub const fn batch(self) -> usize {
+        match self {
+            Self::TitanEmbed
+            | Self::TitanEmbedV2
+            | Self::TitanMultimodal
+            | Self::NovaEmbed
+            | Self::StabilityImage => 1,
+            Self::CohereEmbed | Self::CohereEmbedV4 => 96,
+            Self::AmazonImage => 5,
+            // How many documents one call ranks is for the model to say.
+            Self::CohereRerank | Self::AmazonRerank => usize::MAX,
+        }
+    }
 }
 
 /// What a model's prompt cache can do.
@@ -92,6 +140,16 @@ pub struct ModelInfo {
     pub aliases: Vec<String>,
     /// The id that is sent to Bedrock: a model id or an inference profile id.
     pub bedrock_id: String,
+    /// What people call it, where known: `Claude Haiku 4.5`.
+    pub name: Option<String>,
+    /// Bedrock's id of the model itself, which a profile in any geography has in common; empty where only Bedrock knows.
+    pub base_id: String,
+    /// Whether the region serves it itself, so that its bare id can be called.
+    pub on_demand: bool,
+    /// Geographies of the inference profiles it can be called by: `us`, `global`.
+    pub profiles: Vec<String>,
+    /// For an inference profile of the account: the geography it routes over, if it does.
+    pub routes_over: Option<String>,
     /// Who makes it.
     pub owned_by: String,
     /// Release, seconds since the Unix epoch.
@@ -112,6 +170,8 @@ pub struct ModelInfo {
     pub exclusive_sampling: bool,
     /// Whether it takes stop strings.
     pub stop_sequences: bool,
+    /// Most stop strings it takes, where that is fewer than Bedrock does.
+    pub max_stop_sequences: Option<usize>,
     /// Whether it takes tools.
     pub tools: bool,
     /// Whether it can be forced to call a tool.
@@ -122,12 +182,18 @@ pub struct ModelInfo {
     pub reasoning: ReasoningStyle,
     /// The hardest it thinks, where it has a ceiling.
     pub max_effort: Option<Effort>,
-    /// Whether it always thinks, and so can neither be kept from it nor forced to call a tool.
+    /// Whether it knows the effort between `high` and the greatest; told `high` instead where it does not.
+    pub xhigh_effort: bool,
+    /// Whether it always thinks, and so cannot be kept from it.
     pub always_thinks: bool,
     /// Whether it can be held to a JSON schema (Converse `outputConfig.textFormat`).
     pub structured_output: bool,
     /// Whether tools can be held to their schemas (Converse `toolSpec.strict`).
     pub strict_tools: bool,
+    /// Tools that its provider runs, by name (Converse `systemTool`).
+    pub system_tools: Vec<String>,
+    /// Whether it takes instructions before the conversation.
+    pub system: bool,
     /// Whether it takes instructions in the middle of a conversation.
     pub system_turns: bool,
     /// Whether it continues an assistant turn that the client began.
@@ -140,8 +206,16 @@ pub struct ModelInfo {
     pub streaming: bool,
     /// The version of Anthropic's Messages that it takes by InvokeModel (`bedrock-2023-05-31`), if it does.
     pub anthropic_version: Option<String>,
+    /// How it is asked by InvokeModel for what Converse does not do: vectors, scores, pictures.
+    pub invoke_api: Option<InvokeApi>,
+    /// Lengths of the vectors it makes, its default first.
+    pub dimensions: Vec<u32>,
+    /// Most characters of one text, where it counts them.
+    pub max_input_chars: Option<u32>,
     /// Whether its provider has announced its end (Bedrock lifecycle `LEGACY`).
     pub legacy: bool,
+    /// When it ends, seconds since the Unix epoch, where Bedrock says so.
+    pub end_of_life: Option<i64>,
 }
 
 impl Default for ModelInfo {
@@ -151,6 +225,11 @@ impl Default for ModelInfo {
             id: String::new(),
             aliases: Vec::new(),
             bedrock_id: String::new(),
+            name: None,
+            base_id: String::new(),
+            on_demand: true,
+            profiles: Vec::new(),
+            routes_over: None,
             owned_by: "custom".to_owned(),
             created: 0,
             input: vec![Modality::Text],
@@ -161,21 +240,29 @@ impl Default for ModelInfo {
             sampling: true,
             exclusive_sampling: false,
             stop_sequences: true,
+            max_stop_sequences: None,
             tools: true,
             tool_choice: true,
             family: Family::Other,
             reasoning: ReasoningStyle::None,
             max_effort: None,
+            xhigh_effort: true,
             always_thinks: false,
             structured_output: false,
             strict_tools: false,
+            system_tools: Vec::new(),
+            system: true,
             system_turns: false,
             prefill: true,
             tool_result_media: true,
             cache: None,
             streaming: true,
             anthropic_version: None,
+            invoke_api: None,
+            dimensions: Vec::new(),
+            max_input_chars: None,
             legacy: false,
+            end_of_life: None,
         }
     }
 }
@@ -189,17 +276,29 @@ pub struct ResolvedModel {
     pub info: Arc<ModelInfo>,
 }
 
-/// The models on offer. Answers from memory.
+/// The models on offer. Answers from memory, but for [`discover`](Self::discover).
 #[async_trait]
 pub trait ModelCatalog: Send + Sync + 'static {
-    /// The model behind a name, alias, Bedrock id, profile id or ARN; `None` asks for the default model.
-    fn resolve(&self, asked: Option<&str>) -> Option<ResolvedModel>;
+    /// The model behind a name, alias, Bedrock id, profile id or ARN. No name, or one that the operator lets a default
+    /// model answer for (`gpt-4o`), gives the default model that writes `output`, if there is one; a name of the
+    /// catalogue gives its model, whatever that writes.
+    fn resolve_for(&self, asked: Option<&str>, output: Modality) -> Option<ResolvedModel>;
 
-    /// All models, in a stable order.
+    /// [`resolve_for`](Self::resolve_for) for a chat.
+    fn resolve(&self, asked: Option<&str>) -> Option<ResolvedModel> {
+        self.resolve_for(asked, Modality::Text)
+    }
+
+    /// All models that can be called here, in a stable order.
     fn list(&self) -> Vec<Arc<ModelInfo>>;
 
-    /// The model behind a name that [`resolve`](Self::resolve) does not know, where Bedrock can be asked for it: an
-    /// application inference profile made a moment ago. Remembers what it learns, absence too.
+    /// What calls of a model cost on a day, if that is known.
+    fn price(&self, _model: &ResolvedModel, _tier: PriceTier, _day: NaiveDate) -> Option<Price> {
+        None
+    }
+
+    /// The model behind a name that [`resolve_for`](Self::resolve_for) does not know, where Bedrock can be asked for it:
+    /// an application inference profile made a moment ago. Remembers what it learns, absence too.
     async fn discover(&self, _asked: &str) -> Option<ResolvedModel> {
         None
     }

@@ -87,4 +87,12 @@ pub trait RawModel: Send + Sync + 'static {
         request: Request,
         deadline: Duration,
     ) -> Result<u64, ModelError>;
+
+    /// The same for a body of `InvokeModel` in the model's own shape.
+    async fn count_invoke_tokens(
+        &self,
+        model: ResolvedModel,
+        body: Bytes,
+        deadline: Duration,
+    ) -> Result<u64, ModelError>;
 }

@@ -68,20 +68,20 @@ impl Slide {
         }
     }
 
-    /// When one more would be admitted, if nothing else is until then. A limit of zero never admits: this is
-    /// then when asking again would change anything, which is two periods.
-    fn retry_after_ms(&self, counts: Counts, limit: u32) -> u64 {
-        let (limit, current) = (u64::from(limit), u64::from(counts.current));
-        if limit == 0 {
+    /// When so many more would be admitted, if nothing else is until then. A limit below that never admits them:
+    /// this is then when the whole limit is free, which is two periods at most.
+    fn retry_after_ms(&self, counts: Counts, limit: u32, count: u32) -> u64 {
+        let Some(most) = limit.checked_sub(count).map(u64::from) else {
             return 2 * self.length_ms;
-        }
-        if current < limit {
+        };
+        let current = u64::from(counts.current);
+        if current <= most {
             // In this period, once the previous one has slid far enough out of view.
-            let free_at = self.shrinks_to_at_ms(u64::from(counts.previous), limit - 1 - current);
+            let free_at = self.shrinks_to_at_ms(u64::from(counts.previous), most - current);
             return free_at.saturating_sub(self.elapsed_ms);
         }
         // In the next one, where what is current now is previous.
-        self.length_ms - self.elapsed_ms + self.shrinks_to_at_ms(current, limit - 1)
+        self.length_ms - self.elapsed_ms + self.shrinks_to_at_ms(current, most)
     }
 
     /// How far into a period the weighed count of the one before it is at most `room`.
@@ -94,24 +94,24 @@ impl Slide {
     }
 }
 
-/// Decides over windows whose counts, before this admission, are `counts(index)`.
+/// Decides over `count` admissions in windows whose counts, before them, are `counts(index)`.
 ///
-/// The caller counts one in every window if this says [`Admission::Admitted`], and in none otherwise, while
+/// The caller counts all of them in every window if this says [`Admission::Admitted`], and in none otherwise, while
 /// nobody else can come between. Of several full windows, the one that stays full longest is named.
-pub fn decide(windows: &[Window], now: Duration, counts: impl Fn(usize) -> Counts) -> Admission {
+pub fn decide(windows: &[Window], count: u32, now: Duration, counts: impl Fn(usize) -> Counts) -> Admission {
     let mut tightest: Option<(usize, u32)> = None;
     let mut refused: Option<(usize, u64)> = None;
     for (index, window) in windows.iter().enumerate() {
         let slide = Slide::at(window.length, now);
         let counts = counts(index);
-        let used = slide.used(counts);
-        if used >= u64::from(window.limit) {
-            let retry_after = slide.retry_after_ms(counts, window.limit);
+        let used = slide.used(counts) + u64::from(count);
+        if used > u64::from(window.limit) {
+            let retry_after = slide.retry_after_ms(counts, window.limit, count);
             if refused.is_none_or(|(_, longest)| retry_after > longest) {
                 refused = Some((index, retry_after));
             }
         } else {
-            let remaining = remaining(window.limit, used + 1);
+            let remaining = remaining(window.limit, used);
             if tightest.is_none_or(|(_, fewest)| remaining < fewest) {
                 tightest = Some((index, remaining));
             }
@@ -124,7 +124,7 @@ pub fn decide(windows: &[Window], now: Duration, counts: impl Fn(usize) -> Count
     Admission::Admitted {
         tightest: tightest.map(|(index, _)| {
             let before = counts(index);
-            state(&windows[index], now, Counts { current: before.current.saturating_add(1), ..before })
+            state(&windows[index], now, Counts { current: before.current.saturating_add(count), ..before })
         }),
     }
 }
@@ -170,18 +170,18 @@ mod tests {
         assert_eq!(slide(u64::MAX, 5_500).length_ms, MAX_LENGTH_MS);
     }
 
-    /// `retry_after` is the first moment at which one more is admitted, by trying every moment.
+    /// `retry_after` is the first moment at which as many more are admitted, by trying every moment.
     #[test]
     fn retry_after_is_the_first_moment_with_room() {
         const LENGTH: u64 = 1_000;
-        for limit in [1, 2, 3, 7, 50] {
+        for (limit, count) in [(1, 1), (2, 1), (3, 1), (7, 1), (50, 1), (3, 2), (3, 3), (50, 20), (50, 50)] {
             for (current, previous) in
                 [(0, 1), (0, 9), (1, 0), (1, 3), (2, 2), (7, 0), (7, 7), (49, 2), (60, 60)]
             {
                 let counts = Counts { current, previous };
                 for elapsed in [0, 1, 250, 333, 999] {
                     let start = 7 * LENGTH + elapsed;
-                    if slide(LENGTH, start).used(counts) < u64::from(limit) {
+                    if slide(LENGTH, start).used(counts) + count <= limit {
                         continue;
                     }
                     let used_after = |wait: u64| match (elapsed + wait) / LENGTH {
@@ -189,9 +189,9 @@ mod tests {
                         1 => slide(LENGTH, start + wait).used(Counts { current: 0, previous: current }),
                         _ => 0,
                     };
-                    let first = (0..=2 * LENGTH).find(|wait| used_after(*wait) < u64::from(limit));
-                    let computed = slide(LENGTH, start).retry_after_ms(counts, limit);
-                    assert_eq!(first, Some(computed), "limit {limit}, {counts:?}, elapsed {elapsed}");
+                    let first = (0..=2 * LENGTH).find(|wait| used_after(*wait) + count <= limit);
+                    let computed = slide(LENGTH, start).retry_after_ms(counts, limit as u32, count as u32);
+                    assert_eq!(first, Some(computed), "{count} of {limit}, {counts:?}, elapsed {elapsed}");
                 }
             }
         }
@@ -206,7 +206,7 @@ mod tests {
         };
         let windows = [window("second", 1), window("minute", 60)];
         let full = |_| Counts { current: 1, previous: 0 };
-        let Admission::Refused { full, retry_after } = decide(&windows, Duration::from_secs(600), full)
+        let Admission::Refused { full, retry_after } = decide(&windows, 1, Duration::from_secs(600), full)
         else {
             panic!("both are full");
         };

@@ -235,6 +235,9 @@ CREATE TABLE usage_records (
     cache_write_1h_tokens BIGINT NOT NULL,
     output_tokens BIGINT NOT NULL,
     reasoning_tokens BIGINT NOT NULL,
+    -- Sold by the piece.
+    images BIGINT NOT NULL,
+    queries BIGINT NOT NULL,
     estimated BOOLEAN NOT NULL,
     streamed BOOLEAN NOT NULL,
     latency_ms BIGINT NOT NULL,
@@ -244,3 +247,15 @@ CREATE TABLE usage_records (
     error TEXT
 );
 CREATE INDEX usage_records_by_team ON usage_records (team_id, id);
+
+-- Answers of the Responses API that their clients may come back to, until they expire.
+CREATE TABLE responses (
+    id TEXT COLLATE "C" PRIMARY KEY,
+    team_id TEXT COLLATE "C" NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL,
+    expires_at TIMESTAMPTZ NOT NULL,
+    -- JSON: the response object, and an array of all that it answered.
+    response TEXT NOT NULL,
+    input TEXT NOT NULL
+);
+CREATE INDEX responses_by_expiry ON responses (expires_at);

@@ -15,7 +15,7 @@ macro_rules! columns {
     () => {
         "id, request_id, at, team_id, subject, key_id, dialect, operation, model_asked, model_served, region, \
          input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, \
-         reasoning_tokens, estimated, streamed, latency_ms, first_token_ms, stop_reason, outcome, error"
+         reasoning_tokens, images, queries, estimated, streamed, latency_ms, first_token_ms, stop_reason, outcome, error"
     };
 }
 
@@ -59,8 +59,8 @@ fn insert<'q>(records: &[&UsageRecord]) -> Query<'q, Postgres, PgArguments> {
         ") SELECT * FROM unnest(
              $1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[],
              $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[], $13::bigint[],
-             $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bool[], $19::bool[],
-             $20::bigint[], $21::bigint[], $22::text[], $23::text[], $24::text[])
+             $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[],
+             $20::bool[], $21::bool[], $22::bigint[], $23::bigint[], $24::text[], $25::text[], $26::text[])
          ON CONFLICT DO NOTHING"
     ))
     .bind(column(records, |record| record.id.to_string()))
@@ -80,6 +80,8 @@ fn insert<'q>(records: &[&UsageRecord]) -> Query<'q, Postgres, PgArguments> {
     .bind(column(records, |record| count(record.tokens.cache_write_1h)))
     .bind(column(records, |record| count(record.tokens.output)))
     .bind(column(records, |record| count(record.tokens.reasoning)))
+    .bind(column(records, |record| count(record.tokens.images)))
+    .bind(column(records, |record| count(record.tokens.queries)))
     .bind(column(records, |record| record.estimated))
     .bind(column(records, |record| record.streamed))
     .bind(column(records, |record| count(record.latency_ms)))
@@ -125,6 +127,8 @@ struct UsageRow {
     cache_write_1h_tokens: i64,
     output_tokens: i64,
     reasoning_tokens: i64,
+    images: i64,
+    queries: i64,
     estimated: bool,
     streamed: bool,
     latency_ms: i64,
@@ -150,6 +154,8 @@ impl UsageRow {
                 cache_write_1h: row.number("cache_write_1h_tokens", self.cache_write_1h_tokens)?,
                 output: row.number("output_tokens", self.output_tokens)?,
                 reasoning: row.number("reasoning_tokens", self.reasoning_tokens)?,
+                images: row.number("images", self.images)?,
+                queries: row.number("queries", self.queries)?,
             },
             latency_ms: row.number("latency_ms", self.latency_ms)?,
             first_token_ms: row.number_optional("first_token_ms", self.first_token_ms)?,

@@ -15,6 +15,7 @@ mod members;
 mod options;
 mod passwords;
 mod refresh_tokens;
+mod responses;
 mod rows;
 mod service_accounts;
 mod sessions;

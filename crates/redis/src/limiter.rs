@@ -57,6 +57,7 @@ impl RedisLimiter {
     async fn run_script(
         &self,
         windows: &[Window],
+        count: u32,
         now: Duration,
         mut connection: MultiplexedConnection,
     ) -> redis::RedisResult<Vec<u32>> {
@@ -67,6 +68,7 @@ impl RedisLimiter {
             invocation.key(key(window, slide, slide.period.saturating_sub(1)));
             invocation.arg(window.limit).arg(slide.weight).arg(2 * slide.length_ms + SLACK_MS);
         }
+        invocation.arg(count);
         invocation.invoke_async(&mut connection).await
     }
 }
@@ -76,12 +78,12 @@ fn key(window: &Window, slide: Slide, period: u64) -> String {
 }
 
 /// Explains the script's answer; `None` if it makes no sense.
-fn read(answer: &[u32], windows: &[Window], now: Duration) -> Option<Admission> {
+fn read(answer: &[u32], windows: &[Window], count: u32, now: Duration) -> Option<Admission> {
     let (counted, counts) = answer.split_first()?;
     if counts.len() != windows.len() * 2 {
         return None;
     }
-    let admission = sliding::decide(windows, now, |index| Counts {
+    let admission = sliding::decide(windows, count, now, |index| Counts {
         current: counts[index * 2],
         previous: counts[index * 2 + 1],
     });
@@ -96,15 +98,20 @@ fn unavailable(attempted: &str, error: NoAnswer) -> PortError {
 
 #[async_trait]
 impl Limiter for RedisLimiter {
-    async fn admit(&self, windows: &[Window], now: Duration) -> Result<Admission, PortError> {
+    async fn admit_many(
+        &self,
+        windows: &[Window],
+        count: u32,
+        now: Duration,
+    ) -> Result<Admission, PortError> {
         const ATTEMPTED: &str = "count against the limits";
         if windows.is_empty() {
             return Ok(Admission::Admitted { tightest: None });
         }
-        let call = async |connection| self.run_script(windows, now, connection).await;
+        let call = async |connection| self.run_script(windows, count, now, connection).await;
         let answer = self.shared.connection.call(call, || self.look_again()).await;
         let answer = answer.map_err(|error| unavailable(ATTEMPTED, error))?;
-        read(&answer, windows, now).ok_or_else(|| PortError::broken(ATTEMPTED, OddAnswer))
+        read(&answer, windows, count, now).ok_or_else(|| PortError::broken(ATTEMPTED, OddAnswer))
     }
 }
 
@@ -141,7 +148,7 @@ mod tests {
     fn an_answer_must_fit_its_question() {
         let now = Duration::from_secs(600);
         let admitted = |answer: &[u32]| {
-            read(answer, &[window()], now).map(|admission| matches!(admission, Admission::Admitted { .. }))
+            read(answer, &[window()], 1, now).map(|admission| matches!(admission, Admission::Admitted { .. }))
         };
         assert_eq!(admitted(&[1, 1, 0]), Some(true));
         assert_eq!(admitted(&[0, 2, 0]), Some(false));

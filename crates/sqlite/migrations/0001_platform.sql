@@ -240,6 +240,9 @@ CREATE TABLE usage_records (
     cache_write_1h_tokens INTEGER NOT NULL,
     output_tokens INTEGER NOT NULL,
     reasoning_tokens INTEGER NOT NULL,
+    -- Sold by the piece.
+    images INTEGER NOT NULL,
+    queries INTEGER NOT NULL,
     estimated INTEGER NOT NULL,
     streamed INTEGER NOT NULL,
     latency_ms INTEGER NOT NULL,
@@ -249,3 +252,15 @@ CREATE TABLE usage_records (
     error TEXT
 ) STRICT;
 CREATE INDEX usage_records_by_team ON usage_records (team_id, id);
+
+-- Answers of the Responses API that their clients may come back to, until they expire.
+CREATE TABLE responses (
+    id TEXT PRIMARY KEY,
+    team_id TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    -- JSON: the response object, and an array of all that it answered.
+    response TEXT NOT NULL,
+    input TEXT NOT NULL
+) STRICT;
+CREATE INDEX responses_by_expiry ON responses (expires_at);

@@ -13,11 +13,11 @@ macro_rules! columns {
     () => {
         "id, request_id, at, team_id, subject, key_id, dialect, operation, model_asked, model_served, region, \
          input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, \
-         reasoning_tokens, estimated, streamed, latency_ms, first_token_ms, stop_reason, outcome, error"
+         reasoning_tokens, images, queries, estimated, streamed, latency_ms, first_token_ms, stop_reason, outcome, error"
     };
 }
 
-/// Rows of one statement: 24 values each, and SQLite takes 32,766 in all
+/// Rows of one statement: 26 values each, and SQLite takes 32,766 in all
 /// (<https://www.sqlite.org/limits.html#max_variable_number>).
 const ROWS: usize = 500;
 
@@ -78,6 +78,8 @@ fn insert(records: &[UsageRecord]) -> QueryBuilder<Sqlite> {
             .push_bind(count(record.tokens.cache_write_1h))
             .push_bind(count(record.tokens.output))
             .push_bind(count(record.tokens.reasoning))
+            .push_bind(count(record.tokens.images))
+            .push_bind(count(record.tokens.queries))
             .push_bind(record.estimated)
             .push_bind(record.streamed)
             .push_bind(count(record.latency_ms))
@@ -115,6 +117,8 @@ struct UsageRow {
     cache_write_1h_tokens: i64,
     output_tokens: i64,
     reasoning_tokens: i64,
+    images: i64,
+    queries: i64,
     estimated: bool,
     streamed: bool,
     latency_ms: i64,
@@ -140,6 +144,8 @@ impl UsageRow {
                 cache_write_1h: row.number("cache_write_1h_tokens", self.cache_write_1h_tokens)?,
                 output: row.number("output_tokens", self.output_tokens)?,
                 reasoning: row.number("reasoning_tokens", self.reasoning_tokens)?,
+                images: row.number("images", self.images)?,
+                queries: row.number("queries", self.queries)?,
             },
             latency_ms: row.number("latency_ms", self.latency_ms)?,
             first_token_ms: row.number_optional("first_token_ms", self.first_token_ms)?,

@@ -15,6 +15,7 @@ mod members;
 mod passwords;
 mod queue;
 mod refresh_tokens;
+mod responses;
 mod rows;
 mod service_accounts;
 mod sessions;

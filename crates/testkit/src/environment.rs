@@ -8,7 +8,14 @@ pub const REDIS_URL: &str = "OUTCROP_TEST_REDIS_URL";
 pub const AWS_ENDPOINT: &str = "OUTCROP_TEST_AWS_ENDPOINT";
 /// Holds the path of a Python that has the official SDKs.
 pub const PYTHON: &str = "OUTCROP_TEST_PYTHON";
-
+/// Holds the path of a Python that has frameworks built on the SDKs.
+pub const PYTHON_FRAMEWORKS: &str = "OUTCROP_TEST_PYTHON_FRAMEWORKS";
+/// Holds the path of the program `aider`.
+pub const AIDER: &str = "OUTCROP_TEST_AIDER";
+/// Holds the path of a Node.js.
+pub const NODE: &str = "OUTCROP_TEST_NODE";
+/// Holds the folder of the JavaScript clients (`node_modules`).
+pub const NODE_MODULES: &str = "OUTCROP_TEST_NODE_MODULES";
 /// Holds the folder of Postgres' programs, for tests that stop and start a server of their own.
 pub const POSTGRES_BIN: &str = "OUTCROP_TEST_POSTGRES_BIN";
 /// Holds the path of the Redis server, for tests that stop and start one of their own.
@@ -36,6 +43,30 @@ pub fn aws_endpoint() -> String {
 #[must_use]
 pub fn python() -> String {
     required(PYTHON)
+}
+
+/// The Python with frameworks built on the SDKs. Panics where there is none.
+#[must_use]
+pub fn python_frameworks() -> String {
+    required(PYTHON_FRAMEWORKS)
+}
+
+/// The program `aider`. Panics where there is none.
+#[must_use]
+pub fn aider() -> String {
+    required(AIDER)
+}
+
+/// The Node.js for the JavaScript clients. Panics where there is none.
+#[must_use]
+pub fn node() -> String {
+    required(NODE)
+}
+
+/// The folder of the JavaScript clients (`node_modules`). Panics where there is none.
+#[must_use]
+pub fn node_modules() -> String {
+    required(NODE_MODULES)
 }
 
 #[expect(clippy::panic, reason = "only tests call this, and a test without its server must fail loudly")]

@@ -5,6 +5,7 @@
 //! variables ([`postgres_url`] and its siblings). Knows nothing of Outcrop.
 //! With the feature `oidc` there is also an issuer of tokens (`oidc::OidcIssuer`), which tests do start themselves.
 
+mod clients;
 mod environment;
 #[cfg(feature = "oidc")]
 pub mod oidc;
@@ -12,9 +13,11 @@ mod process;
 mod servers;
 mod tools;
 
+pub use clients::Clients;
 pub use environment::{
-    AWS_ENDPOINT, POSTGRES_BIN, POSTGRES_URL, PYTHON, REDIS_SERVER, REDIS_URL, aws_endpoint, postgres_url,
-    python, redis_url,
+    AIDER, AWS_ENDPOINT, NODE, NODE_MODULES, POSTGRES_BIN, POSTGRES_URL, PYTHON, PYTHON_FRAMEWORKS,
+    REDIS_SERVER, REDIS_URL, aider, aws_endpoint, node, node_modules, postgres_url, python,
+    python_frameworks, redis_url,
 };
 pub use process::{Process, free_port, wait_for_port};
 pub use servers::{Moto, Postgres, Redis};

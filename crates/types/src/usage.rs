@@ -1,11 +1,13 @@
 //! What a model call used: the immutable record that money is later derived from.
 
+use std::ops::AddAssign;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{KeyId, RequestId, Subject, TeamId, UsageId};
 
-/// Tokens of one call in disjoint buckets, as Bedrock reports them.
+/// What one call used, in disjoint buckets: tokens as Bedrock reports them, and what it sells by the piece.
 ///
 /// Bedrock's `inputTokens` excludes what was read from or written to a prompt cache; the sum of the four
 /// input buckets is what the model read. `reasoning` is a part of `output`, not an addition to it.
@@ -24,6 +26,12 @@ pub struct TokenUsage {
     pub output: u64,
     /// The part of `output` that was reasoning, where the model tells.
     pub reasoning: u64,
+    /// Pictures made.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub images: u64,
+    /// Queries of a reranker: one for each started hundred of documents.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub queries: u64,
 }
 
 impl TokenUsage {
@@ -33,11 +41,37 @@ impl TokenUsage {
         self.input + self.cache_read + self.cache_write_5m + self.cache_write_1h
     }
 
-    /// Everything read and written.
+    /// Every token read and written.
     #[must_use]
     pub const fn total(&self) -> u64 {
         self.total_input() + self.output
     }
+
+    /// Whether nothing was used.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl AddAssign for TokenUsage {
+    /// The usage of several calls is that of each, bucket by bucket.
+    fn add_assign(&mut self, other: Self) {
+        self.input = self.input.saturating_add(other.input);
+        self.cache_read = self.cache_read.saturating_add(other.cache_read);
+        self.cache_write_5m = self.cache_write_5m.saturating_add(other.cache_write_5m);
+        self.cache_write_1h = self.cache_write_1h.saturating_add(other.cache_write_1h);
+        self.output = self.output.saturating_add(other.output);
+        self.reasoning = self.reasoning.saturating_add(other.reasoning);
+        self.images = self.images.saturating_add(other.images);
+        self.queries = self.queries.saturating_add(other.queries);
+    }
+}
+
+/// Most calls are of tokens alone; what they did not use is not worth a place in each record.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// How a call ended.
@@ -111,4 +145,47 @@ pub struct UsageRecord {
     pub outcome: Outcome,
     /// The error's name when it failed (see `ErrorCode::name`).
     pub error: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sold_by_the_piece_shows_only_where_it_was_used() {
+        let text = serde_json::to_string(&TokenUsage { input: 3, ..TokenUsage::default() }).unwrap();
+        assert!(!text.contains("images") && !text.contains("queries"), "{text}");
+        assert_eq!(serde_json::from_str::<TokenUsage>(&text).unwrap().input, 3);
+        let made = TokenUsage { images: 2, queries: 1, ..TokenUsage::default() };
+        let text = serde_json::to_string(&made).unwrap();
+        assert_eq!(serde_json::from_str::<TokenUsage>(&text).unwrap(), made, "{text}");
+    }
+
+    #[test]
+    fn buckets_are_added_one_by_one() {
+        let one = TokenUsage {
+            input: 1,
+            cache_read: 2,
+            cache_write_5m: 3,
+            cache_write_1h: 4,
+            output: 5,
+            reasoning: 6,
+            images: 7,
+            queries: 8,
+        };
+        let mut two = one;
+        two += one;
+        let expected = TokenUsage {
+            input: 2,
+            cache_read: 4,
+            cache_write_5m: 6,
+            cache_write_1h: 8,
+            output: 10,
+            reasoning: 12,
+            images: 14,
+            queries: 16,
+        };
+        assert_eq!(two, expected);
+        assert!(!two.is_nothing() && TokenUsage::default().is_nothing());
+    }
 }

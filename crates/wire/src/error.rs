@@ -1,7 +1,7 @@
 //! How a failure reads in each dialect.
 //!
-//! One [`ErrorBody`] in, the dialect's own JSON out. The HTTP status is [`ErrorCode::status`] in every
-//! dialect. Shapes: OpenAI and Anthropic API references (errors), RFC 9457 for our own, Smithy's REST-JSON
+//! One [`ErrorBody`] in, the dialect's own JSON out. The HTTP status is [`ErrorCode::status`], but in Bedrock's dialect
+//! that of its exception. Shapes: OpenAI and Anthropic API references (errors), RFC 9457 for our own, Smithy's REST-JSON
 //! protocol (`x-amzn-errortype`) for Bedrock, JSON-RPC 2.0 for MCP, RFC 6749 section 5.2 for OAuth.
 
 use outcrop_chat::InvalidRequest;
@@ -29,9 +29,16 @@ impl From<InvalidRequest> for ErrorBody {
     }
 }
 
+/// What a stream ends with whose model did not answer as it should.
+pub(crate) fn broken(message: &str) -> ErrorBody {
+    ErrorBody { code: ErrorCode::Upstream, message: message.into(), param: None, request_id: None }
+}
+
 /// An error's body and what goes with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendered {
+    /// The HTTP status.
+    pub status: u16,
     /// The `content-type` header.
     pub content_type: &'static str,
     /// JSON.
@@ -47,29 +54,33 @@ pub fn render(dialect: Dialect, error: &ErrorBody) -> Rendered {
 }
 
 /// The same with a word that says more than the code, where the dialect has such words: OAuth's
-/// `invalid_grant`. The other dialects leave it out.
+/// `invalid_grant`, OpenAI's `previous_response_not_found`, Bedrock's `ModelNotReadyException`. The other dialects leave it out.
 #[must_use]
 pub fn render_with(dialect: Dialect, error: &ErrorBody, reason: Option<&'static str>) -> Rendered {
     match dialect {
-        Dialect::OpenAi => json(&openai(error), Vec::new()),
+        Dialect::OpenAi => json(error, &openai(error, reason), Vec::new()),
         Dialect::Outcrop => Rendered {
+            status: error.code.status(),
             content_type: "application/problem+json",
             body: to_vec(&Problem::from(error)),
             headers: Vec::new(),
         },
-        Dialect::Anthropic => json(&anthropic(error), id_header("request-id", error)),
+        Dialect::Anthropic => json(error, &anthropic(error), id_header("request-id", error)),
         Dialect::Bedrock => {
             let mut headers = id_header("x-amzn-requestid", error);
-            headers.push(("x-amzn-errortype", bedrock_type(error.code).to_owned()));
-            json(&BedrockError { message: &with_param(error) }, headers)
+            let exception = reason.filter(|it| it.ends_with("Exception"));
+            let exception = exception.unwrap_or_else(|| bedrock_type(error.code));
+            headers.push(("x-amzn-errortype", exception.to_owned()));
+            let rendered = json(error, &BedrockError { message: &with_param(error) }, headers);
+            Rendered { status: bedrock_status(exception).unwrap_or(rendered.status), ..rendered }
         }
-        Dialect::Mcp => json(&mcp(error), Vec::new()),
-        Dialect::OAuth => json(&oauth(error, reason), Vec::new()),
+        Dialect::Mcp => json(error, &mcp(error), Vec::new()),
+        Dialect::OAuth => json(error, &oauth(error, reason), Vec::new()),
     }
 }
 
-fn json(body: &impl Serialize, headers: Vec<(&'static str, String)>) -> Rendered {
-    Rendered { content_type: "application/json", body: to_vec(body), headers }
+fn json(error: &ErrorBody, body: &impl Serialize, headers: Vec<(&'static str, String)>) -> Rendered {
+    Rendered { status: error.code.status(), content_type: "application/json", body: to_vec(body), headers }
 }
 
 /// The structs below have only string keys and no fallible field, so that this cannot fail.
@@ -104,8 +115,9 @@ struct OpenAiDetail<'a> {
     code: Option<&'static str>,
 }
 
-fn openai(error: &ErrorBody) -> OpenAiError<'_> {
+fn openai<'a>(error: &'a ErrorBody, reason: Option<&'static str>) -> OpenAiError<'a> {
     let (r#type, code) = openai_words(error.code);
+    let code = reason.or(code);
     OpenAiError {
         error: OpenAiDetail { message: &error.message, r#type, param: error.param.as_deref(), code },
     }
@@ -195,6 +207,8 @@ struct AnthropicDetail {
     message: String,
 }
 
+/// Anthropic's `type` for each code. Anthropic itself answers `overloaded_error` with the status 529; here it comes with
+/// the 503 of every other dialect, which proxies know, and its SDKs retry both alike.
 fn anthropic(error: &ErrorBody) -> AnthropicError<'_> {
     let r#type = match error.code {
         ErrorCode::InvalidRequest | ErrorCode::MethodNotAllowed | ErrorCode::UnsupportedMediaType => {
@@ -229,14 +243,26 @@ const fn bedrock_type(code: ErrorCode) -> &'static str {
         }
         ErrorCode::Unauthenticated => "UnrecognizedClientException",
         ErrorCode::Forbidden => "AccessDeniedException",
-        ErrorCode::NotFound | ErrorCode::ModelNotFound => "ResourceNotFoundException",
-        ErrorCode::MethodNotAllowed => "UnknownOperationException",
+        ErrorCode::ModelNotFound => "ResourceNotFoundException",
+        // AWS's word for a path where nothing is.
+        ErrorCode::NotFound | ErrorCode::MethodNotAllowed => "UnknownOperationException",
         ErrorCode::Conflict => "ConflictException",
         ErrorCode::RateLimited => "ThrottlingException",
         ErrorCode::Internal => "InternalServerException",
         ErrorCode::Upstream => "ModelErrorException",
         ErrorCode::Unavailable => "ServiceUnavailableException",
         ErrorCode::Timeout => "ModelTimeoutException",
+    }
+}
+
+/// The status of an exception, where it is not that of the code (Amazon Bedrock API reference, InvokeModel, "Errors").
+fn bedrock_status(exception: &str) -> Option<u16> {
+    match exception {
+        "ServiceQuotaExceededException" => Some(400),
+        "ModelTimeoutException" => Some(408),
+        "ModelErrorException" => Some(424),
+        "ModelNotReadyException" => Some(429),
+        _ => None,
     }
 }
 

@@ -7,7 +7,7 @@ use memchr::memchr2;
 use outcrop_chat::InvalidRequest;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{self, DeserializeOwned, Deserializer, IntoDeserializer as _, MapAccess, Visitor};
+use serde::de::{self, Deserializer, IntoDeserializer as _, MapAccess, Visitor};
 use serde_json::error::Category;
 
 /// Most elements of a body: far above what a conversation has, and few enough that the values made of them are no
@@ -71,7 +71,7 @@ fn measure(body: &[u8], max_depth: usize, max_nodes: usize) -> Result<usize, Too
     while let Some(&byte) = body.get(at) {
         at += 1;
         match byte {
-            b'"' => at = end_of_string(body, at),
+            b'"' => at = end_of_string(body, at) + 1,
             b'{' | b'[' => {
                 depth += 1;
                 nodes += 1;
@@ -90,15 +90,15 @@ fn measure(body: &[u8], max_depth: usize, max_nodes: usize) -> Result<usize, Too
     Ok(nodes)
 }
 
-/// The position behind the quote that ends the string whose first character is at `at`.
-fn end_of_string(body: &[u8], mut at: usize) -> usize {
+/// The position of the quote that ends the string whose first character is at `at`; the end, where there is none.
+pub(crate) fn end_of_string(body: &[u8], mut at: usize) -> usize {
     while let Some(found) = body.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
-        let found = at + found;
-        if body[found] == b'"' {
-            return found + 1;
+        at += found;
+        if body[at] == b'"' {
+            return at;
         }
         // A backslash takes the next byte with it.
-        at = found + 2;
+        at += 2;
     }
     body.len()
 }
@@ -110,7 +110,7 @@ fn end_of_string(body: &[u8], mut at: usize) -> usize {
 /// # Errors
 /// [`InvalidRequest`] with `param` as the client spells it (`messages[2].content`), or without one when
 /// the body is not JSON. The message quotes no long value and no Rust type.
-pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, InvalidRequest> {
+pub fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, InvalidRequest> {
     match serde_json::from_slice(body) {
         Ok(Object(request)) => Ok(request),
         Err(error) => Err(explain::<T>(body, &error)),
@@ -118,7 +118,7 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, InvalidRequest> {
 }
 
 #[cold]
-fn explain<T: DeserializeOwned>(body: &[u8], error: &serde_json::Error) -> InvalidRequest {
+fn explain<'a, T: Deserialize<'a>>(body: &'a [u8], error: &serde_json::Error) -> InvalidRequest {
     if body.iter().all(u8::is_ascii_whitespace) {
         return InvalidRequest { message: "The body is empty; expected a JSON object.".into(), param: None };
     }
@@ -264,6 +264,7 @@ pub(crate) fn word<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer:
 }
 
 /// A struct that is only read from an object: serde's own structs take arrays too, as fields in order.
+#[derive(Debug)]
 pub(crate) struct Object<T>(pub(crate) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {

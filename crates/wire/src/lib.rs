@@ -3,9 +3,10 @@
 //! Pure functions: bytes in, bytes out. No I/O, no clock, no HTTP type, no AWS SDK. A request goes
 //! `openai::chat::parse` -> `into_chat` -> [`outcrop_chat::Request`]; an answer comes back through
 //! `openai::chat::response` or, event by event, through [`openai::stream::ChatStream`].
-//! Start at [`openai::chat`]; [`outcrop::generate`] is the same for our own dialect, [`bedrock`] for Amazon
+//! Start at [`openai::chat`] or [`anthropic`]; [`outcrop::generate`] is the same for our own dialect, [`bedrock`] for Amazon
 //! Bedrock's, and [`error`] says how every failure reads in every dialect.
 
+pub mod anthropic;
 pub mod base64;
 pub mod bedrock;
 mod data_url;
@@ -13,10 +14,16 @@ mod dialect;
 pub mod error;
 mod escape;
 pub mod json;
+mod list;
+mod media_count;
+pub mod model_card;
 pub mod openai;
 pub mod outcrop;
+mod request_metadata;
 pub mod sse;
 mod tool_names;
+mod top_level;
+pub mod vendor;
 
 pub use dialect::Dialect;
 pub use tool_names::ToolNames;

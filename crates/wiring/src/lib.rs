@@ -7,6 +7,7 @@
 mod data_dir;
 mod error;
 mod federation;
+mod media;
 mod models;
 mod peers;
 mod process;
@@ -22,6 +23,7 @@ use outcrop_ports::{Clock, IdGen, Limiter};
 pub use data_dir::make_data_dir;
 pub use error::WiringError;
 pub use federation::federation;
+pub use media::media;
 pub use models::{Models, check_models, models};
 pub use outcrop_aws::install_crypto;
 pub use peers::{RankedProbe, authenticator, inference, outbound, services};

@@ -1,11 +1,16 @@
 //! The models: Bedrock, or the emulator in this process; both through the same AWS SDK.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_types::SdkConfig;
 use outcrop_aws::AwsOptions;
-use outcrop_bedrock::{BedrockModel, BedrockOptions, Catalog, CatalogOptions, geography};
-use outcrop_config::Config;
+use outcrop_bedrock::{
+    BedrockModel, BedrockOptions, Catalog, CatalogError, CatalogOptions, ControlPlane, LiveCatalog,
+    LiveOptions, geography,
+};
+use outcrop_config::{Config, ModelsConfig};
 use outcrop_emulator::{Emulator, EmulatorConfig};
 use outcrop_ports::{ChatModel as _, ModelCatalog, Probe};
 use tokio::task::JoinHandle;
@@ -30,11 +35,12 @@ pub struct Models {
 
 /// Connects to what `models.url` names. Bedrock itself is not called: it may be away when we start.
 ///
-/// The emulator runs until `stop`, which must come after the last model call has ended.
+/// The emulator runs, and the catalogue follows Bedrock's lists, until `stop`, which must come after the last model call
+/// has ended.
 pub async fn models(config: &Config, stop: CancellationToken) -> Result<Models, WiringError> {
     let (sdk, emulator) = match config.models.url.split_once("://") {
         Some(("emulator", _)) => {
-            let (url, handle) = emulator(config, stop).await?;
+            let (url, handle) = emulator(config, stop.clone()).await?;
             (outcrop_aws::local_config(&url, EMULATED_REGION), Some(handle))
         }
         Some(("bedrock", region)) => (outcrop_aws::sdk_config(&bedrock_options(config, region)).await, None),
@@ -47,9 +53,9 @@ pub async fn models(config: &Config, stop: CancellationToken) -> Result<Models, 
         ),
         other => WiringError::failed("find Bedrock's address", &other),
     })?;
-    let catalog = catalog(config, model.region())?;
+    let catalog = live_catalog(&config.models, &sdk, model.region(), stop)?;
     let model = Arc::new(model);
-    Ok(Models { probe: Arc::clone(&model) as Arc<dyn Probe>, model, catalog: Arc::new(catalog), emulator })
+    Ok(Models { probe: Arc::clone(&model) as Arc<dyn Probe>, model, catalog, emulator })
 }
 
 fn bedrock_options(config: &Config, region: &str) -> AwsOptions {
@@ -84,23 +90,54 @@ async fn emulator(config: &Config, stop: CancellationToken) -> Result<(String, J
 /// Whether the catalogue can be put together and has the default model, without connecting to anything.
 pub fn check_models(config: &Config) -> Result<(), WiringError> {
     let region = config.models.url.split_once("://").map_or("", |(_, region)| region.trim_matches('/'));
-    catalog(config, if region.is_empty() { EMULATED_REGION } else { region }).map(drop)
+    let region = if region.is_empty() { EMULATED_REGION } else { region };
+    catalog(&config.models, region, Catalog::load).map(drop)
 }
 
-fn catalog(config: &Config, region: &str) -> Result<Catalog, WiringError> {
-    let overrides = match &config.models.catalog {
-        None => None,
-        Some(file) => Some(std::fs::read_to_string(file).map_err(|error| {
-            WiringError::setting(format!("`models.catalog`: could not read {}: {error}", file.display()))
-        })?),
+fn file(setting: &str, path: Option<&Path>) -> Result<Option<String>, WiringError> {
+    let read = |file: &Path| {
+        std::fs::read_to_string(file).map_err(|error| {
+            WiringError::setting(format!("`{setting}`: could not read {}: {error}", file.display()))
+        })
     };
+    path.map(read).transpose()
+}
+
+/// Hands the catalogue's options to `make`: they borrow from the operator's files.
+fn catalog<C>(
+    config: &ModelsConfig,
+    region: &str,
+    make: impl FnOnce(&CatalogOptions<'_>) -> Result<C, CatalogError>,
+) -> Result<C, WiringError> {
+    let overrides = file("models.catalog", config.catalog.as_deref())?;
+    let prices = file("models.prices", config.prices.as_deref())?;
     let options = CatalogOptions {
         overrides: overrides.as_deref(),
-        default_model: &config.models.default,
+        prices: prices.as_deref(),
+        default_model: &config.default,
+        default_embedding: Some(&config.default_embedding),
+        compatibility_names: config.compatibility_names,
         region,
-        cross_region: config.models.cross_region.then(|| geography(region)),
-        allow_arns: config.models.allow_arns,
+        cross_region: config.cross_region.then(|| geography(region)),
+        allow_arns: config.allow_arns,
     };
-    Catalog::load(&options)
-        .map_err(|error| WiringError::setting(format!("models: {}", crate::error::chain(&error))))
+    make(&options).map_err(|error| WiringError::setting(format!("models: {}", crate::error::chain(&error))))
+}
+
+/// The catalogue, which looks at Bedrock's lists until `stop`.
+fn live_catalog(
+    config: &ModelsConfig,
+    sdk: &SdkConfig,
+    region: &str,
+    stop: CancellationToken,
+) -> Result<Arc<LiveCatalog>, WiringError> {
+    let control = ControlPlane::new(sdk)
+        .map_err(|error| WiringError::failed("find the address of Bedrock's control plane", &error))?;
+    let catalog = Arc::new(catalog(config, region, |options| LiveCatalog::new(options, control))?);
+    let options = LiveOptions { refresh: Duration::from_secs(config.refresh_s) };
+    tokio::spawn({
+        let catalog = Arc::clone(&catalog);
+        async move { catalog.run(options, crate::ids(), stop).await }
+    });
+    Ok(catalog)
 }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use outcrop_config::Config;
 use outcrop_embedded::SystemClock;
 use outcrop_ports::{
-    AuditLog, JobStore, KeyStore, Ledger, Probe, Queue, ServiceAccountStore, SessionStore, SigningKeyStore,
-    TeamStore, UserStore,
+    AuditLog, JobStore, KeyStore, Ledger, Probe, Queue, ResponseStore, ServiceAccountStore, SessionStore,
+    SigningKeyStore, TeamStore, UserStore,
 };
 use outcrop_postgres::{PostgresOptions, PostgresStore};
 use outcrop_sqlite::{SqliteQueue, SqliteStore};
@@ -42,6 +42,8 @@ pub struct Stores {
     pub jobs: Arc<dyn JobStore>,
     /// Usage.
     pub ledger: Arc<dyn Ledger>,
+    /// Answers that clients come back to.
+    pub responses: Arc<dyn ResponseStore>,
     /// Whether the database is there.
     pub probe: Arc<dyn Probe>,
     database: Database,
@@ -79,6 +81,7 @@ where
         + AuditLog
         + JobStore
         + Ledger
+        + ResponseStore
         + Probe,
 {
     let store = Arc::new(store);
@@ -92,6 +95,7 @@ where
         audit: store.clone(),
         jobs: store.clone(),
         ledger: store.clone(),
+        responses: store.clone(),
         probe: store,
         database,
     }

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use actix_web::HttpMessage;
 use actix_web::dev::ServiceRequest;
+use actix_web::http::Method;
 use outcrop_http::{
-    ApiError, CLIENT_IP_HEADER, DEADLINE_HEADER, Layer, RequestContext, check_scope, is_health_path, require,
+    ApiError, CLIENT_IP_HEADER, DEADLINE_HEADER, Layer, RequestContext, check_scope, is_front_path,
+    is_health_path, require,
 };
 use outcrop_policy::Resource;
 use outcrop_types::{ErrorCode, Principal};
@@ -23,7 +25,7 @@ pub(crate) fn layer(cache: AuthCache, reader: Reader) -> Layer {
         for name in INTERNAL_HEADERS {
             request.headers_mut().remove(name);
         }
-        if is_health_path(request.path()) {
+        if is_before_routes(&request) {
             return next.call(request);
         }
         let (route, credential) = match enter(&request, &reader) {
@@ -47,6 +49,12 @@ pub(crate) fn layer(cache: AuthCache, reader: Reader) -> Layer {
             }
         })
     })
+}
+
+/// Whether the process itself answers, whoever asks.
+fn is_before_routes(request: &ServiceRequest) -> bool {
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    is_health_path(request.path()) || reads && is_front_path(request.path())
 }
 
 /// Finds the route, leaves it where the forwarder looks for it, and reads the credential if the route asks for one.

@@ -77,7 +77,7 @@ pub fn find(method: &Method, path: &str) -> Option<Route> {
     }
     let rest = path.strip_prefix('/')?;
     match first(rest) {
-        _ if rest == "generate" => inference(Permission::InvokeModel),
+        _ if matches!(rest, "generate" | "v2/rerank") => inference(Permission::InvokeModel),
         "model" => inference(Permission::InvokeModel),
         "mcp" => inference(Permission::UseMcp),
         _ => auth_access(rest).map(|access| Route { owner: Owner::Auth, access }),
@@ -148,6 +148,7 @@ mod tests {
             (Method::POST, "/v1/messages/count_tokens", invoke),
             (Method::POST, "/generate", invoke),
             (Method::POST, "/v1/generate", invoke),
+            (Method::POST, "/v2/rerank", invoke),
             (Method::POST, "/model/arn:aws:bedrock:us-east-1:1:inference-profile/x/converse", invoke),
             (Method::GET, "/v1/models/a/b:0", Some((Inference, Needs(Permission::ReadModels)))),
             (Method::GET, "/v1/models", Some((Inference, Needs(Permission::ReadModels)))),
@@ -188,6 +189,8 @@ mod tests {
             "/v1/internal/introspect",
             "/generate/more",
             "/v2/chat/completions",
+            "/v2/rerank/more",
+            "/api/v2/rerank",
             "/administrator",
             "/admin/v2/keys",
             "/admin/v1",

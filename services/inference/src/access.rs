@@ -26,6 +26,8 @@ pub(crate) fn names<'a>(scope: &Scope, model: &'a ModelInfo, catalog: &dyn Model
 mod tests {
     use std::sync::Arc;
 
+    use outcrop_ports::Modality;
+
     use super::*;
     use crate::fixtures::model_info;
 
@@ -48,7 +50,7 @@ mod tests {
 
     #[async_trait::async_trait]
     impl ModelCatalog for One {
-        fn resolve(&self, asked: Option<&str>) -> Option<ResolvedModel> {
+        fn resolve_for(&self, asked: Option<&str>, _: Modality) -> Option<ResolvedModel> {
             let asked = asked?;
             let as_asked = asked.starts_with("arn:") || asked.contains("vendor.");
             let bedrock_id = if as_asked { asked.to_owned() } else { self.0.bedrock_id.clone() };

@@ -13,8 +13,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Why a call is not admitted.
 #[derive(Debug)]
 pub(crate) enum NotAdmitted {
-    /// A limit is reached.
-    Full { full: WindowState, retry_after: Duration },
+    /// A limit is reached, or would be by so many calls.
+    Full { full: WindowState, calls: u32, retry_after: Duration },
     /// The counters cannot be reached, and settings say to refuse then.
     Unknown(PortError),
 }
@@ -39,21 +39,25 @@ impl AdmissionControl {
         Self { limiter, local, config, clock, away: AtomicBool::new(false) }
     }
 
-    /// Counts one call of this principal. Where the tightest limit stands; `None` if nothing was counted.
-    pub(crate) async fn admit(&self, principal: &Principal) -> Result<Option<WindowState>, NotAdmitted> {
+    /// Counts so many calls of this principal, or none. Where the tightest limit stands; `None` if nothing was counted.
+    pub(crate) async fn admit(
+        &self,
+        principal: &Principal,
+        calls: u32,
+    ) -> Result<Option<WindowState>, NotAdmitted> {
         let windows = self.windows(principal);
         if windows.is_empty() {
             return Ok(None);
         }
         let now = self.now();
-        match self.limiter.admit(&windows, now).await {
+        match self.limiter.admit_many(&windows, calls, now).await {
             Ok(admission) => {
                 if self.away.load(Ordering::Relaxed) && self.away.swap(false, Ordering::Relaxed) {
                     tracing::info!("limits are counted over all replicas again");
                 }
-                decided(admission)
+                decided(admission, calls)
             }
-            Err(error) => self.without_limiter(error, &windows, now).await,
+            Err(error) => self.without_limiter(error, &windows, calls, now).await,
         }
     }
 
@@ -61,6 +65,7 @@ impl AdmissionControl {
         &self,
         error: PortError,
         windows: &[Window],
+        calls: u32,
         now: Duration,
     ) -> Result<Option<WindowState>, NotAdmitted> {
         if !self.away.swap(true, Ordering::Relaxed) {
@@ -75,7 +80,8 @@ impl AdmissionControl {
             OnUnavailable::Open => Ok(None),
             OnUnavailable::Closed => Err(NotAdmitted::Unknown(error)),
             OnUnavailable::Local => {
-                decided(self.local.admit(windows, now).await.map_err(NotAdmitted::Unknown)?)
+                let admission = self.local.admit_many(windows, calls, now).await;
+                decided(admission.map_err(NotAdmitted::Unknown)?, calls)
             }
         }
     }
@@ -102,10 +108,10 @@ impl AdmissionControl {
     }
 }
 
-fn decided(admission: Admission) -> Result<Option<WindowState>, NotAdmitted> {
+fn decided(admission: Admission, calls: u32) -> Result<Option<WindowState>, NotAdmitted> {
     match admission {
         Admission::Admitted { tightest } => Ok(tightest),
-        Admission::Refused { full, retry_after } => Err(NotAdmitted::Full { full, retry_after }),
+        Admission::Refused { full, retry_after } => Err(NotAdmitted::Full { full, calls, retry_after }),
     }
 }
 

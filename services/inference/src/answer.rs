@@ -1,10 +1,13 @@
 //! What a dialect's operation gives back, before it becomes an HTTP answer or a job's result.
 
+use std::borrow::Cow;
 use std::pin::Pin;
 
 use bytes::Bytes;
 use futures::Stream;
+use outcrop_chat::{Guardrail, Request};
 use outcrop_http::ApiError;
+use outcrop_ports::ModelFailure;
 use outcrop_types::{Classify, ErrorCode};
 
 use crate::ChatError;
@@ -28,24 +31,31 @@ pub(crate) struct Answer {
     pub(crate) body: Body,
     pub(crate) facts: Facts,
     /// What the client asked for and did not get.
-    pub(crate) dropped: Vec<&'static str>,
+    pub(crate) dropped: Vec<Cow<'static, str>>,
+}
+
+/// What was dropped, and after it what nobody knows.
+pub(crate) fn all_dropped(dropped: Vec<&'static str>, unknown: Vec<String>) -> Vec<Cow<'static, str>> {
+    dropped.into_iter().map(Cow::Borrowed).chain(unknown.into_iter().map(Cow::Owned)).collect()
 }
 
 /// How a caller wants to be answered, beyond what the body says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Manner {
     /// Rather refused than answered without something that was asked for.
     pub(crate) strict: bool,
     /// Whether the answer can come in pieces.
     pub(crate) may_stream: bool,
+    /// The guardrail that Bedrock's headers name.
+    pub(crate) guardrail: Option<Guardrail>,
 }
 
 impl Manner {
     /// How jobs are answered.
-    pub(crate) const JOB: Self = Self { strict: false, may_stream: false };
+    pub(crate) const JOB: Self = Self { strict: false, may_stream: false, guardrail: None };
 
     /// Refuses what cannot be given.
-    pub(crate) fn check(self, stream: bool, dropped: &[&'static str]) -> Result<(), ApiError> {
+    pub(crate) fn check(&self, stream: bool, dropped: &[&'static str]) -> Result<(), ApiError> {
         if stream && !self.may_stream {
             let message = "This cannot be answered as a stream.";
             return Err(ApiError::new(ErrorCode::InvalidRequest, message).with_param("stream"));
@@ -59,16 +69,40 @@ impl Manner {
             _ => Ok(()),
         }
     }
+
+    /// Refuses what nobody knows, where strictness is asked for.
+    pub(crate) fn check_unknown(&self, unknown: &[String]) -> Result<(), ApiError> {
+        match unknown {
+            [first, ..] if self.strict => {
+                let fields = unknown.join("`, `");
+                let message = format!("Not known here, and so refused: `{fields}`.");
+                Err(ApiError::new(ErrorCode::InvalidRequest, message).with_param(first.as_str()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts the headers' guardrail over a request that names none itself.
+    pub(crate) fn guard(&self, request: &mut Request) {
+        if request.guardrail.is_none() {
+            request.guardrail.clone_from(&self.guardrail);
+        }
+    }
+
+    /// The header of a guardrail, for operations that have none.
+    pub(crate) fn unguarded(&self) -> Option<&'static str> {
+        self.guardrail.as_ref().map(|_| headers::GUARDRAIL)
+    }
 }
 
 impl From<ChatError> for ApiError {
     fn from(error: ChatError) -> Self {
         let code = error.code();
         match error {
-            ChatError::UnknownModel { .. } | ChatError::OutOfScope { .. } => {
+            ChatError::NoModel | ChatError::UnknownModel { .. } | ChatError::OutOfScope { .. } => {
                 Self::new(code, error.to_string()).with_param("model")
             }
-            ChatError::RateLimited { ref full, retry_after } => {
+            ChatError::RateLimited { ref full, retry_after, .. } => {
                 let mut this = Self::new(code, error.to_string()).with_retry_after(retry_after);
                 for (name, value) in headers::rate_limit(full) {
                     this = this.with_header(name, value);
@@ -77,11 +111,12 @@ impl From<ChatError> for ApiError {
             }
             ChatError::Model { ref source } | ChatError::Denied { ref source } => {
                 let retry_after = source.retry_after;
+                let too_long = source.failure == ModelFailure::TooLong;
                 let param = if code == ErrorCode::InvalidRequest { blamed(&source.message) } else { None };
                 let mut this = Self::from_error(error);
                 this.retry_after = retry_after;
                 this.param = param.map(str::to_owned);
-                this
+                if too_long { this.with_reason("context_length_exceeded") } else { this }
             }
             ChatError::Limits { .. } | ChatError::SpoolFull | ChatError::Malformed => Self::from_error(error),
         }
@@ -91,7 +126,8 @@ impl From<ChatError> for ApiError {
 /// The field that a refusal of the model's blames, where that is certain: our adapter begins with it, Bedrock names
 /// its own. Its words about `messages` are not read: for another dialect those are the `prompt`.
 fn blamed(message: &str) -> Option<&'static str> {
-    const OURS: [&str; 7] = ["model", "messages", "temperature", "top_p", "stop", "tools", "tool_choice"];
+    const OURS: [&str; 8] =
+        ["model", "messages", "size", "temperature", "top_p", "stop", "tools", "tool_choice"];
     const BEDROCKS: [(&str, &str); 10] = [
         ("inferenceConfig.maxTokens", "max_tokens"),
         ("inferenceConfig/maxTokens", "max_tokens"),

@@ -2,21 +2,25 @@
 
 use std::time::{Duration, Instant};
 
+use futures::StreamExt as _;
 use outcrop_chat::{Request, Response};
 use outcrop_http::RequestContext;
 use outcrop_ports::{
-    EventStream, ModelCall, ModelError, ModelFailure, PortError, ResolvedModel, WindowState,
+    EventStream, Modality, ModelCall, ModelError, ModelFailure, PortError, ResolvedModel, WindowState,
 };
 use outcrop_types::{Classify, ErrorCode, Principal};
 
 use crate::admission::NotAdmitted;
 use crate::metering::{OpenCall, Operation, estimate_input};
-use crate::prepare::Prepared;
+use crate::prepare::{Prepared, Reshape};
 use crate::{InferenceService, access};
 
 /// Why a model gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ChatError {
+    /// None is named, and none stands in where none is.
+    #[error("`model` is required.")]
+    NoModel,
     /// No such model.
     #[error("The model `{model}` does not exist or you do not have access to it.")]
     UnknownModel {
@@ -30,10 +34,12 @@ pub enum ChatError {
         model: String,
     },
     /// A limit is reached.
-    #[error("Rate limit reached: {} requests per minute for this {}.", full.limit, level(full))]
+    #[error("Rate limit reached: {} requests per minute for this {}{}.", full.limit, level(full), several(*calls))]
     RateLimited {
         /// The limit.
         full: WindowState,
+        /// How many calls the request makes.
+        calls: u32,
         /// When it admits one again.
         retry_after: Duration,
     },
@@ -69,6 +75,7 @@ pub enum ChatError {
 impl Classify for ChatError {
     fn code(&self) -> ErrorCode {
         match self {
+            Self::NoModel => ErrorCode::InvalidRequest,
             Self::UnknownModel { .. } => ErrorCode::ModelNotFound,
             Self::OutOfScope { .. } => ErrorCode::Forbidden,
             Self::RateLimited { .. } => ErrorCode::RateLimited,
@@ -82,7 +89,7 @@ impl Classify for ChatError {
 impl From<NotAdmitted> for ChatError {
     fn from(reason: NotAdmitted) -> Self {
         match reason {
-            NotAdmitted::Full { full, retry_after } => Self::RateLimited { full, retry_after },
+            NotAdmitted::Full { full, calls, retry_after } => Self::RateLimited { full, calls, retry_after },
             NotAdmitted::Unknown(source) => Self::Limits { source },
         }
     }
@@ -92,6 +99,19 @@ impl From<ModelError> for ChatError {
     fn from(source: ModelError) -> Self {
         if source.failure == ModelFailure::Denied { Self::Denied { source } } else { Self::Model { source } }
     }
+}
+
+/// The events as the client gets them. What is held back from it is metered all the same.
+pub(crate) fn heard(events: EventStream, reshape: &Reshape, open: &mut OpenCall) -> EventStream {
+    if *reshape == Reshape::Nothing {
+        return events;
+    }
+    let mut listen = open.listen();
+    reshape.events(Box::pin(events.inspect(move |event| {
+        if let Ok(event) = event {
+            listen(event);
+        }
+    })))
 }
 
 /// A client's name for a model, as long as an answer may repeat it.
@@ -105,6 +125,10 @@ fn level(full: &WindowState) -> &str {
         Some("subject") => "caller",
         _ => "key",
     }
+}
+
+fn several(calls: u32) -> String {
+    if calls > 1 { format!(", and this one counts as {calls}") } else { String::new() }
 }
 
 /// On whose behalf, and within which request, a model is called.
@@ -134,17 +158,46 @@ pub(crate) struct Facts {
     pub(crate) told: Vec<(&'static str, String)>,
 }
 
+impl AskedModel {
+    /// The name asked for, as long as an answer may repeat it.
+    pub(crate) fn shown(&self) -> String {
+        shown(&self.asked)
+    }
+}
+
 impl InferenceService {
-    /// The model a client asks for, if this principal may call it.
-    pub(crate) fn resolve(
+    /// The chat model a client asks for, if this principal may call it.
+    pub(crate) async fn resolve(
         &self,
         principal: &Principal,
         asked: Option<String>,
     ) -> Result<AskedModel, ChatError> {
+        self.resolve_for(principal, asked, Modality::Text).await
+    }
+
+    /// The model a client asks for, if this principal may call it; without a name the default model that writes `output`.
+    ///
+    /// Bedrock is asked only for ARNs that the catalogue does not know yet, and that the principal's scope covers: their
+    /// text alone decides, whatever is behind them.
+    pub(crate) async fn resolve_for(
+        &self,
+        principal: &Principal,
+        asked: Option<String>,
+        output: Modality,
+    ) -> Result<AskedModel, ChatError> {
         // A client that must send some name, and has none, sends an empty one.
         let asked = asked.filter(|name| !name.is_empty());
-        let Some(model) = self.inner().catalog.resolve(asked.as_deref()) else {
-            return Err(ChatError::UnknownModel { model: shown(&asked.unwrap_or_default()) });
+        let catalog = &self.inner().catalog;
+        let mut found = catalog.resolve_for(asked.as_deref(), output);
+        if let (None, Some(arn)) = (&found, asked.as_deref().filter(|it| it.starts_with("arn:"))) {
+            if !principal.scope().allows_model([arn]) {
+                return Err(ChatError::OutOfScope { model: shown(arn) });
+            }
+            found = catalog.discover(arn).await;
+        }
+        let Some(model) = found else {
+            let unknown = |asked: String| ChatError::UnknownModel { model: shown(&asked) };
+            return Err(asked.map_or(ChatError::NoModel, unknown));
         };
         let asked = asked.unwrap_or_else(|| model.info.id.clone());
         if !access::allows(principal.scope(), &asked, &model) {
@@ -158,10 +211,10 @@ impl InferenceService {
         &self,
         caller: Caller<'_>,
         model: &AskedModel,
-        Prepared { request, told, reshape }: Prepared,
+        Prepared { request, told, reshape, entry }: Prepared,
     ) -> Result<(Response, Facts), ChatError> {
         let cost = (Operation::Chat, estimate_input(&request));
-        let (mut open, mut facts) = self.admit(caller, model, cost).await?;
+        let (mut open, mut facts) = self.open(caller, model, &entry, cost);
         facts.told = told;
         let begun = Instant::now();
         let answer = self.inner().model.chat(self.call(caller, model, request)).await;
@@ -181,36 +234,17 @@ impl InferenceService {
         &self,
         caller: Caller<'_>,
         model: &AskedModel,
-        Prepared { request, told, reshape }: Prepared,
+        Prepared { request, told, reshape, entry }: Prepared,
     ) -> Result<(EventStream, OpenCall, Facts), ChatError> {
         let cost = (Operation::Chat, estimate_input(&request));
-        let (mut open, mut facts) = self.admit(caller, model, cost).await?;
+        let (mut open, mut facts) = self.open(caller, model, &entry, cost);
         facts.told = told;
         open.set_streamed();
         let begun = Instant::now();
         let answer = self.inner().model.stream(self.call(caller, model, request)).await;
         facts.upstream = begun.elapsed();
         let events = answer.inspect_err(|error| open.refused(error))?;
-        Ok((reshape.events(events), open, facts))
-    }
-
-    /// Lets a call in, or not, and opens its record: what it is for, and about how many tokens it reads.
-    pub(crate) async fn admit(
-        &self,
-        caller: Caller<'_>,
-        AskedModel { asked, model }: &AskedModel,
-        cost: (Operation, u64),
-    ) -> Result<(OpenCall, Facts), ChatError> {
-        let inner = self.inner();
-        if !inner.metering.spool.has_room() {
-            return Err(ChatError::SpoolFull);
-        }
-        let rate = inner.admission.admit(caller.principal).await?;
-        let region = inner.model.region();
-        let open = inner.metering.open(caller.principal, caller.context, asked, model, region, cost);
-        let facts =
-            Facts { model: model.bedrock_id.clone(), rate, upstream: Duration::ZERO, told: Vec::new() };
-        Ok((open, facts))
+        Ok((heard(events, &reshape, &mut open), open, facts))
     }
 
     fn call(&self, caller: Caller<'_>, model: &AskedModel, request: Request) -> ModelCall {

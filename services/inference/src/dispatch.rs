@@ -7,7 +7,7 @@ use outcrop_policy::{Decision, Resource, decide};
 use outcrop_ports::{Inference, InferenceAnswer, InferenceCall, PortError};
 use outcrop_types::{ErrorCode, Permission};
 use outcrop_wire::Dialect;
-use outcrop_wire::error::{ErrorBody, render};
+use outcrop_wire::error::{ErrorBody, render_with};
 use outcrop_wire::json::check_depth;
 
 use crate::answer::{Body, Manner};
@@ -34,6 +34,21 @@ impl LocalInference {
         let caller = Caller { principal: &call.principal, context };
         let answer = match call.path.strip_prefix("/api").unwrap_or(&call.path) {
             "/v1/chat/completions" => routes::chat::answer(&self.0, caller, Manner::JOB, &call.body).await?,
+            "/v1/responses" => routes::responses::answer(&self.0, caller, Manner::JOB, &call.body).await?,
+            "/v1/completions" => {
+                routes::completions::answer(&self.0, caller, Manner::JOB, &call.body).await?
+            }
+            "/v1/messages" => {
+                let (reading, body) = (routes::messages::Reading::default(), call.body.clone());
+                routes::messages::answer(&self.0, caller, Manner::JOB, reading, body).await?
+            }
+            "/v1/embeddings" => routes::embeddings::answer(&self.0, caller, Manner::JOB, &call.body).await?,
+            "/v1/rerank" | "/v2/rerank" => {
+                routes::rerank::answer(&self.0, caller, Manner::JOB, &call.body).await?
+            }
+            "/v1/images/generations" => {
+                routes::images::answer(&self.0, caller, Manner::JOB, &call.body).await?
+            }
             "/generate" | "/v1/generate" => {
                 routes::generate::answer(&self.0, caller, Manner::JOB, &call.body).await?
             }
@@ -69,9 +84,9 @@ impl Inference for LocalInference {
                     param: error.param,
                     request_id: Some(context.request_id.into()),
                 };
-                let rendered = render(context.dialect, &body);
+                let rendered = render_with(context.dialect, &body, error.reason);
                 InferenceAnswer {
-                    status: error.code.status(),
+                    status: rendered.status,
                     body: rendered.body.into(),
                     retry_after: error.retry_after,
                 }

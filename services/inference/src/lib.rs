@@ -8,20 +8,29 @@
 mod access;
 mod admission;
 mod answer;
+mod aside;
 mod chat;
+mod count;
 mod dispatch;
-mod fit;
+mod entry;
+mod fan_out;
 #[cfg(test)]
 mod fixtures;
+mod media;
 mod metering;
+mod model_card;
 mod prepare;
+mod responses;
 mod routes;
 mod service;
 mod spool;
 mod stream;
+mod tallied;
+mod tokens;
 
 pub use chat::ChatError;
 pub use dispatch::LocalInference;
+pub use media::MediaOptions;
 pub use routes::routes;
 pub use service::{InferenceOptions, InferencePorts, InferenceService};
 pub use spool::SpoolError;

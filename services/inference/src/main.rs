@@ -47,9 +47,11 @@ async fn build(config: &Config, last: CancellationToken) -> Result<(InferenceSer
     let ports = InferencePorts {
         model: models.model,
         catalog: models.catalog,
+        media: outcrop_wiring::media(config)?,
         limiter: limiter.port,
         local_limiter: outcrop_wiring::local_limiter(),
         ledger: stores.ledger,
+        responses: stores.responses,
         clock: Arc::clone(&clock),
         ids: Arc::clone(&ids),
     };

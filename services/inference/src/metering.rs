@@ -1,23 +1,19 @@
 //! One usage record per model call that cost something, however the call ended.
 
-use std::sync::Arc;
+mod estimate;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use outcrop_chat::{
-    Block, BlockStart, Delta, Document, DocumentSource, Event, Reasoning, Request, Response, StopReason,
-    SystemBlock, ToolResultBlock,
-};
+use outcrop_chat::{BlockStart, Delta, Event, Response, StopReason};
 use outcrop_http::RequestContext;
 use outcrop_lifecycle::{Guard, InFlight};
-use outcrop_ports::{Clock, IdGen, ModelError, ModelFailure, ResolvedModel};
+use outcrop_ports::{Clock, IdGen, ModelError, ResolvedModel, Tally};
 use outcrop_types::{Classify, ErrorCode, Outcome, Principal, TokenUsage, UsageId, UsageRecord};
 
+pub(crate) use self::estimate::{estimate_input, estimate_text};
 use crate::spool::Spool;
 
-/// The usual rule of thumb for text.
-const BYTES_PER_TOKEN: usize = 4;
-/// What Anthropic documents for a picture of 1092 by 1092 pixels, the largest that is not scaled down.
-const TOKENS_PER_IMAGE: usize = 1_590;
 /// Longest model name in a record; what a client sends as a name has no bound of its own.
 const MODEL_NAME_BYTES: usize = 512;
 
@@ -71,6 +67,8 @@ impl Metering {
         region: &str,
         (operation, input_estimate): (Operation, u64),
     ) -> OpenCall {
+        // No model reads more than its window holds.
+        let input_estimate = input_estimate.min(model.info.context_window.map_or(u64::MAX, u64::from));
         let record = UsageRecord {
             id: UsageId::new(self.ids.uuid()),
             request_id: context.request_id.clone(),
@@ -97,8 +95,9 @@ impl Metering {
             spool: Arc::clone(&self.spool),
             arrived: context.arrived,
             input_estimate,
-            output_bytes: 0,
-            reported: None,
+            heard: Arc::default(),
+            listens: false,
+            tally: None,
             _open: self.open_calls.enter(),
         }
     }
@@ -111,9 +110,11 @@ pub(crate) struct OpenCall {
     spool: Arc<Spool>,
     arrived: Instant,
     input_estimate: u64,
-    output_bytes: usize,
-    /// What Bedrock says was used.
-    reported: Option<TokenUsage>,
+    heard: Arc<Mutex<Heard>>,
+    /// Whether the model itself is listened to: what is made of its words is then not counted again.
+    listens: bool,
+    /// Where what the parts of the call use is counted, if it has such.
+    tally: Option<Tally>,
     _open: Guard,
 }
 
@@ -127,52 +128,52 @@ impl OpenCall {
 
     /// Takes note of what one event says about usage.
     pub(crate) fn saw(&mut self, event: &Event) {
-        match event {
-            Event::Delta { delta, .. } => {
-                self.output_bytes += match delta {
-                    Delta::Text(text) | Delta::ToolInput(text) | Delta::Reasoning(text) => text.len(),
-                    Delta::Signature(_) | Delta::RedactedReasoning(_) | Delta::Citation(_) => 0,
-                };
-                self.saw_content();
-            }
-            Event::BlockStart { start: BlockStart::ToolUse { name, .. }, .. } => {
-                self.output_bytes += name.len();
-                self.saw_content();
-            }
-            Event::Stop(reason) => self.saw_stop(*reason),
-            Event::Usage(usage) => self.reported = Some(*usage),
-            Event::Start | Event::BlockStop { .. } | Event::Extra(_) => {}
+        if !self.listens {
+            self.heard().saw(event, self.arrived);
         }
     }
 
-    fn saw_content(&mut self) {
-        if let Some(record) = &mut self.record
-            && record.first_token_ms.is_none()
-        {
-            record.first_token_ms = Some(millis_since(self.arrived));
-        }
+    /// Whoever gets the model's own events hands them to this before anything is made of them: what is held back from
+    /// the client is paid for all the same. What [`OpenCall::saw`] sees from then on says nothing new.
+    pub(crate) fn listen(&mut self) -> impl FnMut(&Event) + Send + use<> {
+        self.listens = true;
+        let (heard, arrived) = (Arc::clone(&self.heard), self.arrived);
+        move |event| lock(&heard).saw(event, arrived)
     }
 
     pub(crate) fn saw_stop(&mut self, reason: StopReason) {
-        if let Some(record) = &mut self.record {
-            record.stop_reason = Some(reason.name().to_owned());
-        }
+        self.heard().stop_reason = Some(reason);
+    }
+
+    /// Takes note of what a stream says at its beginning: if it ends early, only its output has to be estimated.
+    pub(crate) fn begun(&mut self, usage: TokenUsage) {
+        self.heard().begun = Some(usage);
+    }
+
+    /// What was told so far of what is used.
+    pub(crate) fn told(&self) -> TokenUsage {
+        let heard = self.heard();
+        heard.reported.or(heard.begun).unwrap_or_default()
+    }
+
+    /// The call is made in parts, and what they use is counted here.
+    pub(crate) fn watch(&mut self, tally: Tally) {
+        self.tally = Some(tally);
     }
 
     /// Takes note of what the answer says it used.
     pub(crate) fn reported(&mut self, usage: TokenUsage) {
-        self.reported = Some(usage);
+        self.heard().reported = Some(usage);
     }
 
     /// Takes note of so many bytes of text in the answer, from which its tokens are estimated if nobody tells.
     pub(crate) fn saw_output(&mut self, bytes: usize) {
-        self.output_bytes += bytes;
-        self.saw_content();
+        self.heard().wrote(bytes, self.arrived);
     }
 
     /// Takes note of a whole answer.
     pub(crate) fn saw_answer(&mut self, response: &Response) {
-        self.reported = Some(response.usage);
+        self.reported(response.usage);
         self.saw_stop(response.stop_reason);
     }
 
@@ -188,14 +189,25 @@ impl OpenCall {
 
     /// Failed before anything came. Only what Bedrock may have charged for is recorded.
     pub(crate) fn refused(&mut self, error: &ModelError) {
-        match error.failure {
-            ModelFailure::TimedOut | ModelFailure::Model | ModelFailure::Broken => self.failed(error.code()),
-            ModelFailure::Invalid
-            | ModelFailure::Denied
-            | ModelFailure::NotFound
-            | ModelFailure::Throttled
-            | ModelFailure::Unavailable
-            | ModelFailure::Internal => self.record = None,
+        // One part may have failed at no cost, and others not.
+        let cost = self.tally.as_ref().map_or(error.failure.may_cost(), |tally| !tally.read().0.is_nothing());
+        if cost {
+            self.failed(error.code());
+        } else {
+            self.record = None;
+        }
+    }
+
+    /// What was used, and whether that is an estimate.
+    fn used(&self, heard: &Heard) -> (TokenUsage, bool) {
+        let estimate = || TokenUsage {
+            output: estimate_text(heard.output_bytes),
+            ..heard.begun.unwrap_or(TokenUsage { input: self.input_estimate, ..TokenUsage::default() })
+        };
+        match (heard.reported, &self.tally) {
+            (Some(reported), _) => (reported, false),
+            (None, Some(tally)) => tally.read(),
+            (None, None) => (estimate(), true),
         }
     }
 
@@ -204,15 +216,12 @@ impl OpenCall {
         record.outcome = outcome;
         record.error = error.map(|code| code.name().to_owned());
         record.latency_ms = millis_since(self.arrived);
-        if !record.streamed {
-            record.first_token_ms = None;
+        {
+            let heard = self.heard();
+            record.stop_reason = heard.stop_reason.map(|reason| reason.name().to_owned());
+            record.first_token_ms = heard.first_token_ms.filter(|_| record.streamed);
+            (record.tokens, record.estimated) = self.used(&heard);
         }
-        record.estimated = self.reported.is_none();
-        record.tokens = self.reported.unwrap_or_else(|| TokenUsage {
-            input: self.input_estimate,
-            output: self.output_bytes.div_ceil(BYTES_PER_TOKEN) as u64,
-            ..TokenUsage::default()
-        });
         tracing::debug!(
             request.id = %record.request_id,
             team.id = %record.team,
@@ -226,10 +235,60 @@ impl OpenCall {
         );
         self.spool.append(&record);
     }
+
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        lock(&self.heard)
+    }
+}
+
+/// What came of a call so far.
+#[derive(Debug, Default)]
+struct Heard {
+    output_bytes: usize,
+    first_token_ms: Option<u64>,
+    stop_reason: Option<StopReason>,
+    /// What a stream told at its beginning: what was read, and nothing yet of what was written.
+    begun: Option<TokenUsage>,
+    /// What Bedrock says was used.
+    reported: Option<TokenUsage>,
+}
+
+impl Heard {
+    fn saw(&mut self, event: &Event, arrived: Instant) {
+        match event {
+            Event::Delta { delta, .. } => {
+                let bytes = match delta {
+                    Delta::Text(text) | Delta::ToolInput(text) | Delta::Reasoning(text) => text.len(),
+                    Delta::Signature(_) | Delta::RedactedReasoning(_) | Delta::Citation(_) => 0,
+                };
+                self.wrote(bytes, arrived);
+            }
+            Event::BlockStart { start: BlockStart::ToolUse { name, .. }, .. } => {
+                self.wrote(name.len(), arrived)
+            }
+            Event::Stop(reason) => self.stop_reason = Some(*reason),
+            Event::Usage(usage) => self.reported = Some(*usage),
+            Event::Start | Event::BlockStop { .. } | Event::Extra(_) => {}
+        }
+    }
+
+    fn wrote(&mut self, bytes: usize, arrived: Instant) {
+        self.output_bytes += bytes;
+        self.first_token_ms.get_or_insert_with(|| millis_since(arrived));
+    }
+}
+
+/// A panic between two notes leaves numbers, not a broken structure.
+fn lock(heard: &Mutex<Heard>) -> MutexGuard<'_, Heard> {
+    heard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for OpenCall {
     fn drop(&mut self) {
+        // Whoever went away before the first part was sent cost nothing.
+        if self.tally.as_ref().is_some_and(|tally| tally.read().0.is_nothing()) {
+            self.record = None;
+        }
         self.write(Outcome::Cancelled, None);
     }
 }
@@ -240,59 +299,4 @@ fn millis_since(then: Instant) -> u64 {
 
 fn shorten(name: &str) -> &str {
     &name[..name.floor_char_boundary(MODEL_NAME_BYTES)]
-}
-
-/// About how many tokens the model reads; an estimate for calls that Bedrock never reported on.
-pub(crate) fn estimate_input(request: &Request) -> u64 {
-    let mut bytes: usize = request.system.iter().map(system_bytes).sum();
-    let mut images = 0;
-    for block in request.messages.iter().flat_map(|message| &message.content) {
-        match block {
-            Block::Text(text) | Block::Reasoning(Reasoning::Text { text, .. }) => bytes += text.len(),
-            // Nobody but the model knows how long its arguments are without writing them out again.
-            Block::ToolUse(call) => bytes += call.name.len(),
-            Block::Image(_) | Block::Link(_) => images += 1,
-            Block::Document(document) => bytes += document_bytes(document),
-            Block::Guard(guarded) => bytes += guarded.text.len(),
-            Block::Cited(cited) => bytes += cited.text.len(),
-            Block::SearchResult(found) => bytes += found.content.iter().map(String::len).sum::<usize>(),
-            // How long films and sounds are does not show in their size.
-            Block::Reasoning(Reasoning::Redacted(_))
-            | Block::CachePoint(_)
-            | Block::Video(_)
-            | Block::Audio(_) => {}
-            Block::ToolResult(result) => {
-                for part in &result.content {
-                    match part {
-                        ToolResultBlock::Text(text) => bytes += text.len(),
-                        ToolResultBlock::Image(_) | ToolResultBlock::Link(_) => images += 1,
-                        ToolResultBlock::Json(value) => bytes += value.to_string().len(),
-                        ToolResultBlock::Document(document) => bytes += document_bytes(document),
-                        ToolResultBlock::SearchResult(found) => {
-                            bytes += found.content.iter().map(String::len).sum::<usize>()
-                        }
-                        ToolResultBlock::Video(_) => {}
-                    }
-                }
-            }
-        }
-    }
-    (bytes.div_ceil(BYTES_PER_TOKEN) + images * TOKENS_PER_IMAGE) as u64
-}
-
-fn system_bytes(block: &SystemBlock) -> usize {
-    match block {
-        SystemBlock::Text(text) => text.len(),
-        SystemBlock::Guard(guarded) => guarded.text.len(),
-        SystemBlock::CachePoint(_) => 0,
-    }
-}
-
-/// A file's bytes stand for its text: too many for pictures in it, too few for packed formats.
-fn document_bytes(document: &Document) -> usize {
-    match &document.source {
-        DocumentSource::File(source) => source.size(),
-        DocumentSource::Text(text) => text.len(),
-        DocumentSource::Parts(parts) => parts.iter().map(String::len).sum(),
-    }
 }

@@ -8,12 +8,14 @@ use std::time::Duration;
 use actix_web::http::header::HeaderValue;
 use outcrop_config::{Config, LimitsConfig};
 use outcrop_lifecycle::InFlight;
-use outcrop_ports::{Clock, IdGen, Ledger, Limiter, ModelCatalog, Models};
+use outcrop_ports::{Clock, IdGen, Ledger, Limiter, MediaFetcher, ModelCatalog, Models, ResponseStore};
 use tokio_util::sync::CancellationToken;
 
 use crate::SpoolError;
 use crate::admission::AdmissionControl;
+use crate::media::{Media, MediaOptions};
 use crate::metering::Metering;
+use crate::responses::Responses;
 use crate::spool::Spool;
 use crate::spool::ship::Shipper;
 
@@ -27,12 +29,16 @@ pub struct InferencePorts {
     pub model: Arc<dyn Models>,
     /// Which there are.
     pub catalog: Arc<dyn ModelCatalog>,
+    /// Fetches media that clients name by URL.
+    pub media: Arc<dyn MediaFetcher>,
     /// Counts calls over all replicas.
     pub limiter: Arc<dyn Limiter>,
     /// Counts calls in this process, where settings say so while the other cannot be reached.
     pub local_limiter: Arc<dyn Limiter>,
     /// Where usage ends up.
     pub ledger: Arc<dyn Ledger>,
+    /// Where answers are kept that clients come back to.
+    pub responses: Arc<dyn ResponseStore>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// New ids.
@@ -50,12 +56,16 @@ impl fmt::Debug for InferencePorts {
 pub struct InferenceOptions {
     /// How much may be used.
     pub limits: LimitsConfig,
+    /// How much is fetched for one request.
+    pub media: MediaOptions,
     /// Folder of the usage spool; several processes may share it.
     pub spool_dir: PathBuf,
     /// Most bytes of the spool of this process.
     pub max_spool_bytes: u64,
     /// How often the spool is shipped to the ledger.
     pub flush: Duration,
+    /// How long answers are kept that clients may come back to, days; 0 keeps none.
+    pub response_retention_days: u32,
     /// Deepest nesting of a JSON body that comes in through [`crate::LocalInference`].
     pub max_json_depth: usize,
     /// How long open calls may go on once the service is told to stop.
@@ -67,9 +77,11 @@ impl From<&Config> for InferenceOptions {
         let spool_dir = config.usage.spool_dir.clone().unwrap_or_else(|| config.data_dir.0.join("spool"));
         Self {
             limits: config.limits,
+            media: MediaOptions::from(&config.media),
             spool_dir,
             max_spool_bytes: config.usage.max_spool_bytes,
             flush: Duration::from_millis(config.usage.flush_ms),
+            response_retention_days: config.responses.retention_days,
             max_json_depth: config.server.max_json_depth,
             drain: Duration::from_millis(config.server.drain_ms),
         }
@@ -83,7 +95,9 @@ pub struct InferenceService(Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) model: Arc<dyn Models>,
     pub(crate) catalog: Arc<dyn ModelCatalog>,
+    pub(crate) media: Media,
     pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) responses: Responses,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdGen>,
     pub(crate) admission: AdmissionControl,
@@ -102,8 +116,27 @@ impl InferenceService {
     /// # Errors
     /// [`SpoolError`] when the spool's folder cannot be used.
     pub fn new(ports: InferencePorts, options: InferenceOptions) -> Result<Self, SpoolError> {
-        let InferencePorts { model, catalog, limiter, local_limiter, ledger, clock, ids } = ports;
-        let InferenceOptions { limits, spool_dir, max_spool_bytes, flush, max_json_depth, drain } = options;
+        let InferencePorts {
+            model,
+            catalog,
+            media: fetcher,
+            limiter,
+            local_limiter,
+            ledger,
+            responses,
+            clock,
+            ids,
+        } = ports;
+        let InferenceOptions {
+            limits,
+            media,
+            spool_dir,
+            max_spool_bytes,
+            flush,
+            response_retention_days,
+            max_json_depth,
+            drain,
+        } = options;
         let instance = ids.uuid().simple().to_string();
         let spool = Arc::new(Spool::open(spool_dir, &instance, max_spool_bytes)?);
         let open_calls = InFlight::default();
@@ -113,7 +146,9 @@ impl InferenceService {
             metering: Metering::new(spool, Arc::clone(&clock), Arc::clone(&ids), open_calls.clone()),
             model,
             catalog,
+            media: Media::new(fetcher, media),
             ledger,
+            responses: Responses::new(responses, Arc::clone(&clock), response_retention_days),
             clock,
             ids,
             max_json_depth,
@@ -123,7 +158,7 @@ impl InferenceService {
         })))
     }
 
-    /// Ships usage to the ledger until told to stop, then until the calls still open have ended, and once more.
+    /// Removes what has expired, and ships usage to the ledger until told to stop, then until the calls still open have ended, and once more.
     /// What the ledger does not take by then is shipped after the next start. Run it once.
     pub async fn run(&self, stop: CancellationToken) {
         let mut shipper =
@@ -135,7 +170,7 @@ impl InferenceService {
             let _ = tokio::time::timeout(self.0.drain, self.0.open_calls.idle()).await;
             over.cancel();
         };
-        tokio::join!(drained, shipper.run(&over));
+        tokio::join!(drained, shipper.run(&over), self.0.responses.sweep(&stop));
         if tokio::time::timeout(LAST_FLUSH, shipper.round()).await.is_err() {
             tracing::warn!("usage records are left in the spool for the next start");
         }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use futures::Stream;
 use outcrop_chat::Event;
-use outcrop_ports::{EventStream, ModelError};
+use outcrop_ports::ModelError;
 use outcrop_types::{Classify, ErrorCode, RequestId};
 use outcrop_wire::error::ErrorBody;
 use outcrop_wire::openai::stream::ChatStream;
@@ -29,9 +29,26 @@ const BUFFER_BYTES: usize = 4 * 1024;
 /// Longest silence towards the client.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
+/// A piece of an answer as a model gives it.
+pub(crate) trait Piece {
+    /// Tells the record of the call what the piece says of it. `Some` if it says that the answer ends: whether that
+    /// makes an answer.
+    fn meter(&self, open: &mut OpenCall) -> Option<bool>;
+}
+
+impl Piece for Event {
+    fn meter(&self, open: &mut OpenCall) -> Option<bool> {
+        open.saw(self);
+        if let Self::Stop(reason) = self { Some(!reason.is_malformed()) } else { None }
+    }
+}
+
+/// The pieces of one answer; after an error nothing comes.
+pub(crate) type PieceStream<P> = Pin<Box<dyn Stream<Item = Result<P, ModelError>> + Send>>;
+
 /// Writes a dialect's frames.
-pub(crate) trait Frames: Unpin + Send {
-    fn push(&mut self, event: &Event, out: &mut BytesMut);
+pub(crate) trait Frames<P = Event>: Unpin + Send {
+    fn push(&mut self, piece: &P, out: &mut BytesMut);
     fn finish(&mut self, out: &mut BytesMut);
     fn fail(&mut self, error: &ErrorBody, out: &mut BytesMut);
     /// Fills a silence, where the framing knows what every client passes over.
@@ -62,9 +79,9 @@ macro_rules! frames {
 frames!(ChatStream, GenerateStream);
 
 /// The pieces of one streamed answer.
-pub(crate) struct FrameStream<F> {
+pub(crate) struct FrameStream<F, P = Event> {
     /// Taken when it has ended.
-    events: Option<EventStream>,
+    events: Option<PieceStream<P>>,
     frames: F,
     open: OpenCall,
     request_id: RequestId,
@@ -77,8 +94,8 @@ pub(crate) struct FrameStream<F> {
     heartbeat: Option<Pin<Box<Sleep>>>,
 }
 
-impl<F: Frames> FrameStream<F> {
-    pub(crate) fn new(events: EventStream, frames: F, open: OpenCall, request_id: RequestId) -> Self {
+impl<F: Frames<P>, P: Piece> FrameStream<F, P> {
+    pub(crate) fn new(events: PieceStream<P>, frames: F, open: OpenCall, request_id: RequestId) -> Self {
         Self {
             events: Some(events),
             frames,
@@ -91,12 +108,11 @@ impl<F: Frames> FrameStream<F> {
         }
     }
 
-    fn push(&mut self, event: &Event) {
-        if let Event::Stop(reason) = event {
-            self.stopped = !reason.is_malformed();
+    fn push(&mut self, piece: &P) {
+        if let Some(stopped) = piece.meter(&mut self.open) {
+            self.stopped = stopped;
         }
-        self.open.saw(event);
-        self.frames.push(event, &mut self.buffer);
+        self.frames.push(piece, &mut self.buffer);
     }
 
     /// The model has nothing more to say: closes the record, then the stream.
@@ -151,7 +167,7 @@ impl<F: Frames> FrameStream<F> {
     }
 }
 
-impl<F: Frames> Stream for FrameStream<F> {
+impl<F: Frames<P>, P: Piece> Stream for FrameStream<F, P> {
     type Item = Bytes;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {

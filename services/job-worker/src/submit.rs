@@ -12,8 +12,19 @@ use sha2::{Digest, Sha256};
 use crate::JobWorker;
 use crate::owner::refusal;
 
-/// The paths of the inference service that a job may call.
-const PATHS: [&str; 3] = ["/v1/chat/completions", "/v1/generate", "/generate"];
+/// The paths of the inference service that a job may call; those below `/v1` also below `/api/v1`.
+const PATHS: [&str; 10] = [
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/responses",
+    "/v1/messages",
+    "/v1/embeddings",
+    "/v1/rerank",
+    "/v2/rerank",
+    "/v1/images/generations",
+    "/v1/generate",
+    "/generate",
+];
 
 /// What a client wants done.
 #[derive(Debug)]
@@ -75,7 +86,7 @@ impl JobWorker {
     /// fails in between leaves nothing that a worker could trip over.
     pub async fn submit(&self, submission: Submission) -> Result<Job, SubmitError> {
         let Submission { principal, path, body, idempotency_key } = submission;
-        if !PATHS.contains(&path.as_str()) {
+        if !can_be_called(&path) {
             return Err(SubmitError::Path);
         }
         // What may not be called now may not be called later.
@@ -171,6 +182,11 @@ impl JobWorker {
 }
 
 /// SHA-256 of path and body in hexadecimal. The path is one of ours and holds no zero byte.
+fn can_be_called(path: &str) -> bool {
+    let below_api = path.strip_prefix("/api").filter(|it| it.starts_with("/v1/"));
+    PATHS.contains(&below_api.unwrap_or(path))
+}
+
 fn fingerprint(path: &str, body: &[u8]) -> String {
     let digest = Sha256::new().chain_update(path).chain_update([0]).chain_update(body).finalize();
     digest.iter().fold(String::with_capacity(64), |mut text, byte| {

@@ -49,9 +49,11 @@ impl Platform {
         let ports = InferencePorts {
             model: models.model.clone(),
             catalog: models.catalog.clone(),
+            media: outcrop_wiring::media(config)?,
             limiter: limiter.port,
             local_limiter: outcrop_wiring::local_limiter(),
             ledger: stores.ledger.clone(),
+            responses: stores.responses.clone(),
             clock: clock.clone(),
             ids: ids.clone(),
         };

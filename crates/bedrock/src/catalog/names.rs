@@ -1,5 +1,7 @@
 //! How Bedrock names models: geographies of inference profiles, and ARNs.
 
+use outcrop_ports::Modality;
+
 /// Prefixes of cross-region inference profile ids. Source: Amazon Bedrock user guide, "Supported Regions and
 /// models for inference profiles".
 pub(super) const GEOGRAPHIES: [&str; 9] = ["us", "eu", "apac", "au", "jp", "in", "ca", "us-gov", "global"];
@@ -52,6 +54,42 @@ pub(super) fn choose_profile<'a>(
 /// Source: Amazon Bedrock API reference, Converse: at most 2048 characters, none of them white space.
 pub(super) fn could_be_sent(asked: &str) -> bool {
     asked.len() <= 2048 && asked.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// The model behind a model id, an inference profile id or an ARN that says it; what else there is, as it is.
+pub(crate) fn foundation_id(bedrock_id: &str) -> &str {
+    let id = match parse_name(bedrock_id) {
+        Named::ModelArn(id) => id,
+        _ => bedrock_id,
+    };
+    match id.split_once('.') {
+        Some((geography, model)) if GEOGRAPHIES.contains(&geography) => model,
+        _ => id,
+    }
+}
+
+/// The geography of the profile by which a model is called, in an id or in an ARN that says it.
+pub(super) fn profile_geography<'a>(bedrock_id: &'a str, base_id: &str) -> Option<&'a str> {
+    let id = match parse_name(bedrock_id) {
+        Named::ModelArn(id) => id,
+        _ => bedrock_id,
+    };
+    id.strip_suffix(base_id)?.strip_suffix('.').filter(|it| !it.is_empty())
+}
+
+/// Names of other vendors' models that a default model may answer for, by what it writes. The Bedrock Access Gateway
+/// does the same with the first two; its clients have them in their settings.
+const STAND_INS: [(&str, Modality); 2] = [("gpt-", Modality::Text), ("text-embedding-", Modality::Embedding)];
+
+/// Whether a name is one that a default model may answer for, where `output` is wanted.
+pub(super) fn is_stand_in(asked: &str, output: Modality) -> bool {
+    let begins = |prefix: &str| asked.get(..prefix.len()).is_some_and(|it| it.eq_ignore_ascii_case(prefix));
+    STAND_INS.iter().any(|(prefix, writes)| *writes == output && begins(prefix))
+}
+
+/// Whether an ARN is that of an application inference profile, the one kind Bedrock tells the model of.
+pub(super) fn is_own_profile(asked: &str) -> bool {
+    asked.contains(":application-inference-profile/") && parse_name(asked) == Named::OpaqueArn
 }
 
 /// What kind of name a client used.

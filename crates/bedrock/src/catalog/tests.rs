@@ -4,7 +4,10 @@ use super::*;
 
 const OPTIONS: CatalogOptions<'static> = CatalogOptions {
     overrides: None,
+    prices: None,
     default_model: "nova-lite",
+    default_embedding: None,
+    compatibility_names: false,
     region: "us-east-1",
     cross_region: None,
     allow_arns: false,
@@ -67,6 +70,18 @@ fn arns_are_sent_as_they_are() {
             "the operator's choice"
         );
     }
+}
+
+#[test]
+fn of_a_model_that_nobody_knows_bedrock_decides() {
+    let catalog = Catalog::load(&CatalogOptions { allow_arns: true, ..OPTIONS }).unwrap();
+    let arn = "arn:aws:bedrock:us-east-1:111122223333:imported-model/abc";
+    let info = catalog.resolve(Some(arn)).unwrap().info;
+    assert_eq!(info.cache.map(|it| (it.one_hour, it.tools)), Some((true, true)));
+    let thinks = info.thinking(outcrop_chat::ReasoningMode::Budget(2_000));
+    assert_eq!(thinks, Some(outcrop_ports::Thinking::Budget(2_000)));
+    let known = catalog.resolve(Some("nova-lite")).unwrap().info;
+    assert_eq!(known.thinking(outcrop_chat::ReasoningMode::Budget(2_000)), None);
 }
 
 #[test]
@@ -191,13 +206,20 @@ fn mistakes_are_told() {
 fn every_row_is_sound() {
     let catalog = Catalog::load(&OPTIONS).unwrap();
     for info in catalog.list() {
-        let embeds = info.output == [Modality::Embedding];
-        assert_eq!(embeds, !info.output.contains(&Modality::Text), "{}", info.id);
+        let chats = info.output.contains(&Modality::Text);
         assert!(info.input.contains(&Modality::Text) && info.min_max_tokens >= 1, "{}", info.id);
         assert!(!info.tool_choice || info.tools, "{}: a choice among no tools", info.id);
-        assert!(!embeds || !(info.sampling || info.tools || info.stop_sequences), "{}", info.id);
+        assert!(chats || !(info.sampling || info.tools || info.stop_sequences), "{}", info.id);
+        assert_eq!(info.base_id, foundation_id(&info.bedrock_id), "{}", info.id);
         for name in std::iter::once(&info.id).chain(&info.aliases) {
             assert_eq!(catalog.resolve(Some(name)).unwrap().info.id, info.id, "{name}");
         }
     }
+}
+
+#[test]
+fn every_price_is_of_a_model_we_know() {
+    let catalog = Catalog::load(&OPTIONS).unwrap();
+    let unknown = catalog.prices.models().find(|model| !catalog.by_bedrock_id.contains_key(*model));
+    assert_eq!(unknown, None);
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use outcrop_bedrock::{BedrockModel, BedrockOptions};
-use outcrop_chat::{Block, BlockStart, Delta, Event, Reasoning, StopReason, ToolUse};
+use outcrop_chat::{Block, BlockStart, CitedText, Delta, Event, Reasoning, StopReason, ToolUse};
 use outcrop_ports::{ChatModel, ModelError, ModelFailure};
 use outcrop_types::TokenUsage;
 use serde_json::json;
@@ -20,7 +20,10 @@ async fn a_whole_answer_with_every_kind_of_block() {
             {"reasoningContent": {"redactedContent": "AQI="}},
             {"text": "So:"},
             {"hologram": {"new": true}},
-            {"citationsContent": {"content": [{"text": "quoted"}], "citations": []}},
+            {"citationsContent": {"content": [{"text": "quoted"}], "citations": [{
+                "title": "t", "sourceContent": [{"text": "q"}],
+                "location": {"documentPage": {"documentIndex": 0, "start": 1, "end": 2}},
+            }]}},
             {"toolUse": {"toolUseId": "t1", "name": "add", "input": {"b": 2, "a": [1.5, -1, null]}}},
         ]}},
         "stopReason": "tool_use",
@@ -39,7 +42,13 @@ async fn a_whole_answer_with_every_kind_of_block() {
             Block::Reasoning(Reasoning::Text { text: "hm".into(), signature: Some("s1".into()) }),
             Block::Reasoning(Reasoning::Redacted(vec![1, 2].into())),
             Block::Text("So:".into()),
-            Block::Text("quoted".into()),
+            Block::Cited(CitedText {
+                text: "quoted".into(),
+                citations: vec![json!({
+                    "title": "t", "sourceContent": [{"text": "q"}],
+                    "location": {"documentPage": {"documentIndex": 0, "start": 1, "end": 2}},
+                })],
+            }),
             Block::ToolUse(ToolUse {
                 id: "t1".into(),
                 name: "add".into(),
@@ -54,7 +63,7 @@ async fn a_whole_answer_with_every_kind_of_block() {
         cache_write_5m: 5,
         cache_write_1h: 70,
         output: 20,
-        reasoning: 0,
+        ..TokenUsage::default()
     };
     assert_eq!(answer.usage, usage);
 }
@@ -235,4 +244,88 @@ async fn silent_after(
         socket.read(&mut [0; 16]).await
     });
     (url, server)
+}
+
+/// What Bedrock says besides the answer, and Claude of itself.
+const BESIDES: &str = r#""additionalModelResponseFields": {"stop_sequence": "END", "usage": {"output_tokens_details": {"thinking_tokens": 7}}}"#;
+
+/// A request that lets Claude think and ends at a string; the second, if its client reads for itself where it ended.
+fn thinking(asks_itself: bool) -> outcrop_chat::Request {
+    let mut request = say("hi");
+    request.reasoning = Some(outcrop_chat::ReasoningMode::Effort(outcrop_chat::Effort::Low));
+    request.inference.stop = vec!["END".into()];
+    request.response_paths = if asks_itself { vec!["/stop_sequence".into()] } else { vec![] };
+    request
+}
+
+#[tokio::test]
+async fn what_claude_says_of_itself_is_read_and_given_to_who_asked_for_it() {
+    let whole = format!(
+        r#"{{"output":{{"message":{{"role":"assistant","content":[{{"text":"ok"}}]}}}},"stopReason":"stop_sequence",{BESIDES},
+        "serviceTier":{{"type":"flex"}},"performanceConfig":{{"latency":"optimized"}},
+        "usage":{{"inputTokens":1,"outputTokens":9,"totalTokens":10}},"metrics":{{"latencyMs":1}}}}"#
+    );
+    for (asks_itself, fields) in [(false, None), (true, Some(json!({"stop_sequence": "END"})))] {
+        let (model, _) = model(ok(&whole));
+        let answer = model.chat(call("claude-haiku-4-5", thinking(asks_itself))).await.unwrap();
+        assert_eq!((answer.usage.output, answer.usage.reasoning), (9, 7));
+        assert_eq!(answer.extra.stop_sequence.as_deref(), Some("END"));
+        assert_eq!(answer.extra.service_tier, Some(outcrop_chat::ServiceTier::Flex));
+        assert_eq!(answer.extra.optimized_latency, Some(true));
+        assert_eq!(answer.extra.fields, fields, "{asks_itself}");
+    }
+}
+
+#[tokio::test]
+async fn in_a_stream_it_comes_before_the_usage() {
+    let (model, _) = model(frames(&[
+        ("messageStart", r#"{"role":"assistant"}"#),
+        ("contentBlockDelta", r#"{"contentBlockIndex":0,"delta":{"text":"ok"}}"#),
+        (
+            "contentBlockDelta",
+            r#"{"contentBlockIndex":0,"delta":{"citation":{"title":"t","location":{"web":{"url":"u"}}}}}"#,
+        ),
+        ("contentBlockStop", r#"{"contentBlockIndex":0}"#),
+        (
+            "messageStop",
+            r#"{"stopReason":"stop_sequence","additionalModelResponseFields":{"stop_sequence":"END","usage":{"output_tokens_details":{"thinking_tokens":7}}}}"#,
+        ),
+        (
+            "metadata",
+            r#"{"usage":{"inputTokens":1,"outputTokens":9,"totalTokens":10},"metrics":{"latencyMs":1},"serviceTier":{"type":"flex"}}"#,
+        ),
+    ]));
+    let events = model.stream(call("claude-haiku-4-5", thinking(false))).await.unwrap();
+    let events: Vec<Event> = events.map(Result::unwrap).collect().await;
+    let citation = json!({"title": "t", "location": {"web": {"url": "u"}}});
+    assert!(events.contains(&Event::Delta { index: 0, delta: Delta::Citation(citation) }), "{events:?}");
+    let [.., Event::Stop(StopReason::StopSequence), Event::Extra(extra), Event::Usage(usage)] = &events[..]
+    else {
+        panic!("{events:?}")
+    };
+    assert_eq!((usage.output, usage.reasoning, extra.fields.as_ref()), (9, 7, None));
+    assert_eq!(extra.stop_sequence.as_deref(), Some("END"));
+}
+
+#[tokio::test]
+async fn what_a_guardrail_found_is_told_without_arns() {
+    let body = json!({
+        "output": {"message": {"role": "assistant", "content": [{"text": "no"}]}},
+        "stopReason": "guardrail_intervened",
+        "usage": {"inputTokens": 1, "outputTokens": 1, "totalTokens": 2},
+        "metrics": {"latencyMs": 1},
+        "trace": {"guardrail": {"actionReason": "blocked", "inputAssessment": {
+            "arn:aws:bedrock:us-east-1:111122223333:guardrail/g1": {
+                "topicPolicy": {"topics": [{"name": "money", "type": "DENY", "action": "BLOCKED"}]},
+                "wordPolicy": {"customWords": [{"match": "x", "action": "BLOCKED"}], "managedWordLists": []},
+            },
+        }}},
+    });
+    let (model, _) = model(ok(&body.to_string()));
+    let answer = model.chat(call("nova-lite", say("hi"))).await.unwrap();
+    let expected = json!({"guardrail": {"actionReason": "blocked", "inputAssessment": {"g1": {
+        "topicPolicy": {"topics": [{"name": "money", "type": "DENY", "action": "BLOCKED"}]},
+        "wordPolicy": {"customWords": [{"match": "x", "action": "BLOCKED"}], "managedWordLists": []},
+    }}}});
+    assert_eq!(answer.extra.trace, Some(expected));
 }

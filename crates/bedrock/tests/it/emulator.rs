@@ -32,7 +32,7 @@ async fn start_in(region: &str, rules: Vec<FaultRule>) -> (BedrockModel, DropGua
     (BedrockModel::new(&sdk, options).unwrap(), stop.drop_guard())
 }
 
-fn with_tool(text: &str, choice: ToolChoice) -> Request {
+pub(crate) fn with_tool(text: &str, choice: ToolChoice) -> Request {
     let spec = ToolSpec {
         name: "weather".into(),
         description: Some("The weather of a city".into()),
@@ -120,8 +120,8 @@ async fn a_forced_tool_call_in_a_stream() {
 async fn refusals_before_an_answer() {
     for (fault, failure) in [
         (FaultKind::Throttling, ModelFailure::Throttled),
-        (FaultKind::ModelNotReady, ModelFailure::Throttled),
-        (FaultKind::ServiceQuotaExceeded, ModelFailure::Throttled),
+        (FaultKind::ModelNotReady, ModelFailure::NotReady),
+        (FaultKind::ServiceQuotaExceeded, ModelFailure::QuotaExceeded),
         (FaultKind::AccessDenied, ModelFailure::Denied),
         (FaultKind::ModelTimeout, ModelFailure::TimedOut),
         (FaultKind::ModelError, ModelFailure::Model),
@@ -198,7 +198,7 @@ async fn every_chat_model_of_the_catalogue_answers() {
         abroad.insert(region, start_in(region, vec![]).await);
     }
     for info in catalog().list() {
-        if info.output.contains(&Modality::Embedding) {
+        if !info.output.contains(&Modality::Text) {
             continue;
         }
         for name in std::iter::once(&info.id).chain(&info.aliases) {

@@ -11,6 +11,7 @@ use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::event_stream::{Header, HeaderValue, Message};
+use aws_types::SdkConfig;
 use outcrop_bedrock::{BedrockModel, BedrockOptions, Catalog, CatalogOptions};
 use outcrop_chat::{Block, Message as Turn, Request, Role};
 use outcrop_ports::{ModelCall, ModelCatalog};
@@ -20,6 +21,7 @@ use outcrop_ports::{ModelCall, ModelCatalog};
 pub(crate) struct Sent {
     pub(crate) uri: String,
     pub(crate) content_length: Option<String>,
+    pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: String,
 }
 
@@ -43,7 +45,9 @@ impl HttpConnector for Fake {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let body = String::from_utf8(request.body().bytes().unwrap().to_vec()).unwrap();
         let content_length = request.headers().get("content-length").map(str::to_owned);
-        self.sent.lock().unwrap().push(Sent { uri: request.uri().to_owned(), content_length, body });
+        let headers =
+            request.headers().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        self.sent.lock().unwrap().push(Sent { uri: request.uri().to_owned(), content_length, headers, body });
         if self.reply.unreachable {
             return HttpConnectorFuture::ready(Err(ConnectorError::io("connection refused".into())));
         }
@@ -56,14 +60,20 @@ impl HttpConnector for Fake {
     }
 }
 
-/// A model whose far end answers `reply`, and what was sent to it.
-pub(crate) fn model(reply: Reply) -> (BedrockModel, Arc<Mutex<Vec<Sent>>>) {
+/// A configuration whose far end answers `reply`, and what was sent to it.
+pub(crate) fn sdk(reply: Reply) -> (SdkConfig, Arc<Mutex<Vec<Sent>>>) {
     let sent = Arc::new(Mutex::new(Vec::new()));
     let connector = SharedHttpConnector::new(Fake { reply, sent: Arc::clone(&sent) });
     let sdk = outcrop_aws::local_config("http://bedrock.test", "us-east-1")
         .into_builder()
         .http_client(http_client_fn(move |_, _| connector.clone()))
         .build();
+    (sdk, sent)
+}
+
+/// A model whose far end answers `reply`, and what was sent to it.
+pub(crate) fn model(reply: Reply) -> (BedrockModel, Arc<Mutex<Vec<Sent>>>) {
+    let (sdk, sent) = sdk(reply);
     (BedrockModel::new(&sdk, BedrockOptions::default()).unwrap(), sent)
 }
 
@@ -98,6 +108,7 @@ pub(crate) fn catalog() -> Catalog {
         region: "us-east-1",
         cross_region: None,
         allow_arns: true,
+        ..CatalogOptions::default()
     };
     Catalog::load(&options).unwrap()
 }

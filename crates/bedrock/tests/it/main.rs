@@ -2,7 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod answers;
+mod catalog;
+mod embed;
 mod emulator;
 mod failures;
 mod fake;
 mod golden;
+mod images;
+mod invoke;
+mod rerank;

@@ -22,12 +22,24 @@ pub(crate) fn whole(answer: &Answer, latency_ms: u64, echo: &Echo) -> Vec<u8> {
                 string(&mut out, text);
                 out.push(b'}');
             }
+            AnswerBlock::Cited(text) => {
+                raw(&mut out, r#"{"citationsContent":{"citations":["#);
+                citation(&mut out, text);
+                raw(&mut out, r#"],"content":[{"text":"#);
+                string(&mut out, text);
+                raw(&mut out, "}]}}");
+            }
             AnswerBlock::Thinking { text, signature } => {
                 raw(&mut out, r#"{"reasoningContent":{"reasoningText":{"signature":"#);
                 string(&mut out, signature);
                 raw(&mut out, r#","text":"#);
                 string(&mut out, text);
                 raw(&mut out, "}}}");
+            }
+            AnswerBlock::Redacted(data) => {
+                raw(&mut out, r#"{"reasoningContent":{"redactedContent":"#);
+                string(&mut out, data);
+                raw(&mut out, "}}");
             }
             AnswerBlock::Tool { id, name, input } => {
                 raw(&mut out, r#"{"toolUse":{"input":"#);
@@ -46,8 +58,18 @@ pub(crate) fn whole(answer: &Answer, latency_ms: u64, echo: &Echo) -> Vec<u8> {
     usage(&mut out, &answer.usage, echo.caches);
     echo.response_fields(&mut out, answer.stop_sequence.as_deref(), &answer.usage);
     echo.settings(&mut out);
+    echo.trace(&mut out, answer.stop);
     out.push(b'}');
     out
+}
+
+/// The whole text, found in the first document.
+fn citation(out: &mut Vec<u8>, text: &str) {
+    raw(out, r#"{"location":{"documentChar":{"documentIndex":0,"end":"#);
+    number(out, text.chars().count() as u64);
+    raw(out, r#","start":0}},"sourceContent":[{"text":"#);
+    string(out, text);
+    raw(out, r#"}],"title":"Document"}"#);
 }
 
 fn usage(out: &mut Vec<u8>, usage: &Usage, caches: bool) {
@@ -140,10 +162,25 @@ impl Encoder for StreamEncoder {
         });
     }
 
+    fn redacted(&mut self, data: &str) {
+        self.delta(0, |out| {
+            raw(out, r#""reasoningContent":{"redactedContent":"#);
+            string(out, data);
+            out.push(b'}');
+        });
+    }
+
     fn text(&mut self, text: &str, tokens: u32) {
         self.delta(tokens, |out| {
             raw(out, r#""text":"#);
             string(out, text);
+        });
+    }
+
+    fn citation(&mut self, text: &str) {
+        self.delta(0, |out| {
+            raw(out, r#""citation":"#);
+            citation(out, text);
         });
     }
 
@@ -200,6 +237,7 @@ impl Encoder for StreamEncoder {
             raw(out, r#"},"p":"abcdefghijklmnop","usage":"#);
             usage(out, &end.usage, echo.caches);
             echo.settings(out);
+            echo.trace(out, end.stop);
             out.push(b'}');
         });
         self.events.mark(0);

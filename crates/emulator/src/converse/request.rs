@@ -180,7 +180,7 @@ members! {
 }
 members! {
     /// An object in S3.
-    S3Location { uri: Str<'a> }
+    S3Location { uri: Str<'a>, bucket_owner: Str<'a> }
 }
 members! {
     /// `{text}` as a structure.

@@ -39,10 +39,8 @@ pub(crate) struct Request<'a> {
     pub(crate) thinking: Option<Thinking>,
     #[serde(borrow)]
     pub(crate) output_config: Option<OutputConfig<'a>>,
-    /// Belongs in the path.
-    pub(crate) model: Option<serde::de::IgnoredAny>,
-    /// Belongs in the choice of operation.
-    pub(crate) stream: Option<serde::de::IgnoredAny>,
+    #[serde(borrow)]
+    pub(crate) anthropic_beta: Option<Vec<Str<'a>>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -94,7 +92,7 @@ pub(crate) struct Block<'a> {
     pub(crate) r#type: Str<'a>,
     #[serde(borrow)]
     pub(crate) text: Option<Str<'a>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "source")]
     pub(crate) source: Option<Source<'a>>,
     #[serde(borrow)]
     pub(crate) id: Option<Str<'a>>,
@@ -111,6 +109,9 @@ pub(crate) struct Block<'a> {
     pub(crate) thinking: Option<Str<'a>>,
     #[serde(borrow)]
     pub(crate) signature: Option<Str<'a>>,
+    /// Of an encrypted thought.
+    #[serde(borrow)]
+    pub(crate) data: Option<Str<'a>>,
     #[serde(borrow)]
     pub(crate) cache_control: Option<CacheControl<'a>>,
 }
@@ -126,11 +127,20 @@ pub(crate) struct Source<'a> {
     pub(crate) data: Option<Str<'a>>,
 }
 
+/// The source of a search result is a string, which nothing here depends on.
+fn source<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Source<'a>>, D::Error> {
+    let raw: Option<&'de RawValue> = Option::deserialize(deserializer)?;
+    let object = raw.filter(|it| !it.get().starts_with('"'));
+    object.map(|it| serde_json::from_str(it.get()).map_err(serde::de::Error::custom)).transpose()
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct CacheControl<'a> {
     #[serde(borrow)]
-    ttl: Option<Str<'a>>,
+    pub(crate) r#type: Str<'a>,
+    #[serde(borrow)]
+    pub(crate) ttl: Option<Str<'a>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -146,6 +156,7 @@ pub(crate) struct Tool<'a> {
     pub(crate) input_schema: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(crate) cache_control: Option<CacheControl<'a>>,
+    pub(crate) strict: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -49,11 +49,22 @@ pub(crate) fn whole(model: &Model, id: &str, answer: &Answer) -> Vec<u8> {
                 raw(&mut out, r#"{"type":"text","text":"#);
                 string(&mut out, text);
             }
+            AnswerBlock::Cited(text) => {
+                raw(&mut out, r#"{"type":"text","text":"#);
+                string(&mut out, text);
+                raw(&mut out, r#","citations":["#);
+                citation(&mut out, text);
+                out.push(b']');
+            }
             AnswerBlock::Thinking { text, signature } => {
                 raw(&mut out, r#"{"type":"thinking","thinking":"#);
                 string(&mut out, text);
                 raw(&mut out, r#","signature":"#);
                 string(&mut out, signature);
+            }
+            AnswerBlock::Redacted(data) => {
+                raw(&mut out, r#"{"type":"redacted_thinking","data":"#);
+                string(&mut out, data);
             }
             AnswerBlock::Tool { id, name, input } => {
                 raw(&mut out, r#"{"type":"tool_use","id":"#);
@@ -72,6 +83,15 @@ pub(crate) fn whole(model: &Model, id: &str, answer: &Answer) -> Vec<u8> {
     usage(&mut out, &answer.usage, answer.usage.output);
     out.push(b'}');
     out
+}
+
+/// The whole text, found in the first document.
+fn citation(out: &mut Vec<u8>, text: &str) {
+    raw(out, r#"{"type":"char_location","cited_text":"#);
+    string(out, text);
+    raw(out, r#","document_index":0,"document_title":"Document","start_char_index":0,"end_char_index":"#);
+    number(out, text.chars().count() as u64);
+    out.push(b'}');
 }
 
 fn ending(out: &mut Vec<u8>, stop: Stop, sequence: Option<&str>) {
@@ -98,6 +118,12 @@ fn usage(out: &mut Vec<u8>, usage: &Usage, output: u64) {
         raw(out, key);
         number(out, value);
     }
+    // The input side of a stream's beginning has counted nothing yet.
+    if usage.thinking > 0 && output > 1 {
+        raw(out, r#","output_tokens_details":{"thinking_tokens":"#);
+        number(out, usage.thinking);
+        out.push(b'}');
+    }
     out.push(b'}');
 }
 
@@ -107,6 +133,7 @@ enum Open {
     No,
     Text,
     Thinking,
+    Redacted,
     Tool,
 }
 
@@ -198,9 +225,28 @@ impl Encoder for StreamEncoder {
         self.delta(0, r#""signature_delta","signature":"#, signature);
     }
 
+    fn redacted(&mut self, data: &str) {
+        let mut block = br#"{"type":"redacted_thinking","data":"#.to_vec();
+        string(&mut block, data);
+        block.push(b'}');
+        self.close();
+        self.open(Open::Redacted, &String::from_utf8_lossy(&block));
+    }
+
     fn text(&mut self, text: &str, tokens: u32) {
         self.open(Open::Text, r#"{"type":"text","text":""}"#);
         self.delta(tokens, r#""text_delta","text":"#, text);
+    }
+
+    fn citation(&mut self, text: &str) {
+        let index = self.index;
+        self.chunk(0, |out| {
+            raw(out, r#"{"type":"content_block_delta","index":"#);
+            number(out, index);
+            raw(out, r#","delta":{"type":"citations_delta","citation":"#);
+            citation(out, text);
+            raw(out, "}}");
+        });
     }
 
     fn tool(&mut self, id: &str, name: &str) {

@@ -1,7 +1,9 @@
-//! What Claude refuses of an InvokeModel body, in Anthropic's words.
+//! What Claude refuses of an InvokeModel body, in Anthropic's words. (Its blocks: `anthropic_blocks.rs`; the names of
+//! its fields and betas: `anthropic_fields.rs`.)
 
 use super::anthropic::{Block, Content, Message, Request};
-use crate::answer::signature;
+use super::anthropic_blocks::{blocks, control_itself};
+use super::anthropic_fields;
 use crate::converse::validate;
 use crate::errors::Refusal;
 use crate::models::{Capability, Model};
@@ -11,12 +13,7 @@ const MAX_CACHE_CONTROLS: usize = 4;
 /// Checks a body; whether it turns thinking on.
 pub(crate) fn check(model: &Model, request: &Request<'_>) -> Result<bool, Refusal> {
     let refuse = |message: &'static str| Err(Refusal::validation(message));
-    if request.model.is_some() {
-        return refuse("model: Extra inputs are not permitted");
-    }
-    if request.stream.is_some() {
-        return refuse("stream: Extra inputs are not permitted");
-    }
+    anthropic_fields::betas(model, request)?;
     match request.anthropic_version.as_deref() {
         None => return refuse("anthropic_version: Field required"),
         Some("bedrock-2023-05-31") => {}
@@ -49,8 +46,17 @@ pub(crate) fn check(model: &Model, request: &Request<'_>) -> Result<bool, Refusa
     };
     tools(model, request, thinking)?;
     messages(model, request, thinking)?;
-    if super::anthropic::weigh(model, request).1.len() > MAX_CACHE_CONTROLS {
-        return refuse("A maximum of 4 blocks with cache_control may be provided.");
+    let marks = super::anthropic::weigh(model, request).1;
+    if marks.len() > MAX_CACHE_CONTROLS {
+        return Err(Refusal::validation(format!(
+            "A maximum of 4 blocks with cache_control may be provided. Found {}.",
+            marks.len()
+        )));
+    }
+    if marks.windows(2).any(|it| it[1].one_hour && !it[0].one_hour) {
+        return refuse(
+            "a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block. Note that blocks are processed in the following order: `tools`, `system`, `messages`.",
+        );
     }
     if request.output_config.as_ref().is_some_and(|it| it.format.is_some())
         && !model.can(Capability::StructuredOutput)
@@ -107,6 +113,14 @@ fn tools(model: &Model, request: &Request<'_>, thinking: bool) -> Result<(), Ref
         let custom = tool.r#type.as_deref().is_none_or(|it| it == "custom");
         if custom && !tool.input_schema.is_some_and(|it| it.get().starts_with('{')) {
             return Err(Refusal::validation(format!("tools.{at}.custom.input_schema: Field required")));
+        }
+        if let Some(control) = &tool.cache_control {
+            control_itself(control, &format!("tools.{at}.custom"))?;
+        }
+        if tool.strict == Some(true) && !model.can(Capability::StructuredOutput) {
+            return Err(Refusal::validation(format!(
+                "tools.{at}.custom.strict: not supported by this model"
+            )));
         }
         if tools[..at].iter().any(|it| it.name.as_deref() == Some(name)) {
             return Err(Refusal::validation("tools: Tool names must be unique."));
@@ -193,7 +207,30 @@ fn messages(model: &Model, request: &Request<'_>, thinking: bool) -> Result<(), 
     if !pending.is_empty() {
         return Err(unanswered(messages.len() - 1, &pending));
     }
+    // Where the model decides how much it thinks, it may have called a tool without a thought.
+    let budgeted = request.thinking.as_ref().is_some_and(|it| it.r#type == "enabled");
+    if thinking && budgeted {
+        begins_with_thought(messages)?;
+    }
     last(model, messages)
+}
+
+/// While thinking is on, an assistant's turn that called a tool and is answered now begins with its thoughts.
+fn begins_with_thought(messages: &[Message<'_>]) -> Result<(), Refusal> {
+    let [.., before, last] = messages else { return Ok(()) };
+    let blocks = |message: &Message<'_>| {
+        message.content.iter().flat_map(Content::blocks).map(|it| it.r#type.to_string()).collect::<Vec<_>>()
+    };
+    let answers = blocks(last).iter().any(|it| it == "tool_result");
+    match blocks(before).first() {
+        Some(first) if answers && first != "thinking" && first != "redacted_thinking" => {
+            Err(Refusal::validation(format!(
+                "messages.{}.content.0.type: Expected `thinking` or `redacted_thinking`, but found `{first}`. When `thinking` is enabled, a final `assistant` message must start with a thinking block (preceeding the lastmost set of `tool_use` and `tool_result` blocks).",
+                messages.len() - 2
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn last(model: &Model, messages: &[Message<'_>]) -> Result<(), Refusal> {
@@ -216,120 +253,6 @@ fn last(model: &Model, messages: &[Message<'_>]) -> Result<(), Refusal> {
         ));
     }
     Ok(())
-}
-
-fn blocks(
-    model: &Model,
-    request: &Request<'_>,
-    at: usize,
-    role: &str,
-    blocks: &[Block<'_>],
-    thinking: bool,
-) -> Result<(), Refusal> {
-    for (index, block) in blocks.iter().enumerate() {
-        let path = format!("messages.{at}.content.{index}");
-        let refuse = |message: String| Err(Refusal::validation(message));
-        match &*block.r#type {
-            "text" => match block.text.as_deref() {
-                None => return refuse(format!("{path}.text.text: Field required")),
-                Some("") => return refuse("messages: text content blocks must be non-empty".to_owned()),
-                Some(text) if text.trim().is_empty() => {
-                    return refuse(
-                        "messages: text content blocks must contain non-whitespace text".to_owned(),
-                    );
-                }
-                Some(_) => {}
-            },
-            "tool_use" | "tool_result" if request.tools.is_none() => {
-                return refuse(
-                    "Requests which include `tool_use` or `tool_result` blocks must define tools".to_owned(),
-                );
-            }
-            "tool_use" => tool_use(block, role, &path)?,
-            "tool_result" if role != "user" => {
-                return refuse(format!("{path}: `tool_result` blocks can only be in `user` messages"));
-            }
-            "thinking" if thinking => match block.signature.as_deref() {
-                None => return refuse(format!("{path}.thinking.signature: Field required")),
-                Some(it) if it != signature(block.thinking.as_deref().unwrap_or_default()) => {
-                    return refuse(format!("{path}: Invalid `signature` in `thinking` block"));
-                }
-                Some(_) => {}
-            },
-            "image" => image(model, block, &path)?,
-            "document" if role != "user" => {
-                return refuse(format!("{path}: `document` blocks can only be in `user` messages"));
-            }
-            "tool_result"
-            | "thinking"
-            | "redacted_thinking"
-            | "document"
-            | "search_result"
-            | "server_tool_use"
-            | "web_search_tool_result"
-            | "container_upload" => {}
-            other => {
-                return refuse(format!(
-                    "{path}: Input tag '{other}' found using 'type' does not match any of the expected tags"
-                ));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn tool_use(block: &Block<'_>, role: &str, path: &str) -> Result<(), Refusal> {
-    if role != "assistant" {
-        return Err(Refusal::validation(format!(
-            "{path}: `tool_use` blocks can only be in `assistant` messages"
-        )));
-    }
-    let id = block.id.as_deref().unwrap_or_default();
-    if id.is_empty() || !id.bytes().all(|it| it.is_ascii_alphanumeric() || b"_-".contains(&it)) {
-        return Err(Refusal::validation(format!(
-            "{path}.tool_use.id: String should match pattern '^[a-zA-Z0-9_-]+$'"
-        )));
-    }
-    if !block.input.is_some_and(|it| it.get().starts_with('{')) {
-        return Err(Refusal::validation(format!(
-            "{path}.tool_use.input: Input should be a valid dictionary"
-        )));
-    }
-    Ok(())
-}
-
-fn image(model: &Model, block: &Block<'_>, path: &str) -> Result<(), Refusal> {
-    if !model.takes("IMAGE") {
-        return Err(Refusal::validation(format!("{path}: this model does not support images")));
-    }
-    let source = block
-        .source
-        .as_ref()
-        .ok_or_else(|| Refusal::validation(format!("{path}.image.source: Field required")))?;
-    // Bedrock fetches nothing: no URLs, no file ids.
-    if &*source.r#type != "base64" {
-        return Err(Refusal::validation(format!(
-            "{path}.image.source.type: '{}' is not supported on Bedrock; use 'base64'",
-            &*source.r#type
-        )));
-    }
-    let data = source.data.as_deref().unwrap_or_default();
-    let sniffed = validate::media::sniff(data);
-    match (validate::media::decoded_len(data), sniffed, source.media_type.as_deref()) {
-        (None | Some(0), ..) => {
-            Err(Refusal::validation(format!("{path}.image.source.base64.data: invalid base64 data")))
-        }
-        (_, None | Some("pdf"), _) => Err(Refusal::validation("Could not process image")),
-        (_, Some(found), Some(stated)) if stated.strip_prefix("image/") != Some(found) => {
-            Err(Refusal::validation(format!(
-                "{path}.image.source.base64: The image was specified using the {stated} media type, but the image appears to be a image/{found} image"
-            )))
-        }
-        (_, _, None) => {
-            Err(Refusal::validation(format!("{path}.image.source.base64.media_type: Field required")))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Results answer the calls of the message before, and only those.

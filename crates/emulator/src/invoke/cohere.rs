@@ -1,6 +1,6 @@
 //! Cohere Embed v3 (English, multilingual) and v4.
 
-use super::{Embedded, Extra, malformed, no_extra, parse};
+use super::{Extra, Invoked, malformed, no_extra, parse};
 use crate::embed;
 use crate::errors::Refusal;
 use crate::hash;
@@ -43,7 +43,7 @@ struct Part {
 }
 
 /// Answers a list of embeddings.
-pub(crate) fn invoke(model: &Model, body: &[u8]) -> Result<Embedded, Refusal> {
+pub(crate) fn invoke(model: &Model, body: &[u8]) -> Result<Invoked, Refusal> {
     let request: Request = parse(body)?;
     let version_4 = model.id.contains("v4");
     check(&request, version_4)?;
@@ -83,7 +83,7 @@ pub(crate) fn invoke(model: &Model, body: &[u8]) -> Result<Embedded, Refusal> {
     answer.insert("id".to_owned(), json!(id.into_uuid().to_string()));
     answer.insert("response_type".to_owned(), json!(kind));
     answer.insert("texts".to_owned(), json!(texts));
-    Ok(Embedded { body: Value::Object(answer).to_string().into_bytes(), input_tokens })
+    Ok(Invoked { body: Value::Object(answer).to_string().into_bytes(), input_tokens })
 }
 
 fn check(request: &Request, version_4: bool) -> Result<(), Refusal> {
@@ -186,8 +186,8 @@ mod tests {
     fn run(model: &str, body: Value) -> Result<Value, String> {
         let catalog = Catalog::load().unwrap();
         let model = catalog.invoked(model).unwrap();
-        let embedded = invoke(model, body.to_string().as_bytes()).map_err(|it| it.message.into_owned())?;
-        Ok(serde_json::from_slice(&embedded.body).unwrap())
+        let invoked = invoke(model, body.to_string().as_bytes()).map_err(|it| it.message.into_owned())?;
+        Ok(serde_json::from_slice(&invoked.body).unwrap())
     }
 
     #[test]

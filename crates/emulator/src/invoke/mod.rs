@@ -1,18 +1,23 @@
 //! InvokeModel and its stream: bodies in the vendor's own dialect.
 
 pub(crate) mod anthropic;
+mod anthropic_blocks;
 pub(crate) mod anthropic_encode;
+pub(crate) mod anthropic_fields;
 pub(crate) mod anthropic_validate;
 pub(crate) mod cohere;
+pub(crate) mod images;
+pub(crate) mod nova_embed;
+pub(crate) mod rerank;
 pub(crate) mod titan;
 
 use crate::errors::Refusal;
 use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
 
-/// What an embedding model answers.
+/// What a model that does not converse answers.
 #[derive(Debug)]
-pub(crate) struct Embedded {
+pub(crate) struct Invoked {
     pub(crate) body: Vec<u8>,
     pub(crate) input_tokens: u64,
 }

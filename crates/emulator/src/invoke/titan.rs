@@ -1,15 +1,12 @@
 //! Amazon Titan embeddings: text v1 and v2, and multimodal.
 
-use super::{Embedded, Extra, malformed, no_extra, parse};
+use super::{Extra, Invoked, malformed, no_extra, parse};
 use crate::embed;
 use crate::errors::Refusal;
 use crate::models::Model;
 use crate::tokens;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-
-/// Longest text.
-const MAX_TOKENS: u64 = 8192;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -31,11 +28,43 @@ struct EmbeddingConfig {
 }
 
 /// Answers one embedding.
-pub(crate) fn invoke(model: &Model, body: &[u8]) -> Result<Embedded, Refusal> {
+pub(crate) fn invoke(model: &Model, body: &[u8]) -> Result<Invoked, Refusal> {
     let request: Request = parse(body)?;
+    let dimensions = dimensions(model, &request)?;
+    let input_tokens = input_tokens(model, &request)?;
+    let normalize = request.normalize.unwrap_or(true);
+    let of_text = request.input_text.as_deref().map(|it| embed::text(it, dimensions, normalize));
+    let of_image = request.input_image.as_ref().map(|it| embed::opaque(it.as_bytes(), dimensions));
+    let vector = match (of_text, of_image) {
+        (Some(text), Some(image)) => embed::both(text, &image),
+        (Some(one), None) | (None, Some(one)) => one,
+        (None, None) => return Err(malformed("#: required key [inputText] not found")),
+    };
+    let mut answer = Map::new();
+    if is_version_2(model) {
+        let types = request.embedding_types.unwrap_or_else(|| vec!["float".to_owned()]);
+        if types.iter().any(|it| it == "float") {
+            answer.insert("embedding".to_owned(), json!(vector));
+        }
+        answer.insert("embeddingsByType".to_owned(), Value::Object(by_type(&vector, &types)?));
+    } else {
+        answer.insert("embedding".to_owned(), json!(vector));
+    }
+    answer.insert("inputTextTokenCount".to_owned(), json!(input_tokens));
+    if model.takes("IMAGE") {
+        answer.insert("message".to_owned(), Value::Null);
+    }
+    Ok(Invoked { body: Value::Object(answer).to_string().into_bytes(), input_tokens })
+}
+
+fn is_version_2(model: &Model) -> bool {
+    model.id.ends_with("v2:0")
+}
+
+/// How long a vector is asked for; refuses what only the other models know.
+fn dimensions(model: &Model, request: &Request) -> Result<usize, Refusal> {
     no_extra(&request.extra)?;
-    let multimodal = model.takes("IMAGE");
-    let version_2 = model.id.ends_with("v2:0");
+    let (multimodal, version_2) = (model.takes("IMAGE"), is_version_2(model));
     let others: [(&str, bool); 5] = [
         ("inputImage", request.input_image.is_some() && !multimodal),
         ("embeddingConfig", request.embedding_config.is_some() && !multimodal),
@@ -52,6 +81,10 @@ pub(crate) fn invoke(model: &Model, body: &[u8]) -> Result<Embedded, Refusal> {
     if !model.dimensions.contains(&dimensions) {
         return Err(malformed(format_args!("#/dimensions: {dimensions} is not a valid enum value")));
     }
+    Ok(dimensions)
+}
+
+fn input_tokens(model: &Model, request: &Request) -> Result<u64, Refusal> {
     let text = request.input_text.as_deref();
     if text.is_none() && request.input_image.is_none() {
         return Err(malformed("#: required key [inputText] not found"));
@@ -60,49 +93,22 @@ pub(crate) fn invoke(model: &Model, body: &[u8]) -> Result<Embedded, Refusal> {
         return Err(malformed("expected minLength: 1, actual: 0"));
     }
     let input_tokens = text.map_or(0, tokens::count);
-    if input_tokens > MAX_TOKENS {
+    let most = model.context_tokens;
+    if input_tokens > most {
         return Err(Refusal::validation(format!(
-            "400 Bad Request: Too many input tokens. Max input tokens: {MAX_TOKENS}, request input token count: {input_tokens} "
+            "400 Bad Request: Too many input tokens. Max input tokens: {most}, request input token count: {input_tokens} "
         )));
     }
-    let normalize = request.normalize.unwrap_or(true);
-    let of_text = text.map(|it| embed::text(it, dimensions, normalize));
-    let of_image = request.input_image.as_ref().map(|it| embed::opaque(it.as_bytes(), dimensions));
-    let vector = match (of_text, of_image) {
-        (Some(text), Some(image)) => embed::both(text, &image),
-        (Some(one), None) | (None, Some(one)) => one,
-        (None, None) => return Err(malformed("#: required key [inputText] not found")),
-    };
-    let mut answer = Map::new();
-    if version_2 {
-        let types = request.embedding_types.unwrap_or_else(|| vec!["float".to_owned()]);
-        let mut by_type = Map::new();
-        for kind in &types {
-            by_type.insert(
-                kind.clone(),
-                match kind.as_str() {
-                    "float" => json!(vector),
-                    "binary" => vector.iter().map(|it| Value::from(u8::from(*it > 0.0))).collect(),
-                    _ => {
-                        return Err(malformed(format_args!(
-                            "#/embeddingTypes/0: {kind} is not a valid enum value"
-                        )));
-                    }
-                },
-            );
-        }
-        if types.iter().any(|it| it == "float") {
-            answer.insert("embedding".to_owned(), json!(vector));
-        }
-        answer.insert("embeddingsByType".to_owned(), Value::Object(by_type));
-    } else {
-        answer.insert("embedding".to_owned(), json!(vector));
-    }
-    answer.insert("inputTextTokenCount".to_owned(), json!(input_tokens));
-    if multimodal {
-        answer.insert("message".to_owned(), Value::Null);
-    }
-    Ok(Embedded { body: Value::Object(answer).to_string().into_bytes(), input_tokens })
+    Ok(input_tokens)
+}
+
+fn by_type(vector: &[f32], types: &[String]) -> Result<Map<String, Value>, Refusal> {
+    let vectors = types.iter().map(|kind| match kind.as_str() {
+        "float" => Ok((kind.clone(), json!(vector))),
+        "binary" => Ok((kind.clone(), vector.iter().map(|it| Value::from(u8::from(*it > 0.0))).collect())),
+        _ => Err(malformed(format_args!("#/embeddingTypes/0: {kind} is not a valid enum value"))),
+    });
+    vectors.collect()
 }
 
 #[cfg(test)]
@@ -114,8 +120,8 @@ mod tests {
     fn run(model: &str, body: Value) -> Result<Value, String> {
         let catalog = Catalog::load().unwrap();
         let model = catalog.invoked(model).unwrap();
-        let embedded = invoke(model, body.to_string().as_bytes()).map_err(|it| it.message.into_owned())?;
-        Ok(serde_json::from_slice(&embedded.body).unwrap())
+        let invoked = invoke(model, body.to_string().as_bytes()).map_err(|it| it.message.into_owned())?;
+        Ok(serde_json::from_slice(&invoked.body).unwrap())
     }
 
     #[test]

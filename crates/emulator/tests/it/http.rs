@@ -216,6 +216,49 @@ async fn models_and_profiles_are_listed() {
 }
 
 #[tokio::test]
+async fn lists_can_be_made_to_differ() {
+    let emulator = Running::start().await;
+    let admin = async |method: reqwest::Method, path: &str, body: Value| {
+        let request = crate::http().request(method, format!("{}{path}", emulator.url)).body(body.to_string());
+        let response = request.send().await.unwrap();
+        (response.status().as_u16(), response.json::<Value>().await.unwrap())
+    };
+    let new = json!({"name": "team-red", "copyFrom": CLAUDE});
+    let (status, made) = admin(reqwest::Method::POST, "/_emulator/profiles", new).await;
+    let arn = made["inferenceProfileArn"].as_str().unwrap();
+    let found = emulator.get(&format!("/inference-profiles/{arn}")).await;
+    assert_eq!((status, &found["inferenceProfileName"]), (200, &json!("team-red")));
+    assert_eq!(found["models"].as_array().unwrap().len(), 3, "copied from a profile, it routes as that does");
+    assert_eq!(
+        emulator.post(&format!("/model/{}/converse", arn.replace('/', "%2F")), &ask("hi")).await.0,
+        200
+    );
+    let nobody = json!({"name": "x", "copyFrom": "nobody.nothing"});
+    assert_eq!(admin(reqwest::Method::POST, "/_emulator/profiles", nobody).await.0, 400);
+
+    let lite = "amazon.nova-lite-v1:0";
+    let listing = json!({
+        "hidden": [lite], "new": ["nova.new-v1:0"], "page": 2,
+        "legacy": {"amazon.nova-pro-v1:0": "2027-06-30T00:00:00Z"},
+    });
+    assert_eq!(admin(reqwest::Method::PUT, "/_emulator/listing", listing).await.0, 200);
+    let models = emulator.get("/foundation-models").await;
+    let find = |id: &str| models["modelSummaries"].as_array().unwrap().iter().find(|it| it["modelId"] == id);
+    assert!(find(lite).is_none() && find("nova.new-v1:0").is_some());
+    assert_eq!(find("amazon.nova-pro-v1:0").unwrap()["modelLifecycle"]["status"], "LEGACY");
+    let page = emulator.get("/inference-profiles?maxResults=100").await;
+    assert_eq!(page["inferenceProfileSummaries"].as_array().unwrap().len(), 2);
+    assert!(page["nextToken"].is_string());
+    assert_eq!(emulator.post(&format!("/model/{lite}/converse"), &ask("hi")).await.0, 200, "only not listed");
+    assert_eq!(
+        admin(reqwest::Method::PUT, "/_emulator/listing", json!({"fault": "throttling"})).await.0,
+        200
+    );
+    assert!(emulator.get("/foundation-models").await["message"].as_str().unwrap().contains("Too many"));
+    assert_eq!(admin(reqwest::Method::PUT, "/_emulator/listing", json!({"hide": []})).await.0, 400);
+}
+
+#[tokio::test]
 async fn tokens_are_counted() {
     let emulator = Running::start().await;
     let haiku = "/model/anthropic.claude-haiku-4-5-20251001-v1:0/count-tokens";

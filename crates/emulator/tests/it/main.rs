@@ -1,6 +1,7 @@
 //! The emulator over HTTP: plain requests, the Rust SDK, botocore, and Ollama behind it.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod anthropic;
 mod faults;
 mod http;
 mod ollama;

@@ -30,7 +30,7 @@ async fn a_path_that_is_not_there_is_told_in_each_dialect() {
 
     let bedrock = client().get(world.at("/model/x/nothing")).send().await.unwrap();
     assert_eq!(bedrock.status(), 404);
-    assert_eq!(bedrock.headers()["x-amzn-errortype"], "ResourceNotFoundException");
+    assert_eq!(bedrock.headers()["x-amzn-errortype"], "UnknownOperationException");
     assert!(bedrock.json::<Value>().await.unwrap()["message"].is_string());
 }
 

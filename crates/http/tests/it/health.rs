@@ -118,3 +118,19 @@ async fn health_can_be_asked_for_its_head_alone() {
         assert_eq!(answer.text().await.unwrap(), "", "{path}");
     }
 }
+
+#[actix_web::test]
+async fn a_public_server_says_what_it_is() {
+    let world = World::public(&config());
+    let answer = client().get(world.at("/")).send().await.unwrap();
+    assert_eq!(
+        (answer.status().as_u16(), &answer.headers()["content-type"]),
+        (200, &"application/json".parse().unwrap())
+    );
+    let told = answer.json::<Value>().await.unwrap();
+    let version = env!("CARGO_PKG_VERSION");
+    assert_eq!(told, json!({"name": "Outcrop", "version": version, "docs": "/openapi.json"}));
+    let head = client().head(world.at("/")).send().await.unwrap();
+    assert_eq!((head.status().as_u16(), head.text().await.unwrap().as_str()), (200, ""));
+    assert_eq!(client().get(World::new().at("/")).send().await.unwrap().status(), 404, "not for the public");
+}

@@ -1,6 +1,7 @@
 //! The table, by service.
 
 mod access;
+mod dialects;
 mod identity;
 mod models;
 mod people;
@@ -9,5 +10,12 @@ use crate::Operation;
 
 /// Every operation there is for the public.
 pub fn operations() -> impl Iterator<Item = &'static Operation> {
-    [models::OPERATIONS, identity::OPERATIONS, people::OPERATIONS, access::OPERATIONS].into_iter().flatten()
+    let groups = [
+        dialects::OPERATIONS,
+        models::OPERATIONS,
+        identity::OPERATIONS,
+        people::OPERATIONS,
+        access::OPERATIONS,
+    ];
+    groups.into_iter().flatten()
 }

@@ -5,15 +5,6 @@ use outcrop_types::Permission as P;
 use crate::Access::{Needs, Public};
 use crate::{Body, Field, Kind, Operation};
 
-const CHAT: &str = r#"{"model":"claude-haiku-4-5","messages":[{"role":"user","content":"Hello"}]}"#;
-const CONVERSE: &str = r#"{"messages":[{"role":"user","content":[{"text":"Hello"}]}]}"#;
-
-const OPENAI_CHAT: Body = Body::Dialect {
-    name: "OpenAI: create chat completion",
-    url: "https://platform.openai.com/docs/api-reference/chat/create",
-    example: CHAT,
-};
-
 const GENERATE: Body = Body::Fields {
     fields: &[
         Field::required("prompt", Kind::Text, "What to say."),
@@ -32,37 +23,20 @@ const LIMIT: Field = Field::optional("limit", Kind::Whole, "Most entries of the 
 const AFTER: Field = Field::optional("after", Kind::Text, "The last id of the page before.");
 
 pub(crate) const OPERATIONS: &[Operation] = &[
-    Operation::new("POST", "/v1/chat/completions", "Models", "Chat, as OpenAI does", Needs(P::InvokeModel))
-        .body(OPENAI_CHAT),
     Operation::new("POST", "/generate", "Models", "Ask a model, the short way", Needs(P::InvokeModel))
         .body(GENERATE),
     Operation::new("POST", "/v1/generate", "Models", "The same as /generate", Needs(P::InvokeModel))
         .body(GENERATE),
-    Operation::new(
-        "POST",
-        "/model/{model}/converse",
-        "Models",
-        "Converse, as Amazon Bedrock does",
-        Needs(P::InvokeModel),
-    )
-    .body(Body::Dialect {
-        name: "Amazon Bedrock: Converse",
-        url: "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html",
-        example: CONVERSE,
-    }),
-    Operation::new(
-        "POST",
-        "/model/{model}/converse-stream",
-        "Models",
-        "ConverseStream, as Amazon Bedrock does",
-        Needs(P::InvokeModel),
-    )
-    .body(Body::Dialect {
-        name: "Amazon Bedrock: ConverseStream",
-        url: "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html",
-        example: CONVERSE,
-    }),
-    Operation::new("GET", "/v1/models", "Models", "List the models you may call", Needs(P::ReadModels)),
+    Operation::new("GET", "/v1/models", "Models", "List the models you may call", Needs(P::ReadModels))
+        .query(&[
+            Field::optional(
+                "limit",
+                Kind::Whole,
+                "Most entries; only with `anthropic-version`, as all of these.",
+            ),
+            Field::optional("after_id", Kind::Text, "The last id of the page before."),
+            Field::optional("before_id", Kind::Text, "The first id of the page after."),
+        ]),
     Operation::new("GET", "/v1/models/{model}", "Models", "Show a model", Needs(P::ReadModels)),
     Operation::new(
         "GET",
@@ -86,7 +60,15 @@ pub(crate) const OPERATIONS: &[Operation] = &[
     Operation::new("GET", "/v1/jobs/{job}", "Jobs", "Show a job and its answer", Needs(P::ReadJobs))
         .of_a_team(),
     Operation::new("DELETE", "/v1/jobs/{job}", "Jobs", "Cancel a job", Needs(P::WriteJobs)).of_a_team(),
+    Operation::new("GET", "/", "Platform", "What answers here", Public),
     Operation::new("GET", "/openapi.json", "Platform", "This document", Public),
+    Operation::new(
+        "GET",
+        "/api/v1/health",
+        "Platform",
+        "Whether the process is alive, as the Bedrock Access Gateway says it",
+        Public,
+    ),
     Operation::new("GET", "/healthz", "Platform", "Whether the process is alive", Public),
     Operation::new("GET", "/readyz", "Platform", "Whether what it depends on is there, by name", Public),
 ];

@@ -72,7 +72,8 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         ],
         example: r#"{"user":"ada","role":"developer"}"#,
     })
-    .status(201),
+    .status(201)
+    .repeatable(),
     Operation::new(
         "GET",
         "/admin/v1/teams/{team}/members/{user}",

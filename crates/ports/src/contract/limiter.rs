@@ -31,6 +31,7 @@ where
     an_idle_window_forgets(&*make().await).await;
     waiting_as_told_is_enough(&*make().await).await;
     what_is_refused_counts_nowhere(&*make().await).await;
+    several_are_admitted_together_or_not_at_all(&*make().await).await;
     the_tightest_window_is_told(&*make().await).await;
     names_are_independent(&*make().await).await;
     lengths_are_independent(&*make().await).await;
@@ -139,6 +140,27 @@ async fn what_is_refused_counts_nowhere(limiter: &dyn Limiter) {
     assert_eq!(tightest(limiter, &[wide], START).await.remaining, 8, "one admission before, and this one");
 }
 
+async fn several_are_admitted_together_or_not_at_all(limiter: &dyn Limiter) {
+    let many = async |windows: &[Window], count, now| limiter.admit_many(windows, count, now).await.unwrap();
+    let (narrow, wide) = (window("narrow", 5), window("wide", 10));
+    let windows = [narrow.clone(), wide.clone()];
+    let Admission::Admitted { tightest: Some(state) } = many(&windows, 3, START).await else {
+        panic!("three of five fit");
+    };
+    assert_eq!((state.name, state.remaining), (narrow.name.clone(), 2));
+    let Admission::Refused { full, retry_after } = many(&windows, 3, START).await else {
+        panic!("two of three are none");
+    };
+    assert_eq!((full.name, full.limit, full.remaining), (narrow.name.clone(), 5, 2));
+    let early = many(&windows, 3, START + retry_after - Duration::from_millis(1)).await;
+    assert!(matches!(early, Admission::Refused { .. }), "{early:?}");
+    assert_eq!(tightest(limiter, &[wide], START).await.remaining, 6, "three, none, none, and this one");
+    let then = many(&windows, 3, START + retry_after).await;
+    assert!(matches!(then, Admission::Admitted { .. }), "{then:?}");
+    let never = many(&[window("small", 2)], 3, START).await;
+    assert!(matches!(never, Admission::Refused { .. }), "more than the limit: {never:?}");
+}
+
 async fn the_tightest_window_is_told(limiter: &dyn Limiter) {
     let (wide, narrow) = (window("wide", 100), window("narrow", 5));
     let state = tightest(limiter, &[wide.clone(), narrow.clone()], START).await;
@@ -204,7 +226,8 @@ async fn a_long_history_is_counted_as_by_the_book(limiter: &dyn Limiter) {
         let theirs = now - Duration::from_millis([0, 0, 0, 3, 4_000][random.below(5)]);
         let chosen: Vec<Window> = windows.iter().filter(|_| random.below(2) == 0).cloned().collect();
         let key = |window: &Window, period| (window.name.clone(), period);
-        let expected = decide(&chosen, theirs, |index| {
+        let asked = [1, 1, 1, 2, 5][random.below(5)];
+        let expected = decide(&chosen, asked, theirs, |index| {
             let period = Slide::at(chosen[index].length, theirs).period;
             let count = |period| book.get(&key(&chosen[index], period)).copied().unwrap_or(0);
             Counts { current: count(period), previous: count(period - 1) }
@@ -212,10 +235,10 @@ async fn a_long_history_is_counted_as_by_the_book(limiter: &dyn Limiter) {
         if matches!(expected, Admission::Admitted { .. }) {
             admissions += 1;
             for window in &chosen {
-                *book.entry(key(window, Slide::at(window.length, theirs).period)).or_default() += 1;
+                *book.entry(key(window, Slide::at(window.length, theirs).period)).or_default() += asked;
             }
         }
-        assert_eq!(limiter.admit(&chosen, theirs).await.unwrap(), expected, "step {step}");
+        assert_eq!(limiter.admit_many(&chosen, asked, theirs).await.unwrap(), expected, "step {step}");
     }
     assert!((300..1_200).contains(&admissions), "a mix of both answers, not {admissions} of 1500 admitted");
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use outcrop_ports::{JobStore, Ledger, contract};
+use outcrop_ports::{JobStore, Ledger, ResponseStore, contract};
 
 use crate::database::with_databases;
 
@@ -83,6 +83,16 @@ async fn keeps_the_job_store_contract() {
 async fn keeps_the_ledger_contract() {
     with_databases(|databases| async move {
         contract::ledger(|| async { Arc::new(databases.store().await) as Arc<dyn Ledger> }).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs postgres: cargo xtask test"]
+async fn keeps_the_response_store_contract() {
+    with_databases(|databases| async move {
+        contract::response_store(|| async { Arc::new(databases.store().await) as Arc<dyn ResponseStore> })
+            .await;
     })
     .await;
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use outcrop_ports::{JobStore, Ledger, Queue, contract};
+use outcrop_ports::{JobStore, Ledger, Queue, ResponseStore, contract};
 
 use crate::support::{Folder, RealTime};
 
@@ -58,6 +58,12 @@ async fn keeps_the_job_store_contract() {
 async fn keeps_the_ledger_contract() {
     let folder = Folder::new();
     contract::ledger(|| async { Arc::new(folder.store().await) as Arc<dyn Ledger> }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keeps_the_response_store_contract() {
+    let folder = Folder::new();
+    contract::response_store(|| async { Arc::new(folder.store().await) as Arc<dyn ResponseStore> }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

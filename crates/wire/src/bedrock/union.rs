@@ -3,12 +3,18 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, IntoDeserializer as _, MapAccess, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// A union, read as the enum `T`. serde's own way calls a second member a syntax error.
 pub(super) struct Union<T>(pub(super) T);
+
+impl<T: Serialize> Serialize for Union<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
 
 /// What Converse has and is not served here: to read it is to refuse it, by the name of its field.
 pub(super) enum Unserved {}

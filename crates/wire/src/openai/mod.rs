@@ -1,9 +1,17 @@
 //! OpenAI's dialect (field names and shapes: openai-python 3.52; OpenAI API reference).
 
 pub mod chat;
+pub mod completions;
+pub mod embeddings;
+mod fields;
+pub mod images;
 pub mod models;
+pub mod rerank;
+pub mod responses;
 pub mod stream;
 mod usage;
+
+pub use usage::sum;
 
 use outcrop_chat::StopReason;
 
@@ -22,4 +30,9 @@ const fn finish_reason(reason: StopReason, called_tools: bool) -> &'static str {
         | StopReason::MalformedToolUse
         | StopReason::Other => "stop",
     }
+}
+
+/// The reason in the legacy form of functions.
+fn legacy_reason(reason: &'static str) -> &'static str {
+    if reason == "tool_calls" { "function_call" } else { reason }
 }

@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 
 use bytes::{Bytes, BytesMut};
-use outcrop_chat::{Block, BlockStart, Delta, Event, Reasoning, Response, StopReason, ToolUse};
+use outcrop_chat::{
+    Block, BlockStart, CitedText, Delta, Event, Extra, Image, ImageFormat, Reasoning, Response, ServiceTier,
+    Source, StopReason, ToolUse,
+};
 use outcrop_types::{ErrorCode, TokenUsage};
 use outcrop_wire::bedrock::{ConverseStream, response};
 use outcrop_wire::error::ErrorBody;
@@ -14,7 +17,15 @@ use crate::show;
 const LATENCY_MS: u64 = 321;
 
 fn usage() -> TokenUsage {
-    TokenUsage { input: 10, cache_read: 4, cache_write_5m: 1, cache_write_1h: 2, output: 20, reasoning: 7 }
+    TokenUsage {
+        input: 10,
+        cache_read: 4,
+        cache_write_5m: 1,
+        cache_write_1h: 2,
+        output: 20,
+        reasoning: 7,
+        ..TokenUsage::default()
+    }
 }
 
 #[test]
@@ -130,13 +141,58 @@ fn a_stream_has_converse_streams_events() {
     }
 }
 
+fn extra() -> Extra {
+    Extra {
+        stop_sequence: Some("END".into()),
+        service_tier: Some(ServiceTier::Flex),
+        optimized_latency: Some(true),
+        fields: Some(json!({ "z": 1, "stop_sequence": "END" })),
+        trace: Some(json!({ "guardrail": { "actionReason": "No action." } })),
+    }
+}
+
+#[test]
+fn what_else_is_told_has_its_place() {
+    let cited = CitedText {
+        text: "It \"says\" so.".into(),
+        citations: vec![
+            json!({ "title": "A page", "location": { "web": { "url": "https://example.com" } } }),
+            json!({ "source": "kb://1" }),
+        ],
+    };
+    let image = |source| Block::Image(Image { format: ImageFormat::Png, source });
+    let told = Response {
+        content: vec![
+            image(Source::S3 { uri: "s3://a/b".into(), bucket_owner: None }),
+            Block::Cited(cited),
+            image(Source::Bytes(Bytes::from_static(&[0, 1, 255]))),
+            image(Source::Base64(Bytes::from_static(b"AAH/"))),
+        ],
+        stop_reason: StopReason::GuardrailIntervened,
+        usage: usage(),
+        extra: extra(),
+    };
+    let body: Value = serde_json::from_slice(&response(&told, LATENCY_MS)).unwrap();
+    show::check("bedrock_response__told", &show::pretty(&body));
+
+    let citation = json!({ "title": "A page", "sourceContent": [{ "text": "It says so." }] });
+    for (name, told_first) in [("told_before_the_stop", true), ("told_behind_the_stop", false)] {
+        let told = Event::Extra(Box::new(extra()));
+        let stop = Event::Stop(StopReason::StopSequence);
+        let mut events = vec![Event::Start, text("Hi"), delta(0, Delta::Citation(citation.clone()))];
+        events.extend(if told_first { [told, stop] } else { [stop, told] });
+        events.push(Event::Usage(usage()));
+        show::check("bedrock_stream__told", &streamed(&events));
+        assert!(streamed(&events[..events.len() - 1]).contains("serviceTier"), "{name}, without usage");
+    }
+}
+
 #[test]
 fn the_last_frame_waits_for_the_end() {
     let (mut stream, mut out) = (ConverseStream::default(), BytesMut::new());
     stream.push(&Event::Stop(StopReason::EndTurn), &mut out);
-    out.clear();
     stream.push(&Event::Usage(usage()), &mut out);
-    assert!(out.is_empty());
+    assert!(decoded(out.split()).trim_end().ends_with(r#"{"stopReason":"end_turn"}"#));
     stream.finish(LATENCY_MS, &mut out);
     assert!(decoded(out).starts_with(":event-type=metadata"));
 }

@@ -62,7 +62,7 @@ fn fields_and_ids_have_their_place() {
 }
 
 #[test]
-fn only_oauth_has_words_of_its_own_for_a_failure() {
+fn oauth_and_openai_have_words_of_their_own_for_a_failure() {
     let error = ErrorBody {
         code: ErrorCode::InvalidRequest,
         message: "\"ocr_…\" is no \\ good".into(),
@@ -74,7 +74,11 @@ fn only_oauth_has_words_of_its_own_for_a_failure() {
     let expected =
         r#"{"error":"invalid_grant","error_description":"'ocr_?' is no / good","request_id":"req-1"}"#;
     assert_eq!((rendered.content_type, body.as_str()), ("application/json", expected));
-    for dialect in DIALECTS.into_iter().filter(|it| *it != Dialect::OAuth) {
+    let rendered = render_with(Dialect::OpenAi, &error, Some("previous_response_not_found"));
+    let body: serde_json::Value = serde_json::from_slice(&rendered.body).unwrap();
+    assert_eq!(body["error"]["code"], "previous_response_not_found");
+    let others = |dialect: &Dialect| !matches!(dialect, Dialect::OAuth | Dialect::OpenAi);
+    for dialect in DIALECTS.into_iter().filter(others) {
         assert_eq!(render_with(dialect, &error, Some("invalid_grant")), render(dialect, &error));
     }
 }

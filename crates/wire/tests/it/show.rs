@@ -117,11 +117,35 @@ fn spec(spec: &ToolSpec) -> Value {
 }
 
 fn tools(tools: &Tools) -> Value {
-    let specs: Value = tools.specs.iter().map(|it| spec(it)).collect();
+    let specs: Value = tools.specs.iter().map(spec).collect();
     let choice = match &tools.choice {
         ToolChoice::Auto => "auto".to_owned(),
         ToolChoice::Any => "any".to_owned(),
         ToolChoice::Named(name) => format!("named {name}"),
     };
-    json!({ "specs": specs, "choice": choice, "parallel": tools.parallel })
+    let mut shown = json!({ "specs": specs, "choice": choice, "parallel": tools.parallel });
+    if !tools.system.is_empty() {
+        shown["system"] = json!(tools.system);
+    }
+    shown
+}
+
+/// Whether a request with this field had the fate that the table of fields says; `plain` is the request without it.
+#[track_caller]
+pub(crate) fn check_fate<T: PartialEq + std::fmt::Debug>(
+    field: &str,
+    fate: &str,
+    read: Result<T, outcrop_chat::InvalidRequest>,
+    plain: &T,
+    dropped: impl Fn(&T) -> &[&'static str],
+) {
+    match (fate, read) {
+        ("mapped" | "emulated", Ok(request)) => {
+            assert_ne!(&request, plain, "{field} has no effect");
+            assert!(dropped(&request).is_empty(), "{field}: {request:?}");
+        }
+        ("dropped", Ok(request)) => assert_eq!(dropped(&request), [field]),
+        ("refused", Err(error)) => assert_eq!(error.param.as_deref(), Some(field), "{}", error.message),
+        (fate, read) => panic!("{field} is not {fate}: {read:?}"),
+    }
 }

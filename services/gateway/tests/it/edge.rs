@@ -80,11 +80,13 @@ async fn what_is_not_public_is_not_there() {
 }
 
 #[actix_web::test]
-async fn health_needs_no_key_and_asks_no_service() {
+async fn what_the_process_says_of_itself_needs_no_key_and_asks_no_service() {
     let world = World::new().await;
-    for path in ["/healthz", "/readyz"] {
+    for path in ["/healthz", "/readyz", "/", "/api/v1/health"] {
         assert_eq!(client().get(world.at(path)).send().await.unwrap().status(), 200, "{path}");
     }
+    assert_eq!(client().head(world.at("/")).send().await.unwrap().status(), 200);
+    assert_eq!(client().post(world.at("/")).send().await.unwrap().status(), 404);
     assert_eq!(world.keys.asked.load(Ordering::SeqCst), 0);
 }
 

@@ -1,17 +1,18 @@
 //! `POST /v1/chat/completions`.
 
 use actix_web::{HttpResponse, web};
+use bytes::Bytes;
 use outcrop_http::permission::InvokeModel;
 use outcrop_http::{Allowed, ApiError, JsonBytes, RequestContext};
 use outcrop_wire::openai::chat::{self, Translated};
 use outcrop_wire::openai::stream::{ChatStream, StreamHead};
 
 use super::headers::respond;
-use crate::InferenceService;
-use crate::answer::{Answer, Body, Manner};
+use crate::answer::{Answer, Body, Manner, all_dropped};
 use crate::chat::Caller;
-use crate::fit::Fields;
+use crate::prepare::Fields;
 use crate::stream::FrameStream;
+use crate::{InferenceService, fan_out};
 
 /// Answers one chat request in the OpenAI shape, whole or as a stream.
 pub(crate) async fn create(
@@ -31,27 +32,45 @@ pub(crate) async fn answer(
     service: &InferenceService,
     caller: Caller<'_>,
     manner: Manner,
-    body: &[u8],
+    body: &Bytes,
 ) -> Result<Answer, ApiError> {
     let mut asked = chat::parse(body)?;
+    let unknown = std::mem::take(&mut asked.unknown);
+    manner.check_unknown(&unknown)?;
     let (stream, include_usage) = (asked.stream, asked.include_usage);
-    let (model, fields) = (asked.model.take(), Fields::openai(asked.max_tokens_field()));
-    let Translated { request, tool_names, mut dropped } = asked.into_chat()?;
-    let model = service.resolve(caller.principal, model)?;
-    let request = service.prepare(&model, request, fields, &mut dropped).await?;
+    let fields = Fields::of_chat(&asked);
+    let model = asked.model.take();
+    let Translated { mut request, choices, functions, tool_names, mut dropped } = asked.into_chat()?;
+    let model = service.resolve(caller.principal, model).await?;
+    manner.guard(&mut request);
+    let entry = service.enter(caller, choices).await?;
+    let request = service.prepare(entry, &model, request, fields, &mut dropped).await?;
+    if functions {
+        // One call at a time is what the legacy form means, not what the client asked for.
+        dropped.retain(|it| *it != fields.parallel);
+    }
     manner.check(stream, &dropped)?;
     let id = format!("chatcmpl-{}", service.inner().ids.uuid().simple());
     let created = service.inner().clock.now().timestamp();
     let (body, facts) = if stream {
-        let (events, open, facts) = service.stream(caller, &model, request).await?;
         let head = StreamHead { id: &id, created, model: &model.asked, include_usage };
-        let frames = ChatStream::new(head, tool_names);
-        let frames = FrameStream::new(events, frames, open, caller.context.request_id.clone());
-        (Body::Events(Box::pin(frames)), facts)
+        let frames = |names| ChatStream::new(head, names).with_functions(functions);
+        if choices == 1 {
+            let (events, open, facts) = service.stream(caller, &model, request).await?;
+            let request_id = caller.context.request_id.clone();
+            let frames = FrameStream::new(events, frames(tool_names), open, request_id);
+            (Body::Events(Box::pin(frames)), facts)
+        } else {
+            let requests = fan_out::copies(request, choices);
+            let choice = |index| frames(tool_names.clone()).for_choice(index);
+            let (pieces, facts) = fan_out::stream(service, caller, &model, requests, choice).await?;
+            (Body::Events(pieces), facts)
+        }
     } else {
-        let (response, facts) = service.chat(caller, &model, request).await?;
-        let head = chat::Answer { id: &id, created, model: &model.asked };
-        (Body::Whole(chat::response(&head, &response, &tool_names)), facts)
+        let requests = fan_out::copies(request, choices);
+        let (answers, facts) = fan_out::whole(service, caller, &model, requests).await?;
+        let head = chat::Answer { id: &id, created, model: &model.asked, functions };
+        (Body::Whole(chat::responses(&head, &answers, &tool_names)), facts)
     };
-    Ok(Answer { body, facts, dropped })
+    Ok(Answer { body, facts, dropped: all_dropped(dropped, unknown) })
 }

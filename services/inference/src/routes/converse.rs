@@ -1,22 +1,23 @@
-//! `POST /model/{id}/converse` and `/model/{id}/converse-stream`, as the AWS SDKs call them.
+//! `POST /model/{id}/converse`, `/converse-stream` and `/count-tokens`, as the AWS SDKs call them.
 //!
 //! These clients read no header of ours, so that what has no effect on a model is refused, as Bedrock does.
 
 use std::time::{Duration, Instant};
 
 use actix_web::{HttpResponse, web};
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use outcrop_chat::Event;
 use outcrop_http::permission::InvokeModel;
 use outcrop_http::{Allowed, ApiError, JsonBytes, RequestContext};
-use outcrop_wire::bedrock::{self, ConverseStream};
+use outcrop_ports::ModelFailure;
+use outcrop_wire::bedrock::{self, Asked, ConverseStream, Counted, S3Object};
 use outcrop_wire::error::ErrorBody;
 
 use super::headers::respond;
 use crate::answer::{Answer, Body, Manner};
 use crate::chat::{AskedModel, Caller};
-use crate::fit::Fields;
-use crate::prepare::Prepared;
+use crate::entry::Entry;
+use crate::prepare::{Fields, Prepared};
 use crate::stream::{FrameStream, Frames};
 use crate::{ChatError, InferenceService};
 
@@ -29,9 +30,20 @@ pub(crate) async fn create(
     JsonBytes(body): JsonBytes,
 ) -> Result<HttpResponse, ApiError> {
     let caller = Caller { principal: &allowed.principal, context: &context };
-    let (model, request) = read(&service, caller, id.into_inner(), &body).await?;
-    let answer = whole(&service, caller, &model, request).await.map_err(refused)?;
+    let answer = answer(&service, caller, id.into_inner(), &body).await?;
     Ok(respond(&service, context.arrived, answer))
+}
+
+/// From the request's body to the answer's.
+pub(crate) async fn answer(
+    service: &InferenceService,
+    caller: Caller<'_>,
+    model: String,
+    body: &Bytes,
+) -> Result<Answer, ApiError> {
+    let (model, request) =
+        read(service, caller, model, bedrock::parse(body)?, service.enter(caller, 1)).await?;
+    whole(service, caller, &model, request).await.map_err(refused)
 }
 
 /// The same as a stream.
@@ -43,22 +55,65 @@ pub(crate) async fn create_stream(
     JsonBytes(body): JsonBytes,
 ) -> Result<HttpResponse, ApiError> {
     let caller = Caller { principal: &allowed.principal, context: &context };
-    let (model, request) = read(&service, caller, id.into_inner(), &body).await?;
+    let (asked, enter) = (bedrock::parse(&body)?, service.enter(caller, 1));
+    let (model, request) = read(&service, caller, id.into_inner(), asked, enter).await?;
     let answer = stream(&service, caller, &model, request).await.map_err(refused)?;
     Ok(respond(&service, context.arrived, answer))
+}
+
+/// Counts the tokens of a request, of Converse or of InvokeModel.
+pub(crate) async fn count(
+    allowed: Allowed<InvokeModel>,
+    context: RequestContext,
+    service: web::Data<InferenceService>,
+    id: web::Path<String>,
+    JsonBytes(body): JsonBytes,
+) -> Result<HttpResponse, ApiError> {
+    let caller = Caller { principal: &allowed.principal, context: &context };
+    let answer = counted(&service, caller, id.into_inner(), &body).await?;
+    Ok(respond(&service, context.arrived, answer))
+}
+
+async fn counted(
+    service: &InferenceService,
+    caller: Caller<'_>,
+    model: String,
+    body: &Bytes,
+) -> Result<Answer, ApiError> {
+    let deadline = || caller.context.remaining();
+    let (facts, count) = match bedrock::parse_count(body)? {
+        Counted::Converse(asked) => {
+            let free = service.enter_free(caller);
+            let (model, Prepared { request, entry, .. }) = read(service, caller, model, *asked, free).await?;
+            let facts = entry.facts(&model);
+            (facts, service.inner().model.count_tokens(model.model, request, deadline()).await)
+        }
+        Counted::Invoke(body) => {
+            let model = service.resolve(caller.principal, Some(model)).await.map_err(refused)?;
+            service.inner().media.check_s3_in(&body)?;
+            let facts = service.enter_free(caller).await.map_err(refused)?.facts(&model);
+            (facts, service.inner().model.count_invoke_tokens(model.model, body, deadline()).await)
+        }
+    };
+    let count = count.map_err(|error| refused(error.into()))?;
+    Ok(Answer { body: Body::Whole(bedrock::count(count)), facts, dropped: Vec::new() })
 }
 
 async fn read(
     service: &InferenceService,
     caller: Caller<'_>,
     model: String,
-    body: &[u8],
+    Asked { request, s3 }: Asked,
+    enter: impl Future<Output = Result<Entry, ChatError>>,
 ) -> Result<(AskedModel, Prepared), ApiError> {
-    let request = bedrock::parse(body)?;
-    let model = service.resolve(caller.principal, Some(model)).map_err(refused)?;
+    let model = service.resolve(caller.principal, Some(model)).await.map_err(refused)?;
+    for S3Object { param, uri } in s3 {
+        service.inner().media.check_s3(&uri, &param)?;
+    }
     let mut dropped = Vec::new();
-    let request = service.prepare(&model, request, Fields::CONVERSE, &mut dropped).await?;
-    Manner { strict: true, may_stream: true }.check(false, &dropped)?;
+    let entry = enter.await.map_err(refused)?;
+    let request = service.prepare(entry, &model, request, Fields::CONVERSE, &mut dropped).await?;
+    Manner { strict: true, may_stream: true, guardrail: None }.check(false, &dropped)?;
     Ok((model, request))
 }
 
@@ -86,8 +141,12 @@ async fn stream(
 }
 
 /// The error, with the field at fault in Converse's spelling.
-fn refused(error: ChatError) -> ApiError {
+pub(super) fn refused(error: ChatError) -> ApiError {
+    let not_ready = fails_with(&error, ModelFailure::NotReady);
     let mut error = ApiError::from(error);
+    if not_ready {
+        error = error.with_reason("ModelNotReadyException");
+    }
     error.param = error.param.map(|param| match param.as_str() {
         "max_tokens" => Fields::CONVERSE.max_tokens.to_owned(),
         "temperature" => Fields::CONVERSE.temperature.to_owned(),
@@ -98,6 +157,17 @@ fn refused(error: ChatError) -> ApiError {
         _ => param,
     });
     error
+}
+
+/// The same for InvokeModel, which knows an exception more than Converse.
+pub(super) fn refused_by_invoke(error: ChatError) -> ApiError {
+    let quota = fails_with(&error, ModelFailure::QuotaExceeded);
+    let error = refused(error);
+    if quota { error.with_reason("ServiceQuotaExceededException") } else { error }
+}
+
+fn fails_with(error: &ChatError, failure: ModelFailure) -> bool {
+    matches!(error, ChatError::Model { source } if source.failure == failure)
 }
 
 /// Converse's events, which tell at their end how long they took.
@@ -130,6 +200,6 @@ impl Frames for TimedStream {
     fn heartbeat(&self, _: &mut BytesMut) {}
 }
 
-fn millis(time: Duration) -> u64 {
+pub(super) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

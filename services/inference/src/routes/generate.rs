@@ -7,9 +7,9 @@ use outcrop_wire::outcrop::generate::{self, GenerateStream, Generation};
 
 use super::headers::respond;
 use crate::InferenceService;
-use crate::answer::{Answer, Body, Manner};
+use crate::answer::{Answer, Body, Manner, all_dropped};
 use crate::chat::Caller;
-use crate::fit::Fields;
+use crate::prepare::Fields;
 use crate::stream::FrameStream;
 
 /// Answers one prompt, whole or as a stream.
@@ -35,10 +35,13 @@ pub(crate) async fn answer(
     let mut asked = generate::parse(body)?;
     let stream = asked.stream();
     let model = asked.model.take();
-    let request = asked.into_chat()?;
-    let model = service.resolve(caller.principal, model)?;
+    let mut request = asked.into_chat()?;
+    manner.guard(&mut request);
+    let model = service.resolve(caller.principal, model).await?;
     let mut dropped = Vec::new();
-    let request = service.prepare(&model, request, Fields::openai("max_tokens"), &mut dropped).await?;
+    let entry = service.enter(caller, 1).await?;
+    let fields = Fields::openai("max_tokens");
+    let request = service.prepare(entry, &model, request, fields, &mut dropped).await?;
     manner.check(stream, &dropped)?;
     let id = format!("gen-{}", service.inner().ids.uuid().simple());
     let head = Generation { id: &id, created: service.inner().clock.now().timestamp(), model: &model.asked };
@@ -51,5 +54,5 @@ pub(crate) async fn answer(
         let (response, facts) = service.chat(caller, &model, request).await?;
         (Body::Whole(generate::response(&head, &response).into()), facts)
     };
-    Ok(Answer { body, facts, dropped })
+    Ok(Answer { body, facts, dropped: all_dropped(dropped, Vec::new()) })
 }

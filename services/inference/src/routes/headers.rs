@@ -12,13 +12,16 @@ use outcrop_ports::WindowState;
 use outcrop_types::ErrorCode;
 use outcrop_wire::bedrock;
 
+use super::invoke::head;
 use crate::InferenceService;
 use crate::answer::{Answer, Body, Manner};
 use crate::chat::Facts;
 
+pub(crate) use head::GUARDRAIL;
+
 const STRICT: &str = "x-outcrop-strict";
-const LIMIT: &str = "x-ratelimit-limit-requests";
-const REMAINING: &str = "x-ratelimit-remaining-requests";
+pub(crate) const LIMIT: &str = "x-ratelimit-limit-requests";
+pub(crate) const REMAINING: &str = "x-ratelimit-remaining-requests";
 const RESET: &str = "x-ratelimit-reset-requests";
 
 impl FromRequest for Manner {
@@ -36,7 +39,10 @@ impl FromRequest for Manner {
                 Err(ApiError::new(ErrorCode::InvalidRequest, message).with_param(STRICT))
             }
         };
-        ready(strict.map(|strict| Self { strict, may_stream: true }))
+        ready(strict.and_then(|strict| {
+            let guardrail = head::guardrail(request.headers())?;
+            Ok(Self { strict, may_stream: true, guardrail })
+        }))
     }
 }
 

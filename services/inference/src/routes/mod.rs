@@ -1,10 +1,17 @@
 //! The HTTP face of the service.
 
 pub(crate) mod chat;
+pub(crate) mod completions;
 pub(crate) mod converse;
+pub(crate) mod embeddings;
 pub(crate) mod generate;
 pub(crate) mod headers;
+pub(crate) mod images;
+pub(crate) mod invoke;
+pub(crate) mod messages;
 mod models;
+pub(crate) mod rerank;
+pub(crate) mod responses;
 mod usage;
 
 use actix_web::web;
@@ -13,21 +20,41 @@ use crate::InferenceService;
 
 /// The routes of the service, for the server to call in each of its workers.
 ///
-/// Everything of OpenAI's stands below `/v1` and, for clients of the Bedrock Access Gateway, below `/api/v1`. What stands
-/// below `/model` is for the AWS SDKs.
+/// What stands below `/v1` stands, for clients of the Bedrock Access Gateway, also below `/api/v1`. What stands
+/// below `/model` is for the AWS SDKs; Cohere's own client asks below `/v2`.
 pub fn routes(service: InferenceService) -> impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static {
     move |app| {
         app.app_data(web::Data::new(service.clone()));
         for base in ["/v1", "/api/v1"] {
             let at = |path: &str| web::resource(format!("{base}{path}"));
             app.service(at("/chat/completions").post(chat::create))
+                .service(at("/completions").post(completions::create))
+                .service(at("/embeddings").post(embeddings::create))
+                .service(at("/rerank").post(rerank::create))
+                .service(at("/images/generations").post(images::create))
+                .service(at("/messages").post(messages::create))
+                .service(at("/messages/count_tokens").post(messages::count))
+                .service(at("/responses").post(responses::create))
+                .service(at("/responses/input_tokens").post(responses::count))
+                .service(at("/responses/compact").post(responses::compact))
+                .service(at("/responses/{id}").get(responses::get).delete(responses::delete))
+                .service(at("/responses/{id}/cancel").post(responses::cancel))
+                .service(at("/responses/{id}/input_items").get(responses::input_items))
+                .service(at("/generate").post(generate::create))
+                .service(at("/usage").get(usage::list))
                 .service(at("/models").get(models::list))
                 .service(at("/models/{id:.+}").get(models::get));
         }
         app.service(web::resource("/generate").post(generate::create))
-            .service(web::resource("/v1/generate").post(generate::create))
+            .service(web::resource("/v2/rerank").post(rerank::create))
             .service(web::resource("/model/{id:.+}/converse").post(converse::create))
             .service(web::resource("/model/{id:.+}/converse-stream").post(converse::create_stream))
-            .service(web::resource("/v1/usage").get(usage::list));
+            .service(web::resource("/model/{id:.+}/count-tokens").post(converse::count))
+            .service(web::resource("/model/{id:.+}/invoke").post(invoke::create))
+            .service(web::resource("/model/{id:.+}/invoke-with-response-stream").post(invoke::create_stream))
+            .service(
+                web::resource("/model/{id:.+}/invoke-with-bidirectional-stream")
+                    .post(invoke::unknown_operation),
+            );
     }
 }

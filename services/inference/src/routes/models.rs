@@ -1,73 +1,71 @@
-//! `GET /v1/models` and `GET /v1/models/{id}`: the models that the caller's credential is good for.
+//! `GET /v1/models` and `GET /v1/models/{id}`: the models that the caller's credential is good for, in OpenAI's shape or
+//! in Anthropic's.
 
 use actix_web::http::header::ContentType;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::Bytes;
 use outcrop_http::permission::ReadModels;
-use outcrop_http::{Allowed, ApiError};
-use outcrop_ports::{Modality, ModelInfo};
-use outcrop_wire::openai::models::{self, ModelEntry};
+use outcrop_http::{Allowed, ApiError, RequestContext};
+use outcrop_ports::Modality;
+use outcrop_types::Principal;
+use outcrop_wire::Dialect;
+use outcrop_wire::anthropic::models::{self as anthropic, Paging};
+use outcrop_wire::openai::models as openai;
 
 use crate::chat::AskedModel;
-use crate::{ChatError, InferenceService, access};
+use crate::{ChatError, InferenceService};
 
-/// All of them.
-pub(crate) async fn list(allowed: Allowed<ReadModels>, service: web::Data<InferenceService>) -> HttpResponse {
-    let (scope, catalog) = (allowed.principal.scope(), &*service.inner().catalog);
-    let models = catalog.list();
-    let entries: Vec<_> =
-        models.iter().filter_map(|model| entry(model, &access::names(scope, model, catalog))).collect();
-    json(models::list(&entries))
+/// All of them. Anthropic's clients are told of those they can talk to, a page at a time.
+pub(crate) async fn list(
+    allowed: Allowed<ReadModels>,
+    context: RequestContext,
+    service: web::Data<InferenceService>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let mut cards = service.cards(allowed.principal.scope());
+    if context.dialect != Dialect::Anthropic {
+        return Ok(json(openai::list(&cards)));
+    }
+    cards.retain(|card| card.output.contains(&"text"));
+    let query = form_urlencoded::parse(request.query_string().as_bytes());
+    Ok(json(Paging::parse(query)?.list(&cards)?))
 }
 
 /// One of them, by any of its names.
 pub(crate) async fn get(
     allowed: Allowed<ReadModels>,
+    context: RequestContext,
     service: web::Data<InferenceService>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let found = service.resolve(&allowed.principal, Some(id.into_inner()));
-    let AskedModel { asked, model } = found.map_err(hidden)?;
-    let names = access::names(allowed.principal.scope(), &model.info, &*service.inner().catalog);
-    // Some names, such as profiles of other geographies, are found and not listed.
-    let entry = entry(&model.info, &names).or_else(|| entry(&model.info, &[&asked]));
-    let entry = entry.ok_or(ChatError::UnknownModel { model: asked })?;
-    Ok(json(models::object(&entry)))
+    let AskedModel { asked, model } = find(&service, &allowed.principal, id.into_inner()).await?;
+    let card = service.card_of(allowed.principal.scope(), &asked, &model);
+    Ok(json(if context.dialect == Dialect::Anthropic {
+        anthropic::object(&card)
+    } else {
+        openai::object(&card)
+    }))
 }
 
-/// Where models are looked up, one that may not be called does not exist.
-fn hidden(error: ChatError) -> ChatError {
-    match error {
+/// The model of a name, whatever it is good for. Where models are looked up, one that may not be called does not exist.
+async fn find(
+    service: &InferenceService,
+    principal: &Principal,
+    id: String,
+) -> Result<AskedModel, ChatError> {
+    let found = match service.resolve(principal, Some(id.clone())).await {
+        // A default model may stand for it where vectors are wanted.
+        Err(ChatError::UnknownModel { .. }) => {
+            service.resolve_for(principal, Some(id), Modality::Embedding).await
+        }
+        found => found,
+    };
+    found.map_err(|error| match error {
         ChatError::OutOfScope { model } => ChatError::UnknownModel { model },
         other => other,
-    }
-}
-
-fn json(body: Vec<u8>) -> HttpResponse {
-    HttpResponse::Ok().insert_header(ContentType::json()).body(body)
-}
-
-/// A model under the first of these names, with the others beside it; `None` without any.
-fn entry(model: &ModelInfo, names: &[&str]) -> Option<ModelEntry> {
-    let (id, aliases) = names.split_first()?;
-    Some(ModelEntry {
-        id: (*id).to_owned(),
-        created: model.created,
-        owned_by: model.owned_by.clone(),
-        context_window: model.context_window,
-        max_output_tokens: model.max_output_tokens,
-        input_modalities: model.input.iter().map(modality).collect(),
-        aliases: aliases.iter().map(|it| (*it).to_owned()).collect(),
     })
 }
 
-const fn modality(modality: &Modality) -> &'static str {
-    match modality {
-        Modality::Text => "text",
-        Modality::Image => "image",
-        Modality::Document => "document",
-        Modality::Video => "video",
-        Modality::Audio => "audio",
-        Modality::Embedding => "embedding",
-        Modality::Ranking => "ranking",
-    }
+fn json(body: Bytes) -> HttpResponse {
+    HttpResponse::Ok().insert_header(ContentType::json()).body(body)
 }

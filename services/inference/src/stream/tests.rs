@@ -8,10 +8,19 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::*;
 use crate::fixtures::Meter;
+use crate::prepare::Reshape;
 use crate::routes::converse::TimedStream;
 
-const USAGE: TokenUsage =
-    TokenUsage { input: 11, output: 5, cache_read: 0, cache_write_5m: 0, cache_write_1h: 0, reasoning: 0 };
+const USAGE: TokenUsage = TokenUsage {
+    input: 11,
+    output: 5,
+    cache_read: 0,
+    cache_write_5m: 0,
+    cache_write_1h: 0,
+    reasoning: 0,
+    images: 0,
+    queries: 0,
+};
 
 type Sent = Result<Event, ModelError>;
 
@@ -205,4 +214,44 @@ async fn usage_is_safe_before_the_last_frame_of_aws_leaves() {
     let records = meter.records().await;
     assert_eq!((records.len(), ended(&records[0])), (1, (Outcome::Completed, None, 5, false)));
     assert!(frames.next().await.is_none());
+}
+
+#[tokio::test]
+async fn what_is_held_back_from_a_client_that_leaves_is_metered() {
+    let meter = Meter::new();
+    let (sender, mut receiver) = unbounded_channel::<Sent>();
+    let events = Box::pin(futures::stream::poll_fn(move |cx| receiver.poll_recv(cx)));
+    let mut open = meter.open("12345678");
+    open.set_streamed();
+    // An answer that comes in an object is taken out of it when that is whole.
+    let events = crate::chat::heard(events, &Reshape::Unwrap { key: "value" }, &mut open);
+    let head = StreamHead { id: "chatcmpl-1", created: 1, model: "m", include_usage: false };
+    let frames = ChatStream::new(head, ToolNames::default());
+    let mut frames = FrameStream::new(events, frames, open, RequestId::parse("r-1").unwrap());
+    for _ in 0..10 {
+        sender.send(text("12345678")).unwrap();
+    }
+    assert!(futures::poll!(frames.next()).is_pending(), "nothing of it is sent");
+    drop(frames);
+    let records = meter.records().await;
+    assert_eq!(ended(&records[0]), (Outcome::Cancelled, None, 20, true));
+    assert!(records[0].first_token_ms.is_some());
+}
+
+#[tokio::test]
+async fn what_is_made_of_an_answer_is_not_counted_besides_it() {
+    let meter = Meter::new();
+    let mut open = meter.open("12345678");
+    open.set_streamed();
+    let events = [text(r#"{"value":"12345678"}"#), Ok(Event::BlockStop { index: 0 })];
+    let events = Box::pin(
+        futures::stream::iter(events)
+            .chain(futures::stream::once(async { Ok(Event::Stop(StopReason::EndTurn)) })),
+    );
+    let events = crate::chat::heard(events, &Reshape::Unwrap { key: "value" }, &mut open);
+    let head = StreamHead { id: "chatcmpl-1", created: 1, model: "m", include_usage: false };
+    let frames = ChatStream::new(head, ToolNames::default());
+    let whole = rest(FrameStream::new(events, frames, open, RequestId::parse("r-1").unwrap())).await;
+    assert!(whole.contains("12345678"), "{whole}");
+    assert_eq!(ended(&meter.records().await[0]), (Outcome::Completed, None, 5, true));
 }

@@ -3,7 +3,7 @@
 use outcrop_config::LimitsConfig;
 use serde_json::json;
 
-use crate::harness::{Setup, TestApp};
+use crate::harness::{MODEL, Setup, TestApp};
 
 #[tokio::test]
 async fn a_limit_counts_down_and_then_refuses() {
@@ -29,4 +29,42 @@ async fn a_limit_counts_down_and_then_refuses() {
         "one count for all dialects"
     );
     assert_eq!(app.get("/v1/models").await.status, 200, "only model calls are counted");
+}
+
+#[tokio::test]
+async fn several_answers_are_let_in_together_or_not_at_all() {
+    let limits = LimitsConfig { requests_per_minute_per_team: Some(4), ..LimitsConfig::default() };
+    let app = TestApp::with(Setup { limits, ..Setup::default() }).await;
+    for stream in [false, true] {
+        let body = json!({"messages": [{"role": "user", "content": "hi"}], "n": 5, "stream": stream});
+        let refused = app.post("/v1/chat/completions", &body).await;
+        assert_eq!(refused.status, 429, "{}", refused.text);
+        assert!(refused.text.contains("counts as 5"), "{}", refused.text);
+        assert_eq!(refused.header("x-ratelimit-remaining-requests"), Some("4"), "nothing is counted");
+    }
+    let body = json!({"model": MODEL, "prompt": ["a", "b"], "n": 3});
+    assert_eq!(app.post("/v1/completions", &body).await.status, 429);
+    assert!(app.ledger.records.lock().unwrap().is_empty(), "no model was called");
+    let body = json!({"messages": [{"role": "user", "content": "hi"}], "n": 4});
+    let answer = app.post("/v1/chat/completions", &body).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert_eq!(answer.header("x-ratelimit-remaining-requests"), Some("0"));
+    assert_eq!(app.records(4).await.len(), 4);
+}
+
+#[tokio::test]
+async fn texts_count_as_often_as_the_model_is_called_for_them() {
+    let limits = LimitsConfig { requests_per_minute_per_team: Some(4), ..LimitsConfig::default() };
+    let app = TestApp::with(Setup { limits, ..Setup::default() }).await;
+    let asked = |model: &str, texts: usize| json!({"model": model, "input": vec!["a"; texts]});
+    for (model, texts, status, remaining) in [
+        // Titan takes one text at a time, Cohere 96.
+        ("titan-embed-text-v2", 5, 429, "4"),
+        ("cohere-embed-multilingual-v3", 97, 200, "2"),
+        ("titan-embed-text-v2", 2, 200, "0"),
+    ] {
+        let answer = app.post("/v1/embeddings", &asked(model, texts)).await;
+        assert_eq!(answer.status, status, "{model}: {}", answer.text);
+        assert_eq!(answer.header("x-ratelimit-remaining-requests"), Some(remaining), "{model}");
+    }
 }

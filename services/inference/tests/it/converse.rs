@@ -1,5 +1,6 @@
 //! `POST /model/{id}/converse` and `/converse-stream`.
 
+use outcrop_config::MediaConfig;
 use outcrop_types::{Outcome, Role};
 use serde_json::{Value, json};
 
@@ -117,7 +118,11 @@ async fn refusals_are_exceptions_that_name_the_field() {
         ((MODEL, json!({}), 400, "ValidationException"), "messages"),
         (
             (MODEL, with(say("hi"), "guardrailConfig", json!({})), 400, "ValidationException"),
-            "guardrailConfig",
+            "guardrailConfig.guardrailIdentifier",
+        ),
+        (
+            (MODEL, with(say("hi"), "promptVariables", json!({})), 400, "ValidationException"),
+            "promptVariables",
         ),
         ((MODEL, with(say("hi"), "stream", json!(true)), 400, "ValidationException"), "stream"),
         (inference(MODEL, json!({"maxTokens": 1_000_000})), "inferenceConfig.maxTokens"),
@@ -147,6 +152,10 @@ async fn bedrocks_failures_keep_their_names() {
         ("serviceUnavailable", 503, "ServiceUnavailableException"),
         ("internalServer", 500, "InternalServerException"),
         ("accessDenied", 403, "AccessDeniedException"),
+        ("modelError", 424, "ModelErrorException"),
+        ("modelTimeout", 408, "ModelTimeoutException"),
+        ("modelNotReady", 429, "ModelNotReadyException"),
+        ("serviceQuotaExceeded", 429, "ThrottlingException"),
     ];
     for (fault, status, exception) in cases {
         for operation in ["converse", "converse-stream"] {
@@ -199,6 +208,137 @@ async fn no_input_breaks_the_call() {
             let answer = app.send(&format!("/model/{MODEL}/{operation}"), &body).await;
             let status = answer.status().as_u16();
             assert!([200, 400].contains(&status), "{status}: {}", answer.text().await.unwrap());
+        }
+    }
+}
+
+const PDF: &str = "JVBERi0xLjQK";
+
+/// One user turn of these blocks.
+fn turn(blocks: &Value) -> Value {
+    json!({"messages": [{"role": "user", "content": blocks}]})
+}
+
+#[tokio::test]
+async fn documents_and_cache_points_reach_the_model() {
+    let app = TestApp::start().await;
+    let long = "word ".repeat(6000);
+    let mut body = turn(&json!([
+        {"document": {"format": "pdf", "name": "Report", "source": {"bytes": PDF}, "citations": {"enabled": true}}},
+        {"document": {"name": "Note", "format": "txt", "source": {"text": long}}},
+        {"cachePoint": {"type": "default", "ttl": "1h"}},
+        {"text": "[[say: read]]"},
+    ]));
+    body["system"] = json!([{"text": "Be brief."}, {"cachePoint": {"type": "default", "ttl": "1h"}}]);
+    for part in ["cacheWriteInputTokens", "cacheReadInputTokens"] {
+        let answer = app.post(&format!("/model/{MODEL}/converse"), &body).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        let usage = &answer.json()["usage"];
+        assert!(usage[part].as_u64().unwrap() > 1000, "{part}: {usage}");
+        if part == "cacheWriteInputTokens" {
+            assert_eq!(usage["cacheDetails"][0]["ttl"], "1h", "{usage}");
+        }
+    }
+    let records = app.records(2).await;
+    assert!(records.iter().any(|it| it.tokens.cache_write_1h > 1000), "{records:?}");
+    assert!(records.iter().any(|it| it.tokens.cache_read > 1000), "{records:?}");
+}
+
+#[tokio::test]
+async fn what_bedrock_tells_besides_comes_back() {
+    let app = TestApp::start().await;
+    let mut body = say("[[say: one END two]]");
+    body["serviceTier"] = json!({"type": "flex"});
+    body["performanceConfig"] = json!({"latency": "optimized"});
+    body["requestMetadata"] = json!({"team": "search"});
+    body["inferenceConfig"] = json!({"stopSequences": ["END"]});
+    body["additionalModelResponseFieldPaths"] = json!(["/stop_sequence"]);
+    let told = |body: &Value| {
+        assert_eq!(body["serviceTier"]["type"], "flex", "{body}");
+        assert_eq!(body["performanceConfig"]["latency"], "optimized", "{body}");
+    };
+    let answer = app.post(&format!("/model/{MODEL}/converse"), &body).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    told(&answer.json());
+    assert_eq!(answer.json()["additionalModelResponseFields"], json!({"stop_sequence": "END"}));
+
+    let events = streamed(&app, &body).await;
+    let [.., stop, metadata] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!(stop["messageStop"]["additionalModelResponseFields"], json!({"stop_sequence": "END"}));
+    told(&metadata["metadata"]);
+}
+
+#[tokio::test]
+async fn fields_of_the_model_pass_through() {
+    let app = TestApp::start().await;
+    let mut body = say("[[think: hmm]] [[say: done]]");
+    body["inferenceConfig"] = json!({"maxTokens": 2000});
+    let thinking = json!({"type": "enabled", "budget_tokens": 1024});
+    body["additionalModelRequestFields"] = json!({"thinking": thinking});
+    let answer = app.post(&format!("/model/{MODEL}/converse"), &body).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let json = answer.json();
+    let content = &json["output"]["message"]["content"];
+    assert_eq!(content[0]["reasoningContent"]["reasoningText"]["text"], "hmm", "{content}");
+
+    // What it thought goes back as it came, and the signature holds.
+    let again = with(
+        body.clone(),
+        "messages",
+        json!([
+            body["messages"][0],
+            json["output"]["message"],
+            {"role": "user", "content": [{"text": "Go on."}]},
+        ]),
+    );
+    let answer = app.post(&format!("/model/{MODEL}/converse"), &again).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+
+    body["additionalModelRequestFields"]["thinking"]["budget_tokens"] = json!(10);
+    let answer = app.post(&format!("/model/{MODEL}/converse"), &body).await;
+    assert!(answer.text.contains("budget_tokens"), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn an_answer_of_a_schema_is_json() {
+    let app = TestApp::start().await;
+    let schema = json!({
+        "type": "object",
+        "properties": {"city": {"type": "string"}},
+        "required": ["city"],
+        "additionalProperties": false,
+    });
+    let structure = json!({"jsonSchema": {"schema": schema.to_string(), "name": "place"}});
+    let format = json!({"textFormat": {"type": "json_schema", "structure": structure}});
+    for model in [MODEL, "nova-lite"] {
+        let body = with(say("Which city?"), "outputConfig", format.clone());
+        let answer = app.post(&format!("/model/{model}/converse"), &body).await;
+        assert_eq!(answer.status, 200, "{model}: {}", answer.text);
+        let body = answer.json();
+        let text = body["output"]["message"]["content"][0]["text"].as_str().unwrap();
+        let read: Value = serde_json::from_str(text).unwrap();
+        assert!(read["city"].is_string(), "{model}: {read}");
+        assert_eq!(body["stopReason"], "end_turn", "{model}");
+    }
+}
+
+#[tokio::test]
+async fn a_model_reads_only_what_the_operator_lets_it_read_in_s3() {
+    let s3 = |uri: &str| {
+        let source = json!({"s3Location": {"uri": uri}});
+        turn(&json!([{"text": "hi"}, {"document": {"format": "pdf", "name": "a", "source": source}}]))
+    };
+    let app = TestApp::start().await;
+    let answer = app.post(&format!("/model/{MODEL}/converse"), &s3("s3://open/a.pdf")).await;
+    assert_eq!(answer.status, 400);
+    assert!(answer.text.contains("messages[0].content[1].document.source.s3Location"), "{}", answer.text);
+
+    let media = MediaConfig { s3_allow: Some("s3://open/*".into()), ..MediaConfig::default() };
+    let app = TestApp::with(Setup { media: (&media).into(), ..Setup::default() }).await;
+    for (uri, status) in [("s3://open/a.pdf", 200), ("s3://closed/a.pdf", 400)] {
+        for operation in ["converse", "converse-stream"] {
+            let answer = app.send(&format!("/model/{MODEL}/{operation}"), &s3(uri)).await;
+            assert_eq!(answer.status(), status, "{uri}: {}", answer.text().await.unwrap());
         }
     }
 }

@@ -142,7 +142,7 @@ async fn no_input_breaks_the_call() {
 async fn bad_requests_name_the_field() {
     let app = TestApp::start().await;
     let mut two = say("hi");
-    two["n"] = 2.into();
+    two["n"] = 99.into();
     let mut unknown = say("hi");
     unknown["model"] = "gpt-nonesuch".into();
     let with = |field: &str, value: Value| {

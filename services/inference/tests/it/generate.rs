@@ -33,3 +33,14 @@ async fn failures_are_problems() {
     let answer = app.post("/generate", &json!({"prompt": "hi", "promt": 1})).await;
     assert_eq!((answer.status, &answer.json()["param"]), (400, &json!("promt")));
 }
+
+#[tokio::test]
+async fn our_own_resources_stand_below_api_too() {
+    let app = TestApp::start().await;
+    let answer = app.post("/api/v1/generate", &json!({"prompt": "[[say: hi]]"})).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let record = app.records(1).await.remove(0);
+    assert_eq!(record.dialect, "outcrop");
+    let usage = app.get("/api/v1/usage").await;
+    assert_eq!(usage.status, 200, "{}", usage.text);
+}

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use actix_web::HttpMessage;
 use async_trait::async_trait;
-use outcrop_bedrock::{BedrockModel, BedrockOptions, Catalog, CatalogOptions};
-use outcrop_config::{LimitsConfig, ServerConfig};
+use outcrop_bedrock::{BedrockModel, BedrockOptions, CatalogOptions, ControlPlane, LiveCatalog};
+use outcrop_client::{HttpMediaFetcher, MediaRules};
+use outcrop_config::{LimitsConfig, MediaConfig, ServerConfig};
 use outcrop_embedded::{MemoryLimiter, SystemClock, SystemIdGen};
-use outcrop_emulator::{Emulator, EmulatorConfig};
+use outcrop_emulator::{Emulator, EmulatorConfig, Lists};
 use outcrop_http::{Health, Layer, Server, ServerParts};
-use outcrop_inference::{InferenceOptions, InferencePorts, InferenceService, routes};
+use outcrop_inference::{InferenceOptions, InferencePorts, InferenceService, MediaOptions, routes};
 use outcrop_lifecycle::InFlight;
 use outcrop_ports::{Ledger, PortError};
 use outcrop_types::{Limits, Page, Principal, Role, Scope, Subject, TeamId, UsageId, UsageRecord, UserId};
@@ -21,12 +22,19 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
+use crate::response_store::MemoryResponses;
+
 pub(crate) const MODEL: &str = "claude-haiku-4-5";
 
 /// A service on a free port, with an emulator of its own.
 pub(crate) struct TestApp {
     pub(crate) service: InferenceService,
+    /// What it knows of the models; it looks at Bedrock's lists when it is told to.
+    pub(crate) catalog: Arc<LiveCatalog>,
+    /// What the emulator lists.
+    pub(crate) lists: Lists,
     pub(crate) ledger: Arc<MemoryLedger>,
+    pub(crate) responses: Arc<MemoryResponses>,
     /// Tells the service and its server to stop.
     pub(crate) stop: CancellationToken,
     /// The service's background work.
@@ -43,7 +51,15 @@ pub(crate) struct Setup {
     pub(crate) limits: LimitsConfig,
     pub(crate) max_spool_bytes: u64,
     pub(crate) allow_arns: bool,
+    pub(crate) compatibility_names: bool,
     pub(crate) scope: Scope,
+    pub(crate) team: TeamId,
+    pub(crate) responses: Arc<MemoryResponses>,
+    /// Which URLs are fetched: public ones, as usual.
+    pub(crate) media_rules: MediaRules,
+    pub(crate) media: MediaOptions,
+    /// Where models are called, if not at the emulator.
+    pub(crate) models_at: Option<String>,
 }
 
 impl Default for Setup {
@@ -53,7 +69,13 @@ impl Default for Setup {
             limits: LimitsConfig::default(),
             max_spool_bytes: 1 << 20,
             allow_arns: false,
+            compatibility_names: false,
             scope: Scope::default(),
+            team: TeamId::new(Uuid::from_u128(2)),
+            responses: Arc::default(),
+            media_rules: MediaRules { enabled: true, ..MediaRules::default() },
+            media: MediaOptions::from(&MediaConfig::default()),
+            models_at: None,
         }
     }
 }
@@ -68,18 +90,22 @@ impl TestApp {
         let emulator = Emulator::bind(EmulatorConfig::default()).await.unwrap();
         let sdk = outcrop_aws::local_config(&emulator.url(), "us-east-1");
         let options = BedrockOptions { idle_timeout: Duration::from_secs(5) };
-        let model = BedrockModel::new(&sdk, options).unwrap();
+        let models = setup.models_at.as_deref().map(|url| outcrop_aws::local_config(url, "us-east-1"));
+        let model = BedrockModel::new(models.as_ref().unwrap_or(&sdk), options).unwrap();
+        let catalog = catalog(&setup, ControlPlane::new(&sdk).unwrap());
+        let lists = emulator.lists();
         tokio::spawn(emulator.run(last.clone()));
         let root = TempDir::new().unwrap();
         let ledger = Arc::new(MemoryLedger::default());
-        let service = service(&setup, model, Arc::clone(&ledger), &root);
+        let service = service(&setup, model, Arc::clone(&catalog), Arc::clone(&ledger), &root);
         let background = tokio::spawn({
             let (service, stop) = (service.clone(), stop.clone());
             async move { service.run(stop).await }
         });
 
         let config = ServerConfig { port: 0, workers: 1, ..ServerConfig::default() };
-        let caller = Principal { scope: Some(Arc::new(setup.scope.clone())), ..principal(setup.role) };
+        let scope = Some(Arc::new(setup.scope.clone()));
+        let caller = Principal { scope, team: setup.team, ..principal(setup.role) };
         let layer = Layer::new(move |request, next| {
             request.extensions_mut().insert(caller.clone());
             next.call(request)
@@ -95,7 +121,25 @@ impl TestApp {
         tokio::spawn(server.run(stop.clone()));
         let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
         let _last = [stop.clone().drop_guard(), last.drop_guard()];
-        Self { service, ledger, stop, background, base, client, _root: root, _last }
+        let responses = setup.responses;
+        Self {
+            service,
+            catalog,
+            lists,
+            ledger,
+            responses,
+            stop,
+            background,
+            base,
+            client,
+            _root: root,
+            _last,
+        }
+    }
+
+    /// Where the service is.
+    pub(crate) fn url(&self) -> &str {
+        &self.base
     }
 
     pub(crate) fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
@@ -129,33 +173,43 @@ impl TestApp {
     }
 }
 
+fn catalog(setup: &Setup, control: ControlPlane) -> Arc<LiveCatalog> {
+    let options = CatalogOptions {
+        default_model: MODEL,
+        default_embedding: Some("cohere-embed-multilingual-v3"),
+        compatibility_names: setup.compatibility_names,
+        region: "us-east-1",
+        allow_arns: setup.allow_arns,
+        ..CatalogOptions::default()
+    };
+    Arc::new(LiveCatalog::new(&options, control).unwrap())
+}
+
 fn service(
     setup: &Setup,
     model: BedrockModel,
+    catalog: Arc<LiveCatalog>,
     ledger: Arc<MemoryLedger>,
     root: &TempDir,
 ) -> InferenceService {
-    let catalog = CatalogOptions {
-        overrides: None,
-        default_model: MODEL,
-        region: "us-east-1",
-        cross_region: None,
-        allow_arns: setup.allow_arns,
-    };
     let ports = InferencePorts {
         model: Arc::new(model),
-        catalog: Arc::new(Catalog::load(&catalog).unwrap()),
+        catalog,
+        media: Arc::new(HttpMediaFetcher::new(setup.media_rules.clone())),
         limiter: Arc::new(MemoryLimiter::with_capacity(100)),
         local_limiter: Arc::new(MemoryLimiter::with_capacity(100)),
         ledger,
+        responses: setup.responses.clone(),
         clock: Arc::new(SystemClock::default()),
         ids: Arc::new(SystemIdGen),
     };
     let options = InferenceOptions {
         limits: setup.limits,
+        media: setup.media.clone(),
         spool_dir: root.path().join("spool"),
         max_spool_bytes: setup.max_spool_bytes,
         flush: Duration::from_millis(10),
+        response_retention_days: 30,
         max_json_depth: 64,
         drain: Duration::from_secs(5),
     };

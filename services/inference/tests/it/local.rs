@@ -40,6 +40,28 @@ async fn a_reached_limit_says_when_to_come_back() {
 }
 
 #[tokio::test]
+async fn vectors_scores_and_pictures_can_be_had_as_jobs() {
+    let app = TestApp::start().await;
+    let cases = [
+        ("/v1/embeddings", json!({"model": "titan-embed-text-v2", "input": "x"}), "/data/0/embedding/0"),
+        (
+            "/api/v1/rerank",
+            json!({"model": "amazon-rerank-v1", "query": "q", "documents": ["d"]}),
+            "/results/0/index",
+        ),
+        ("/v1/images/generations", json!({"model": "nova-canvas", "prompt": "a cat"}), "/data/0/b64_json"),
+    ];
+    for (path, body, place) in cases {
+        let (status, answer) = call(&app, principal(Role::Service), path, &body).await;
+        assert_eq!(status, 200, "{path}: {answer}");
+        assert!(answer.pointer(place).is_some(), "{path}: {answer}");
+    }
+    let held = json!({"model": "nova-canvas", "prompt": "[[stop: content_filtered]]"});
+    let (status, answer) = call(&app, principal(Role::Service), "/v1/images/generations", &held).await;
+    assert_eq!((status, &answer["error"]["code"]), (400, &json!("content_policy_violation")), "{answer}");
+}
+
+#[tokio::test]
 async fn answers_are_those_of_the_paths() {
     let app = TestApp::start().await;
     let chat = json!({"messages": [{"role": "user", "content": "[[say: hi]]"}]});

@@ -3,11 +3,27 @@
 
 mod admission;
 mod chat;
+mod chat_choices;
+mod chat_fields;
+mod completions;
 mod converse;
+mod embeddings;
 mod failures;
 mod generate;
+mod guarded;
 mod harness;
+mod images;
+mod invoke;
+mod key_order;
 mod local;
+mod media;
+mod messages;
+mod messages_corpus;
 mod metering;
 mod models;
+mod rerank;
+mod response_store;
+mod responses;
 mod scope;
+mod sdk;
+mod structured;

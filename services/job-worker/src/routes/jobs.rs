@@ -1,6 +1,6 @@
 //! `/v1/jobs`: submit, list, read, cancel.
 
-use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
+use actix_web::{HttpRequest, HttpResponse, routes, web};
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use outcrop_http::{Allowed, ApiError, JsonBytes, permission};
@@ -15,9 +15,10 @@ const MAX_PAGE: usize = 100;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct SubmitJob {
+struct SubmitJob<'a> {
     path: String,
-    body: Box<RawValue>,
+    #[serde(borrow)]
+    body: &'a RawValue,
 }
 
 /// Only what decides whether a body can be sent later.
@@ -59,14 +60,16 @@ struct ListQuery {
 }
 
 /// Takes a model call in and answers 202 before it is made.
+#[routes]
 #[post("/v1/jobs")]
+#[post("/api/v1/jobs")]
 pub(super) async fn submit(
     caller: Allowed<permission::WriteJobs>,
     worker: web::Data<JobWorker>,
     request: HttpRequest,
     body: JsonBytes,
 ) -> Result<HttpResponse, ApiError> {
-    let asked: SubmitJob = outcrop_wire::json::parse(&body.0)?;
+    let asked: SubmitJob<'_> = outcrop_wire::json::parse(&body.0)?;
     let flag: StreamFlag = outcrop_wire::json::parse(asked.body.get().as_bytes())?;
     if flag.stream == Some(true) {
         let message = "a job's answer is kept, not streamed; leave `stream` out";
@@ -75,7 +78,7 @@ pub(super) async fn submit(
     let submission = Submission {
         principal: caller.principal,
         path: asked.path,
-        body: Bytes::copy_from_slice(asked.body.get().as_bytes()),
+        body: body.0.slice_ref(asked.body.get().as_bytes()),
         idempotency_key: idempotency_key(&request)?,
     };
     let job = worker.submit(submission).await.map_err(refused)?;
@@ -83,7 +86,9 @@ pub(super) async fn submit(
 }
 
 /// Lists the team's jobs, newest first, without their answers.
+#[routes]
 #[get("/v1/jobs")]
+#[get("/api/v1/jobs")]
 pub(super) async fn list(
     caller: Allowed<permission::ReadJobs>,
     worker: web::Data<JobWorker>,
@@ -96,7 +101,9 @@ pub(super) async fn list(
 }
 
 /// Shows a job and, once there is one, its answer.
+#[routes]
 #[get("/v1/jobs/{id}")]
+#[get("/api/v1/jobs/{id}")]
 pub(super) async fn get(
     caller: Allowed<permission::ReadJobs>,
     worker: web::Data<JobWorker>,
@@ -110,7 +117,9 @@ pub(super) async fn get(
 }
 
 /// Cancels a job; one that has ended stays as it ended.
+#[routes]
 #[delete("/v1/jobs/{id}")]
+#[delete("/api/v1/jobs/{id}")]
 pub(super) async fn cancel(
     caller: Allowed<permission::WriteJobs>,
     worker: web::Data<JobWorker>,

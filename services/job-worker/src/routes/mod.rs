@@ -6,7 +6,7 @@ use actix_web::web;
 
 use crate::JobWorker;
 
-/// What clients may reach: `/v1/jobs`.
+/// What clients may reach: `/v1/jobs`, also below `/api`.
 pub fn routes(worker: &JobWorker) -> impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static {
     let worker = web::Data::new(worker.clone());
     move |app: &mut web::ServiceConfig| {

@@ -8,7 +8,7 @@ use outcrop_gateway::route::{self, Access as Needed};
 use outcrop_openapi::{Access, operations};
 
 /// What the process answers itself, before there is a route.
-const BEFORE_ROUTES: [&str; 2] = ["/healthz", "/readyz"];
+const BEFORE_ROUTES: [&str; 4] = ["/", "/api/v1/health", "/healthz", "/readyz"];
 
 #[test]
 fn the_gateway_lets_in_whom_the_table_says() {
@@ -69,6 +69,8 @@ fn attributes(source: &str) -> Vec<String> {
         let (method, rest) = line.split_once("(\"")?;
         let known = ["get", "post", "put", "patch", "delete"].contains(&method);
         let path = rest.split('"').next().filter(|_| known)?;
+        // Everything below `/v1` is also served there, and listed once.
+        let path = path.strip_prefix("/api").unwrap_or(path);
         let root = if ROOTS.iter().any(|root| path.starts_with(root)) { "" } else { "/admin/v1" };
         Some(format!("{} {root}{}", method.to_uppercase(), without_names(path)))
     });

@@ -35,8 +35,8 @@ async fn an_answer_has_openais_shape(platform: &Platform) {
     assert_eq!(body["object"], "chat.completion");
     assert!(body["created"].as_i64().unwrap() > 1_700_000_000);
     assert_eq!(body["model"], MODEL);
-    let choice = json!({ "index": 0, "message": { "role": "assistant", "content": "Good morning.", "refusal": null },
-        "logprobs": null, "finish_reason": "stop" });
+    let choice = json!({ "index": 0, "logprobs": null, "finish_reason": "stop",
+        "message": { "role": "assistant", "content": "Good morning.", "refusal": null, "annotations": [] } });
     assert_eq!(body["choices"], json!([choice]));
     let usage = |field: &str| body["usage"][field].as_u64().unwrap();
     assert_eq!(usage("completion_tokens"), platform.emulator.count("outputTokens").await - counted);

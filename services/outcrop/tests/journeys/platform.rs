@@ -262,6 +262,7 @@ pub(crate) fn setting(name: &str, value: &str) -> (String, String) {
 
 fn common(emulator: &Emulator) -> Vec<(String, String)> {
     let mut settings = vec![
+        ("AWS_ENDPOINT_URL_BEDROCK".to_owned(), emulator.url().to_owned()),
         ("AWS_ENDPOINT_URL_BEDROCK_RUNTIME".to_owned(), emulator.url().to_owned()),
         setting("SERVER__MAX_BODY_BYTES", &MAX_BODY_BYTES.to_string()),
         setting("SERVER__CORS_ORIGINS", ORIGIN),

@@ -12,10 +12,12 @@ use crate::person::{Person, new_team};
 use crate::platform::Platform;
 
 /// Open to all: where credentials come from, and what says nothing about anybody.
-const PUBLIC: [&str; 12] = [
+const PUBLIC: [&str; 14] = [
+    "GET /",
     "GET /.well-known/jwks.json",
     "GET /.well-known/oauth-authorization-server",
     "GET /.well-known/openid-configuration",
+    "GET /api/v1/health",
     "GET /auth/callback/{issuer}",
     "GET /auth/login/{issuer}",
     "GET /healthz",
@@ -108,6 +110,8 @@ impl World {
         let owned = platform.create_key(&key("developer")).await.body;
         let job = json!({ "path": "/generate", "body": { "prompt": "[[say: ok]]" } });
         let job = callers[1].1.post("/v1/jobs", &job).await.expect(202).body;
+        let response = json!({ "model": "claude-haiku-4-5", "input": "[[say: ok]]" });
+        let response = callers[1].1.post("/v1/responses", &response).await.expect(200).body;
         let powerless =
             json!({ "name": "powerless", "role": "platform_admin", "scope": { "permissions": [] } });
         let powerless = platform.create_key(&powerless).await;
@@ -123,6 +127,7 @@ impl World {
                 ("account", id(&account)),
                 ("key", id(&owned)),
                 ("job", id(&job)),
+                ("response", id(&response)),
                 ("model", "claude-haiku-4-5".to_owned()),
             ],
         }
@@ -165,7 +170,7 @@ async fn refuses_who_may_not(world: &World, operation: &Operation, permission: &
 
 /// What names a thing of the first team is not there for the second.
 async fn hides_what_is_anothers(world: &World, operation: &Operation) {
-    let of_a_team = ["{team}", "{user}", "{account}", "{key}", "{job}"];
+    let of_a_team = ["{team}", "{user}", "{account}", "{key}", "{job}", "{response}"];
     if of_a_team.iter().any(|it| operation.path.contains(it)) {
         let refused = world.call(&world.stranger, operation).await;
         assert_eq!(refused.status, 404, "{} of another team: {refused:#?}", operation.name);

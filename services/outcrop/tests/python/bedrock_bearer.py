@@ -166,6 +166,90 @@ def tools():
     show("tools in a stream", [start["name"], events[-2]["messageStop"]["stopReason"]])
 
 
+PDF = b"%PDF-1.4\n"
+LONG = {"document": {"format": "txt", "name": "Long", "source": {"text": "word " * 6000}}}
+POINT = {"cachePoint": {"type": "default", "ttl": "1h"}}
+
+
+def depths():
+    """What Converse has besides conversations, sent and brought back."""
+    report = {"document": {"format": "pdf", "name": "Report (1)", "source": {"bytes": PDF}, "citations": {"enabled": True}}}
+    fields = {
+        "system": [{"text": "Be brief."}],
+        "serviceTier": {"type": "flex"},
+        "performanceConfig": {"latency": "optimized"},
+        "requestMetadata": {"team": "search"},
+        "inferenceConfig": {"stopSequences": ["END"]},
+        "additionalModelResponseFieldPaths": ["/stop_sequence"],
+        "guardrailConfig": {"guardrailIdentifier": "gr1", "guardrailVersion": "DRAFT", "trace": "enabled"},
+    }
+    answer = ask(WIDE, "[[say: one END two]]", report, LONG, POINT, **fields)
+    usage = answer["usage"]
+    assert usage["cacheReadInputTokens"] + usage["cacheWriteInputTokens"] > 1000, usage
+    assert text(answer) == "one ", answer
+    assert (answer["serviceTier"]["type"], answer["performanceConfig"]["latency"]) == ("flex", "optimized"), answer
+    assert answer["additionalModelResponseFields"] == {"stop_sequence": "END"}, answer
+    assert answer["trace"]["guardrail"]["actionReason"] == "No action.", answer
+    show("everything", [answer["stopReason"], answer["additionalModelResponseFields"]])
+    events = list(WIDE.converse_stream(modelId=MODEL, messages=[user("[[say: one END two]]")], **fields)["stream"])
+    assert events[-2]["messageStop"]["additionalModelResponseFields"] == {"stop_sequence": "END"}, events
+    metadata = events[-1]["metadata"]
+    assert metadata["serviceTier"]["type"] == "flex" and metadata["trace"]["guardrail"], metadata
+    cited = ask(WIDE, "[[cite: as it says]]", report)["output"]["message"]["content"][0]["citationsContent"]
+    assert cited["content"] == [{"text": "as it says"}] and cited["citations"][0]["location"], cited
+    show("cited", cited["citations"][0]["title"])
+    thinking = {"thinking": {"type": "enabled", "budget_tokens": 1024}}
+    prompt = "[[think: hmm]] [[redact: secret]] [[say: done]]"
+    config = {"inferenceConfig": {"maxTokens": 2000}, "additionalModelRequestFields": thinking}
+    thought = ask(WIDE, prompt, **config)["output"]["message"]
+    again = WIDE.converse(modelId=MODEL, messages=[user(prompt), thought, user("[[say: and on]]")], **config)
+    show("thought", [[next(iter(block)) for block in thought["content"]], text(again)])
+
+
+# === InvokeModel ===
+
+
+def claude(prompt):
+    messages = [{"role": "user", "content": prompt}]
+    return json.dumps({"anthropic_version": "bedrock-2023-05-31", "max_tokens": 100, "messages": messages})
+
+
+def invoke(prompt, **fields):
+    return WIDE.invoke_model(modelId=MODEL, body=claude(prompt), **fields)
+
+
+def raw():
+    answer = invoke("[[say: Good morning.]] [[usage: input=9,output=4]]", serviceTier="flex", accept="application/json")
+    headers = answer["ResponseMetadata"]["HTTPHeaders"]
+    counts = [headers[f"x-amzn-bedrock-{kind}-token-count"] for kind in ("input", "output")]
+    body = json.loads(answer["body"].read())
+    assert (body["content"][0]["text"], counts, answer["contentType"]) == ("Good morning.", ["9", "4"], "application/json"), body
+    show("invoke_model", [body["content"][0]["text"], counts])
+    vector = WIDE.invoke_model(modelId="amazon.titan-embed-text-v2:0", body=json.dumps({"inputText": "Hi", "dimensions": 256}))
+    show("embedding", len(json.loads(vector["body"].read())["embedding"]))
+    prompt = "[[say: one two three]] [[usage: input=9,output=4]]"
+    answer = WIDE.invoke_model_with_response_stream(modelId=MODEL, body=claude(prompt))
+    chunks = [json.loads(event["chunk"]["bytes"]) for event in answer["body"]]
+    said = "".join(chunk.get("delta", {}).get("text", "") for chunk in chunks)
+    metrics = chunks[-1]["amazon-bedrock-invocationMetrics"]
+    assert (said, metrics["inputTokenCount"], metrics["outputTokenCount"]) == ("one two three", 9, 4), chunks
+    show("invoke_model_with_response_stream", [said, answer["contentType"]])
+    refused("throttled, invoked", 429, "ThrottlingException", lambda: invoke("[[fault: throttling]]"))
+    try:
+        broken = WIDE.invoke_model_with_response_stream(modelId=MODEL, body=claude("[[tokens: 20]] [[fault: streamThrottling after 4]]"))
+        list(broken["body"])
+    except EventStreamError as error:
+        show("broken off, invoked", error.response["Error"]["Code"])
+    else:
+        raise AssertionError("a stream that broke off raised nothing")
+    few = WIDE.count_tokens(modelId=MODEL, input={"converse": {"messages": [user("Hi")]}})["inputTokens"]
+    more = WIDE.count_tokens(modelId=MODEL, input={"invokeModel": {"body": claude("Hi " * 50)}})["inputTokens"]
+    assert 0 < few < more, (few, more)
+    show("count_tokens", [few, more])
+    async_invoke = lambda: WIDE.list_async_invokes()
+    refused("not served at all", 404, "UnknownOperationException", async_invoke)
+
+
 def refused(title, status, code, call, names=""):
     try:
         call()
@@ -181,10 +265,12 @@ def refused(title, status, code, call, names=""):
 
 
 def refusals():
-    guardrail = {"guardrailIdentifier": "a", "guardrailVersion": "1"}
     invalid = lambda **fields: lambda: ask(WIDE, "Hi", **fields)
-    refused("not served", 400, "ValidationException", invalid(guardrailConfig=guardrail), "guardrailConfig")
-    refused("not served in a block", 400, "ValidationException", lambda: ask(WIDE, "Hi", {"cachePoint": {"type": "default"}}), "cachePoint")
+    prompt = {"city": {"text": "Oslo"}}
+    refused("not served", 400, "ValidationException", invalid(promptVariables=prompt), "promptVariables")
+    far = {"document": {"format": "pdf", "name": "a", "source": {"s3Location": {"uri": "s3://bucket/a.pdf"}}}}
+    refused("not allowed in S3", 400, "ValidationException", lambda: ask(WIDE, "Hi", far), "messages[0].content[1].document.source.s3Location")
+    refused("bad metadata of InvokeModel", 400, "ValidationException", lambda: invoke("Hi", requestMetadata="{}"), "request-metadata")
     refused("unknown model", 404, "ResourceNotFoundException", invalid(model="nonesuch"), "nonesuch")
     refused("throttled", 429, "ThrottlingException", lambda: ask(WIDE, "[[fault: throttling]]"))
     heard = []
@@ -221,5 +307,5 @@ with tempfile.TemporaryDirectory() as folder:
     URL, TRUSTED = with_tls(os.environ["OUTCROP_URL"], folder)
     wide, narrow = os.environ["AWS_BEARER_TOKEN_BEDROCK"], os.environ["OUTCROP_NARROW_KEY"]
     NARROW, WIDE = bedrock(narrow), bedrock(wide)
-    for check in (whole, stream, tools, refusals, scope, strangers):
+    for check in (whole, stream, tools, depths, raw, refusals, scope, strangers):
         check()

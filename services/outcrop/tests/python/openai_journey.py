@@ -140,7 +140,7 @@ def errors():
     refused("unknown model", openai.NotFoundError, lambda: ask("Hi", model="gpt-99"))
     refused("unknown model, read", openai.NotFoundError, lambda: client.models.retrieve("gpt-99"))
     refused("bad field", openai.BadRequestError, lambda: ask("Hi", temperature="warm"))
-    refused("several answers", openai.BadRequestError, lambda: ask("Hi", n=2))
+    refused("too many answers", openai.BadRequestError, lambda: ask("Hi", n=99))
     refused("throttled", openai.RateLimitError, lambda: ask("[[fault: throttling]]"))
     refused("not available", openai.InternalServerError, lambda: ask("[[fault: serviceUnavailable]]"))
     stranger = client.with_options(api_key="sk-somebody-elses")

@@ -1,6 +1,6 @@
 //! Images, documents, video and audio: format, source, size. Bytes stay base64; only their head is decoded.
 
-use super::super::request::{Media, Source};
+use super::super::request::{Media, S3Location, Source};
 use super::blank;
 use crate::errors::{Exception, Refusal};
 use crate::models::{Capability, Model};
@@ -126,7 +126,7 @@ fn source(medium: Medium, media: &Media<'_>, path: &str) -> Result<(), Refusal> 
         None => Err(Refusal::missing(&format!("{path}.{key}.source"))),
         Some(Source::Bytes(bytes)) => self::bytes(medium, media.format.as_deref(), bytes, path),
         Some(Source::S3(location)) => match location.uri.as_deref() {
-            Some(uri) if uri.starts_with("s3://") && uri.len() <= 1024 => Ok(()),
+            Some(uri) if is_s3_uri(uri) => bucket_owner(location, &format!("{path}.{key}.source.s3Location")),
             uri => Err(Refusal::constraint(
                 &format!("{path}.{key}.source.s3Location.uri"),
                 uri,
@@ -139,6 +139,27 @@ fn source(medium: Medium, media: &Media<'_>, path: &str) -> Result<(), Refusal> 
             "The source field at {path}.{key}.source must set bytes or s3Location, and for documents text or content, and must not \
              be empty."
         ))),
+    }
+}
+
+/// A bucket's name, and whatever key.
+fn is_s3_uri(uri: &str) -> bool {
+    let Some(rest) = uri.strip_prefix("s3://").filter(|_| uri.len() <= 1024) else { return false };
+    let bucket = rest.split('/').next().unwrap_or_default().as_bytes();
+    let is_end = |it: &u8| it.is_ascii_lowercase() || it.is_ascii_digit();
+    (3..=63).contains(&bucket.len())
+        && bucket.first().is_some_and(is_end)
+        && bucket.last().is_some_and(is_end)
+        && bucket.iter().all(|it| is_end(it) || b".-".contains(it))
+}
+
+fn bucket_owner(location: &S3Location<'_>, path: &str) -> Result<(), Refusal> {
+    match location.bucket_owner.as_deref() {
+        Some(owner) if owner.len() != 12 || !owner.bytes().all(|it| it.is_ascii_digit()) => {
+            let text = "Member must satisfy regular expression pattern: [0-9]{12}";
+            Err(Refusal::constraint(&format!("{path}.bucketOwner"), Some(owner), text))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -43,8 +43,25 @@ pub(super) fn check(model: &Model, request: &Request<'_>, thinking: bool) -> Res
             "The number of document blocks in messages exceeds the limit of {MAX_DOCUMENTS}: {documents}."
         )));
     }
+    names(messages)?;
     if model.is_claude() {
         reasoning(messages, thinking)?;
+    }
+    Ok(())
+}
+
+/// Models tell documents apart by their names.
+fn names(messages: &[Message<'_>]) -> Result<(), Refusal> {
+    let mut seen = Vec::new();
+    for block in messages.iter().flat_map(|it| it.content.iter().flatten()) {
+        let Block::Document(document) = block else { continue };
+        let name = document.name.as_deref().unwrap_or_default();
+        if seen.contains(&name) {
+            return Err(Refusal::model(format_args!(
+                "messages: duplicate document name '{name}'. Document names must be unique within a request"
+            )));
+        }
+        seen.push(name);
     }
     Ok(())
 }
@@ -136,78 +153,87 @@ fn content(model: &Model, at: usize, role: &str, blocks: &[Block<'_>]) -> Result
             "The content field in the Message object at messages.{at} is empty. Add a ContentBlock object to the content field and try again."
         )));
     }
-    let has_text = blocks.iter().any(|it| matches!(it, Block::Text(_)));
+    let place = Place {
+        model,
+        role,
+        has_text: blocks.iter().any(|it| matches!(it, Block::Text(_))),
+        is_alone: blocks.len() == 1,
+    };
     let mut tools_began = false;
     for (index, block) in blocks.iter().enumerate() {
-        let path = || format!("messages.{at}.content.{index}");
+        let path = format!("messages.{at}.content.{index}");
         match block {
-            Block::Text(text) => {
-                if blank(text) {
-                    return Err(Refusal::validation(format!(
-                        "The text field in the ContentBlock object at {} is blank. Add text to the text field, and try again.",
-                        path()
-                    )));
-                }
-                if role == "assistant" && tools_began {
-                    return Err(Refusal::model(format_args!(
-                        "{}: `text` blocks must come before `tool_use` blocks in an assistant message",
-                        path()
-                    )));
-                }
-            }
-            Block::Image(it) => medium(model, Medium::Image, it, role, &path())?,
-            Block::Video(it) => medium(model, Medium::Video, it, role, &path())?,
-            Block::Audio(it) => medium(model, Medium::Audio, it, role, &path())?,
-            Block::Document(it) => {
-                medium(model, Medium::Document, it, role, &path())?;
-                if !has_text {
-                    return Err(Refusal::validation(format!(
-                        "The content field at messages.{at}.content must include a text block when it holds a document block ({}.document).",
-                        path()
-                    )));
-                }
-            }
-            Block::ToolUse(it) => {
-                tools_began = true;
-                tool_use(role, it, &path())?;
-            }
-            Block::ToolResult(it) => tool_result(model, role, it, &path())?,
-            Block::Guard(guard) => guarded(guard, &path())?,
-            Block::Reasoning(it) => thought(role, it, &path())?,
-            Block::SearchResult(it) => {
-                let whole = it.source.is_some()
-                    && it.title.is_some()
-                    && it.content.as_ref().is_some_and(|it| !it.is_empty());
-                if !whole {
-                    return Err(Refusal::missing(&format!(
-                        "{}.searchResult.source, title and content",
-                        path()
-                    )));
-                }
-            }
-            Block::CachePoint(_) if index == 0 && blocks.len() == 1 => {
-                return Err(Refusal::validation(format!(
-                    "The cachePoint at {} has no content before it in its message.",
-                    path()
+            Block::Text(text) if role == "assistant" && tools_began && !blank(text) => {
+                return Err(Refusal::model(format_args!(
+                    "{path}: `text` blocks must come before `tool_use` blocks in an assistant message"
                 )));
             }
-            Block::ToolAddition(_) | Block::ToolRemoval(_) if role != "system" => {
-                return Err(Refusal::validation(format!(
-                    "The content block at {} is only allowed in a message with the system role.",
-                    path()
-                )));
-            }
-            Block::Unknown => {
-                return Err(Refusal::validation(format!(
-                    "The ContentBlock object at {} must set one of the following keys: text, image, toolUse, toolResult, document, video, \
-                     audio, cachePoint, reasoningContent, citationsContent, searchResult, guardContent.",
-                    path()
-                )));
-            }
-            Block::CachePoint(_) | Block::Citations(_) | Block::ToolAddition(_) | Block::ToolRemoval(_) => {}
+            Block::Document(it) => document(&place, it, at, &path)?,
+            block => self::block(&place, block, &path)?,
         }
+        tools_began |= matches!(block, Block::ToolUse(_));
     }
     Ok(())
+}
+
+/// Where a block stands.
+struct Place<'a> {
+    model: &'a Model,
+    role: &'a str,
+    /// Whether its message has a text block.
+    has_text: bool,
+    /// Whether it is its message's only one.
+    is_alone: bool,
+}
+
+fn block(place: &Place<'_>, block: &Block<'_>, path: &str) -> Result<(), Refusal> {
+    let Place { model, role, is_alone, .. } = *place;
+    let refused = match block {
+        Block::Text(text) if blank(text) => format!(
+            "The text field in the ContentBlock object at {path} is blank. Add text to the text field, and try again."
+        ),
+        Block::Image(it) => return medium(model, Medium::Image, it, role, path),
+        Block::Video(it) => return medium(model, Medium::Video, it, role, path),
+        Block::Audio(it) => return medium(model, Medium::Audio, it, role, path),
+        Block::ToolUse(it) => return tool_use(role, it, path),
+        Block::ToolResult(it) => return tool_result(model, role, it, path),
+        Block::Guard(guard) => return guarded(guard, path),
+        Block::Reasoning(it) => return thought(role, it, path),
+        Block::SearchResult(it) => {
+            let has_content = it.content.as_ref().is_some_and(|it| !it.is_empty());
+            if it.source.is_some() && it.title.is_some() && has_content {
+                return Ok(());
+            }
+            return Err(Refusal::missing(&format!("{path}.searchResult.source, title and content")));
+        }
+        Block::CachePoint(_) if is_alone => {
+            format!("The cachePoint at {path} has no content before it in its message.")
+        }
+        Block::ToolAddition(_) | Block::ToolRemoval(_) if role != "system" => {
+            format!("The content block at {path} is only allowed in a message with the system role.")
+        }
+        Block::Unknown => format!(
+            "The ContentBlock object at {path} must set one of the following keys: text, image, toolUse, toolResult, document, video, \
+             audio, cachePoint, reasoningContent, citationsContent, searchResult, guardContent."
+        ),
+        Block::Text(_)
+        | Block::Document(_)
+        | Block::CachePoint(_)
+        | Block::Citations(_)
+        | Block::ToolAddition(_)
+        | Block::ToolRemoval(_) => return Ok(()),
+    };
+    Err(Refusal::validation(refused))
+}
+
+fn document(place: &Place<'_>, document: &Media<'_>, at: usize, path: &str) -> Result<(), Refusal> {
+    medium(place.model, Medium::Document, document, place.role, path)?;
+    if place.has_text {
+        return Ok(());
+    }
+    Err(Refusal::validation(format!(
+        "The content field at messages.{at}.content must include a text block when it holds a document block ({path}.document)."
+    )))
 }
 
 fn medium(model: &Model, medium: Medium, media: &Media<'_>, role: &str, path: &str) -> Result<(), Refusal> {

@@ -63,5 +63,4 @@ pub(crate) fn tool_name(path: &str, name: Option<&str>) -> Result<(), Refusal> {
 }
 
 #[cfg(test)]
-#[path = "../validate_tests.rs"]
-mod validate_tests;
+mod tests;

@@ -1,7 +1,7 @@
 //! Everything in the request that is neither a message nor a tool.
 
 use super::super::extra::{LATENCIES, TIERS};
-use super::super::request::{InferenceConfig, OutputConfig, Request, Str, SystemBlock};
+use super::super::request::{GuardrailConfig, InferenceConfig, OutputConfig, Request, Str, SystemBlock};
 use super::strict::strict_schema;
 use super::{Checked, blank, reasoning};
 use crate::errors::{Exception, Refusal};
@@ -161,6 +161,9 @@ fn cache_points(model: &Model, request: &Request<'_>) -> Result<(), Refusal> {
     let mut count = 0;
     for (path, point) in super::super::count::cache_points(request) {
         count += 1;
+        if path.starts_with("toolConfig") && !model.can(Capability::ToolCache) {
+            return Err(unsupported("cachePoint field of tools", &format!("{path}.cachePoint")));
+        }
         if point.r#type.as_deref() != Some("default") {
             let path = format!("{path}.cachePoint.type");
             return Err(match &point.r#type {
@@ -177,6 +180,9 @@ fn cache_points(model: &Model, request: &Request<'_>) -> Result<(), Refusal> {
                 Some(ttl),
                 "Member must satisfy enum value set: [5m, 1h]",
             ));
+        }
+        if point.ttl.as_deref() == Some("1h") && !model.can(Capability::OneHourCache) {
+            return Err(unsupported("1h ttl of the cachePoint field", &format!("{path}.cachePoint.ttl")));
         }
     }
     if count > 0 && !model.can(Capability::PromptCaching) {
@@ -256,6 +262,7 @@ fn enums(request: &Request<'_>) -> Result<(), Refusal> {
                 "The guardrailConfig field must define both guardrailIdentifier and guardrailVersion.",
             ));
         }
+        guardrail_names(guardrail)?;
         one_of("guardrailConfig.trace", guardrail.trace.as_ref(), &["enabled", "disabled", "enabled_full"])?;
         one_of(
             "guardrailConfig.streamProcessingMode",
@@ -279,6 +286,27 @@ fn enums(request: &Request<'_>) -> Result<(), Refusal> {
         ))),
         None => Ok(()),
     }
+}
+
+/// The identifier is an id or an ARN, the version a number or `DRAFT`.
+fn guardrail_names(guardrail: &GuardrailConfig<'_>) -> Result<(), Refusal> {
+    let id = guardrail.guardrail_identifier.as_deref().unwrap_or("a");
+    let is_id =
+        (1..=2048).contains(&id.len()) && id.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit());
+    let is_arn = id.starts_with("arn:aws") && id.contains(":guardrail/");
+    if !is_id && !is_arn {
+        let pattern = "Member must satisfy regular expression pattern: (|([a-z0-9]+)|(arn:aws(-[^:]+)?:bedrock:[a-z0-9-]{1,20}:[0-9]{12}:guardrail/[a-z0-9]+))";
+        return Err(Refusal::constraint("guardrailConfig.guardrailIdentifier", Some(id), pattern));
+    }
+    let version = guardrail.guardrail_version.as_deref().unwrap_or("1");
+    let is_number = (1..=8).contains(&version.len())
+        && version.bytes().all(|it| it.is_ascii_digit())
+        && !version.starts_with('0');
+    if version != "DRAFT" && !is_number {
+        let pattern = "Member must satisfy regular expression pattern: (|([1-9][0-9]{0,7})|(DRAFT))";
+        return Err(Refusal::constraint("guardrailConfig.guardrailVersion", Some(version), pattern));
+    }
+    Ok(())
 }
 
 fn output_config(model: &Model, config: &OutputConfig<'_>) -> Result<(), Refusal> {

@@ -1,6 +1,8 @@
 //! The ids of everything.
 
-use outcrop_types::{JobId, KeyId, PresentedKey, ServiceAccountId, SessionId, TeamId, UsageId, UserId};
+use outcrop_types::{
+    JobId, KeyId, PresentedKey, ResponseId, ServiceAccountId, SessionId, TeamId, UsageId, UserId,
+};
 use uuid::Uuid;
 
 /// A team's id.
@@ -19,6 +21,12 @@ pub fn user_id(number: u32) -> UserId {
 #[must_use]
 pub fn service_account_id(number: u32) -> ServiceAccountId {
     ServiceAccountId::new(Uuid::from_u128(number.into()))
+}
+
+/// The id of a kept answer.
+#[must_use]
+pub fn response_id(number: u32) -> ResponseId {
+    ResponseId::new(Uuid::from_u128(number.into()))
 }
 
 /// A login's id.

@@ -12,11 +12,11 @@ mod people;
 mod work;
 
 pub use audit::{draft, sealer};
-pub use ids::{job_id, key_id, service_account_id, session_id, team_id, usage_id, user_id};
+pub use ids::{job_id, key_id, response_id, service_account_id, session_id, team_id, usage_id, user_id};
 pub use keys::{full_key, key, narrow_scope, tags};
 pub use logins::{browser_session, invitation, refresh_token, session, signing_key};
 pub use people::{first, membership, service_account, team, user};
-pub use work::{failed_record, job, keyed_job, record};
+pub use work::{failed_record, job, keyed_job, record, response};
 
 use chrono::{DateTime, TimeDelta, Utc};
 

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use outcrop_types::{
-    IdempotencyKey, Job, JobKind, JobState, Limits, Outcome, Principal, RequestId, Role, Subject, TeamId,
-    TokenUsage, UsageRecord,
+    IdempotencyKey, Job, JobKind, JobState, Limits, Outcome, Principal, RequestId, Role, StoredResponse,
+    Subject, TeamId, TokenUsage, UsageRecord,
 };
+use serde_json::json;
 
-use super::{at, job_id, key_id, narrow_scope, service_account_id, usage_id, user_id};
+use super::{at, job_id, key_id, narrow_scope, response_id, service_account_id, usage_id, user_id};
 
 /// A queued job of a team, submitted at second `number`, with nothing optional set.
 #[must_use]
@@ -75,6 +76,8 @@ pub fn record(number: u32, team: TeamId) -> UsageRecord {
             cache_write_1h: 14,
             output: 15,
             reasoning: 6,
+            images: 7,
+            queries: 8,
         },
         estimated: false,
         streamed: true,
@@ -100,5 +103,18 @@ pub fn failed_record(number: u32, team: TeamId) -> UsageRecord {
         outcome: Outcome::Failed,
         error: Some("rate_limited".to_owned()),
         ..record(number, team)
+    }
+}
+
+/// An answer of a team, made at second `number` and kept for a hundred seconds.
+#[must_use]
+pub fn response(number: u32, team: TeamId) -> StoredResponse {
+    StoredResponse {
+        id: response_id(number),
+        team,
+        created_at: at(number.into()),
+        expires_at: at(i64::from(number) + 100),
+        response: json!({ "object": "response", "output": [{ "text": format!("answer {number} \0 \u{1f980}") }] }),
+        input: json!([{ "role": "user", "content": "a \"question\"\n" }]),
     }
 }

@@ -1,44 +1,54 @@
 //! `POST /v1/chat/completions`: the request, and the whole answer. (Streams: [`super::stream`].)
 //!
-//! Every field of OpenAI's request has an answer here. Mapped: `model messages tools tool_choice
-//! parallel_tool_calls max_completion_tokens max_tokens temperature top_p stop stream stream_options metadata
-//! user safety_identifier`. Refused with a 400 that names the field, because the answer would not be the one
-//! asked for: `functions function_call audio moderation web_search_options`, `modalities` beyond text,
-//! `response_format` beyond text, `n` above 1, custom tools, audio and file parts, pictures by URL.
-//! Dropped and reported in [`Translated::dropped`], because the answer is still a right one: `seed
-//! logit_bias logprobs top_logprobs frequency_penalty presence_penalty prediction prompt_cache_*
-//! reasoning_effort service_tier store verbosity` and hints inside messages and tools.
-//! Fields that OpenAI does not know are ignored, as OpenAI's own clients expect.
+//! Every field of OpenAI's request has an answer here, and so have those that its clients send to gateways before
+//! Bedrock; [`parity::FIELDS`] lists each with its fate. What is dropped, because the answer is still a right one, is
+//! reported in [`Translated::dropped`]; what is refused, because the answer would not be the one asked for, is a 400
+//! that names the field. Fields that nobody knows are ignored, as OpenAI's own clients expect, and named.
 
+mod cache;
+mod calls;
+mod citations;
+mod functions;
 mod messages;
 mod options;
+pub mod parity;
+mod parts;
 mod reading;
 mod request;
 mod response;
+mod thinking;
 mod tools;
+mod turns;
+mod vendor;
 
-use outcrop_chat::{Block, InvalidRequest, Request, normalise};
+use bytes::Bytes;
+use outcrop_chat::{InvalidRequest, Request, normalise};
 
-pub use response::{Answer, response};
+pub(super) use response::put_extra;
+pub use response::{Answer, response, responses};
 
+pub(super) use citations::Sources;
 pub(crate) use options::zero_to_one;
-pub(crate) use request::Stop;
+pub(crate) use request::{Stop, StreamOptions};
+pub(super) use thinking::put_thought;
 
-use crate::{ToolNames, json};
-
-/// Most pictures of one request, outside tool results (Amazon Bedrock API reference, Message).
-const MOST_IMAGES: usize = 20;
+use crate::vendor::Vendor;
+use crate::{ToolNames, json, request_metadata, top_level};
 
 /// A request as it came in, with what routing needs to know at hand.
 #[derive(Debug)]
-pub struct ChatRequest {
+pub struct ChatRequest<'a> {
     /// The model asked for; `None` asks for the default one.
     pub model: Option<String>,
     /// Whether the answer is to be streamed.
     pub stream: bool,
     /// Whether a stream ends with a usage chunk (`stream_options.include_usage`).
     pub include_usage: bool,
-    body: request::Body,
+    /// Fields that nobody knows, in letters that fit a header.
+    pub unknown: Vec<String>,
+    vendor: Vendor,
+    body: request::Body<'a>,
+    bytes: &'a Bytes,
 }
 
 /// A request for a model, and what is needed to answer in the client's terms.
@@ -46,35 +56,62 @@ pub struct ChatRequest {
 pub struct Translated {
     /// The conversation, in the order Bedrock accepts.
     pub request: Request,
+    /// How many answers are asked for (`n`): at least 1.
+    pub choices: usize,
+    /// Whether tools came as `functions`, so that calls are answered in that form.
+    pub functions: bool,
     /// The way back from Bedrock's tool names to the client's.
     pub tool_names: ToolNames,
     /// Fields that the client set and that no Bedrock model can honour, each once, in OpenAI's spelling.
     pub dropped: Vec<&'static str>,
 }
 
-/// Reads a request's body.
+/// Reads a request's body. Media stay where they are in it.
 ///
 /// # Errors
 /// [`InvalidRequest`] when it is not JSON or a field has the wrong type.
-pub fn parse(body: &[u8]) -> Result<ChatRequest, InvalidRequest> {
-    let mut body: request::Body = json::parse(body)?;
+pub fn parse(bytes: &Bytes) -> Result<ChatRequest<'_>, InvalidRequest> {
+    let mut body: request::Body<'_> = json::parse(bytes)?;
     let stream = body.stream.unwrap_or(false);
-    let options = body.stream_options.take();
+    let include_usage = include_usage(stream, body.stream_options.take())?;
+    let vendor = Vendor::read(bytes)?;
+    let unknown = top_level::unknown(bytes, &[top_level::names::<request::Body<'_>>(), Vendor::names()]);
+    Ok(ChatRequest { model: body.model.take(), stream, include_usage, unknown, vendor, body, bytes })
+}
+
+/// `stream_options.include_usage`, which only streams have.
+pub(super) fn include_usage(stream: bool, options: Option<StreamOptions>) -> Result<bool, InvalidRequest> {
     if options.is_some() && !stream {
         return Err(InvalidRequest::new(
             "stream_options",
             "`stream_options` is only allowed when `stream` is true.",
         ));
     }
-    let include_usage = options.and_then(|it| it.include_usage).unwrap_or(false);
-    Ok(ChatRequest { model: body.model.take(), stream, include_usage, body })
+    Ok(options.and_then(|it| it.include_usage).unwrap_or(false))
 }
 
-impl ChatRequest {
+impl ChatRequest<'_> {
     /// The field that bounds the answer's tokens, as the client spells it.
     #[must_use]
     pub const fn max_tokens_field(&self) -> &'static str {
         if self.body.max_completion_tokens.is_some() { "max_completion_tokens" } else { "max_tokens" }
+    }
+
+    /// The field that says how hard to think, as the client spells it.
+    #[must_use]
+    pub const fn reasoning_field(&self) -> &'static str {
+        if self.body.thinking.is_some() { "thinking" } else { "reasoning_effort" }
+    }
+
+    /// The field that says what a cache may keep, and the one for how long, as the client spells them.
+    #[must_use]
+    pub fn cache_fields(&self) -> (&'static str, &'static str) {
+        let has = |field: &[u8]| memchr::memmem::find(self.bytes, field).is_some();
+        if has(b"\"prompt_cache_breakpoint\"") && !has(b"\"cache_control\"") {
+            ("messages.content.prompt_cache_breakpoint", "messages.content.prompt_cache_breakpoint.ttl")
+        } else {
+            ("cache_control", "cache_control.ttl")
+        }
     }
 
     /// Turns the request into the neutral conversation, already brought into the order Bedrock accepts.
@@ -84,26 +121,33 @@ impl ChatRequest {
     pub fn into_chat(self) -> Result<Translated, InvalidRequest> {
         let mut body = self.body;
         options::refuse(&body)?;
+        let choices = options::choices(&body)?;
         let mut dropped = Dropped::default();
         options::note_dropped(&body, &mut dropped);
 
         let mut tool_names = ToolNames::default();
+        let functions = body.functions.is_some();
         let offer = tools::offer(&mut body, &mut tool_names, &mut dropped)?;
-        let (system, messages) = messages::convert(body.messages.take(), &mut tool_names, &mut dropped)?;
-        let inference = options::inference(&mut body)?;
-        let metadata = options::metadata(&mut body, &mut dropped);
-        let request = Request { system, messages, inference, metadata, ..Request::default() };
+        let turns = body.messages.take();
+        let (system, messages) = messages::convert(self.bytes, turns, &mut tool_names, &mut dropped)?;
+        let own = [("user", body.user.take()), ("safety_identifier", body.safety_identifier.take())];
+        let metadata = request_metadata::pairs(body.metadata.take(), own, |field| dropped.note(field));
+        let mut request = Request {
+            system,
+            messages,
+            inference: options::inference(&mut body)?,
+            reasoning: vendor::reasoning(&body, &mut dropped)?,
+            output: options::output(&mut body)?,
+            service_tier: options::service_tier(&body)?,
+            metadata,
+            ..Request::default()
+        };
+        self.vendor.apply(&mut request)?;
         let request = normalise(tools::apply(offer, request));
         if request.messages.is_empty() {
             return Err(InvalidRequest::new("messages", "`messages` holds nothing to answer."));
         }
-        let blocks = request.messages.iter().flat_map(|message| &message.content);
-        let images = blocks.filter(|block| matches!(block, Block::Image(_))).count();
-        if images > MOST_IMAGES {
-            let message = format!("`messages` may hold at most {MOST_IMAGES} images, not {images}.");
-            return Err(InvalidRequest::new("messages", message));
-        }
-        Ok(Translated { request, tool_names, dropped: dropped.0 })
+        Ok(Translated { request, choices, functions, tool_names, dropped: dropped.0 })
     }
 }
 

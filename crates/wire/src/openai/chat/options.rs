@@ -1,47 +1,54 @@
-//! The request's options: what is refused, what is dropped, and how to generate.
+//! The request's options: what is refused, what is dropped, and what is asked for beside the conversation.
 
-use std::collections::BTreeMap;
-
-use outcrop_chat::{Inference, InvalidRequest};
+use outcrop_chat::{Inference, InvalidRequest, JsonSchema, OutputFormat, ServiceTier};
+use serde_json::Value;
 
 use super::Dropped;
-use super::request::Body;
+use super::request::{Body, SchemaFormat};
 use crate::json::shorten;
+use crate::vendor::one_of;
+
+/// Most answers to one request: each is a call of its own upstream.
+const MOST_CHOICES: usize = 8;
 
 /// Refuses what would make the answer another one than the client asked for.
-pub(super) fn refuse(body: &Body) -> Result<(), InvalidRequest> {
+pub(super) fn refuse(body: &Body<'_>) -> Result<(), InvalidRequest> {
     let unsupported = [
-        ("functions", body.functions.is_some(), "is the legacy form; use `tools`"),
-        ("function_call", body.function_call.is_some(), "is the legacy form; use `tool_choice`"),
         ("audio", body.audio.is_some(), "is not supported: models on Bedrock answer in text"),
-        ("moderation", body.moderation.is_some(), "is not supported"),
-        ("web_search_options", body.web_search_options.is_some(), "is not supported"),
+        ("moderation", body.moderation.is_some(), "is not supported; use a guardrail"),
     ];
     if let Some((field, _, why)) = unsupported.iter().find(|(_, asked, _)| *asked) {
         return Err(InvalidRequest::new(*field, format!("`{field}` {why}.")));
-    }
-    if body.n.is_some_and(|n| n != 1) {
-        return Err(InvalidRequest::new("n", "`n` must be 1: Bedrock gives one answer per request."));
     }
     if body.modalities.iter().flatten().any(|it| it != "text") {
         let message = "`modalities` must be [\"text\"]: models on Bedrock answer in text.";
         return Err(InvalidRequest::new("modalities", message));
     }
-    match body.response_format.as_ref().map(|it| it.r#type.as_str()) {
-        None | Some("text") => Ok(()),
-        Some(other) => {
-            let message =
-                format!("`response_format` of type `{}` is not supported; use `text`.", shorten(other));
-            Err(InvalidRequest::new("response_format", message))
+    Ok(())
+}
+
+/// How many answers are asked for.
+pub(super) fn choices(body: &Body<'_>) -> Result<usize, InvalidRequest> {
+    match body.n {
+        None => Ok(1),
+        Some(n @ 1..=MOST_CHOICES) => Ok(n),
+        Some(n) => {
+            let message = format!("`n` must be from 1 to {MOST_CHOICES}, not {n}.");
+            Err(InvalidRequest::new("n", message))
         }
     }
 }
 
 /// Notes what is set and without effect. A field that is set to OpenAI's own default asks for nothing.
-pub(super) fn note_dropped(body: &Body, dropped: &mut Dropped) {
+pub(super) fn note_dropped(body: &Body<'_>, dropped: &mut Dropped) {
+    let search = body.web_search_options.as_ref();
     let asked = [
         ("frequency_penalty", body.frequency_penalty.is_some_and(|it| it != 0.0)),
         ("presence_penalty", body.presence_penalty.is_some_and(|it| it != 0.0)),
+        (
+            "max_tokens",
+            body.max_tokens.is_some_and(|it| body.max_completion_tokens.is_some_and(|most| it != most)),
+        ),
         ("logit_bias", body.logit_bias.as_ref().is_some_and(|it| !it.is_empty())),
         ("logprobs", body.logprobs == Some(true)),
         ("top_logprobs", body.top_logprobs.is_some_and(|it| it != 0)),
@@ -49,19 +56,68 @@ pub(super) fn note_dropped(body: &Body, dropped: &mut Dropped) {
         ("prompt_cache_key", body.prompt_cache_key.is_some()),
         ("prompt_cache_options", body.prompt_cache_options.is_some()),
         ("prompt_cache_retention", body.prompt_cache_retention.is_some()),
-        ("reasoning_effort", body.reasoning_effort.is_some()),
         ("seed", body.seed.is_some()),
-        ("service_tier", body.service_tier.as_deref().is_some_and(|it| it != "auto" && it != "default")),
         ("store", body.store == Some(true)),
         ("verbosity", body.verbosity.is_some()),
+        ("web_search_options.search_context_size", search.is_some_and(|it| it.search_context_size.is_some())),
+        ("web_search_options.user_location", search.is_some_and(|it| it.user_location.is_some())),
     ];
     for (field, _) in asked.iter().filter(|(_, asked)| *asked) {
         dropped.note(field);
     }
 }
 
+/// The tier that is to answer: `auto` leaves it to Bedrock, which has one default.
+pub(super) fn service_tier(body: &Body<'_>) -> Result<Option<ServiceTier>, InvalidRequest> {
+    match body.service_tier.as_deref() {
+        None | Some("auto") => Ok(None),
+        Some("default") => Ok(Some(ServiceTier::Default)),
+        Some("flex") => Ok(Some(ServiceTier::Flex)),
+        // `fast` is OpenAI's newer word for the same promise.
+        Some("priority" | "fast") => Ok(Some(ServiceTier::Priority)),
+        Some(other) => Err(one_of("service_tier", &["auto", "default", "flex", "priority", "fast"], other)),
+    }
+}
+
+/// What shape the answer is to have.
+pub(super) fn output(body: &mut Body<'_>) -> Result<Option<OutputFormat>, InvalidRequest> {
+    let Some(format) = body.response_format.take() else { return Ok(None) };
+    match format.r#type.as_str() {
+        "text" => Ok(None),
+        "json_object" => Ok(Some(OutputFormat::JsonObject)),
+        "json_schema" => schema(format.json_schema).map(OutputFormat::JsonSchema).map(Some),
+        other => Err(one_of("response_format.type", &["text", "json_object", "json_schema"], other)),
+    }
+}
+
+fn schema(format: Option<SchemaFormat>) -> Result<JsonSchema, InvalidRequest> {
+    let missing = |param: &str| InvalidRequest::new(param, format!("`{param}` is required."));
+    let format = format.ok_or_else(|| missing("response_format.json_schema"))?;
+    let name = format.name.ok_or_else(|| missing("response_format.json_schema.name"))?;
+    if !is_name(&name) {
+        let param = "response_format.json_schema.name";
+        let message = format!(
+            "`{param}` must be 1 to 64 letters, digits, underscores and hyphens, not `{}`.",
+            shorten(&name)
+        );
+        return Err(InvalidRequest::new(param, message));
+    }
+    let schema = format.schema.ok_or_else(|| missing("response_format.json_schema.schema"))?;
+    Ok(JsonSchema {
+        name,
+        description: format.description.filter(|it| !it.trim().is_empty()),
+        schema: Value::Object(schema),
+        strict: format.strict.unwrap_or(false),
+    })
+}
+
+fn is_name(name: &str) -> bool {
+    (1..=64).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+}
+
 /// Converse's `inferenceConfig`; ranges are Bedrock's (Amazon Bedrock API reference, InferenceConfiguration).
-pub(super) fn inference(body: &mut Body) -> Result<Inference, InvalidRequest> {
+pub(super) fn inference(body: &mut Body<'_>) -> Result<Inference, InvalidRequest> {
     let (field, max_tokens) = match body.max_completion_tokens {
         Some(most) => ("max_completion_tokens", Some(most)),
         None => ("max_tokens", body.max_tokens),
@@ -69,11 +125,14 @@ pub(super) fn inference(body: &mut Body) -> Result<Inference, InvalidRequest> {
     if max_tokens == Some(0) {
         return Err(InvalidRequest::new(field, format!("`{field}` must be at least 1.")));
     }
+    if body.top_k == Some(0) {
+        return Err(InvalidRequest::new("top_k", "`top_k` must be at least 1."));
+    }
     Ok(Inference {
         max_tokens,
         temperature: zero_to_one("temperature", body.temperature)?,
         top_p: zero_to_one("top_p", body.top_p)?,
-        top_k: None,
+        top_k: body.top_k,
         stop: std::mem::take(&mut body.stop).into_list(),
     })
 }
@@ -86,40 +145,4 @@ pub(crate) fn zero_to_one(field: &'static str, value: Option<f64>) -> Result<Opt
     }
     #[expect(clippy::cast_possible_truncation, reason = "Converse takes single precision")]
     Ok(Some(value as f32))
-}
-
-/// `metadata`, `user` and `safety_identifier` as Bedrock's `requestMetadata`.
-///
-/// Bedrock takes at most 16 pairs of limited words; a pair that does not fit would cost the client the
-/// whole answer, so it is dropped and reported.
-pub(super) fn metadata(body: &mut Body, dropped: &mut Dropped) -> BTreeMap<String, String> {
-    const MOST_PAIRS: usize = 16;
-    let own = [("user", body.user.take()), ("safety_identifier", body.safety_identifier.take())];
-    let mut pairs = BTreeMap::new();
-    for (key, value) in body.metadata.take().unwrap_or_default() {
-        if pairs.len() < MOST_PAIRS && !key.is_empty() && fits_metadata(&key) && fits_metadata(&value) {
-            pairs.insert(key, value);
-        } else {
-            dropped.note("metadata");
-        }
-    }
-    for (key, value) in own {
-        let Some(value) = value else { continue };
-        if pairs.len() < MOST_PAIRS && !pairs.contains_key(key) && fits_metadata(&value) {
-            pairs.insert(key.to_owned(), value);
-        } else {
-            dropped.note(key);
-        }
-    }
-    pairs
-}
-
-/// Converse's pattern for both keys and values (botocore, `RequestMetadataKeyString`).
-fn fits_metadata(text: &str) -> bool {
-    text.len() <= 256
-        && text.bytes().all(|byte| {
-            byte.is_ascii_alphanumeric()
-                || matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
-                || b":_@$#=/+,-.".contains(&byte)
-        })
 }

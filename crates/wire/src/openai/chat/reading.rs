@@ -3,122 +3,87 @@
 //! By hand-written visitors, not by untagged enums: those would copy every value aside first, 20 MB pictures
 //! included, and could not say which field was wrong.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::Deserialize;
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 
-use super::request::{Choice, ChoiceObject, Content, List, MOST_PARTS, MOST_STOPS, Picture, Stop};
-use crate::data_url;
+use super::request::{MOST_PARTS, MOST_STOPS, Stop, WordOr};
+use super::turns::{Content, Lent};
 use crate::json::Object;
+use crate::list::bounded;
 
-/// Reads an array of at most `most` elements; each is read as an `R` and kept as a `T`.
-fn bounded<'de, R: Deserialize<'de>, T, A: SeqAccess<'de>>(
-    mut seq: A,
-    most: usize,
-    keep: fn(R) -> T,
-) -> Result<Vec<T>, A::Error> {
-    let mut items = Vec::new();
-    while let Some(item) = seq.next_element()? {
-        if items.len() == most {
-            return Err(de::Error::custom(format_args!("must not have more than {most} elements")));
-        }
-        items.push(keep(item));
-    }
-    Ok(items)
-}
-
-impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for List<T, MOST> {
+impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ListVisitor<T, const MOST: usize>(PhantomData<T>);
+        struct ContentVisitor<'a>(PhantomData<&'a str>);
 
-        impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for ListVisitor<T, MOST> {
-            type Value = List<T, MOST>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an array")
-            }
-
-            fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
-                Ok(List(Vec::new()))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
-                bounded(seq, MOST, |Object(item)| item).map(List)
-            }
-        }
-
-        deserializer.deserialize_any(ListVisitor(PhantomData))
-    }
-}
-
-impl<'de> Deserialize<'de> for Content {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ContentVisitor;
-
-        impl<'de> Visitor<'de> for ContentVisitor {
-            type Value = Content;
+        impl<'de: 'a, 'a> Visitor<'de> for ContentVisitor<'a> {
+            type Value = Content<'a>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a string or an array of content parts")
             }
 
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Content, E> {
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
                 Ok(Content::Text(text.to_owned()))
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Content, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
                 bounded(seq, MOST_PARTS, |Object(part)| part).map(Content::Parts)
             }
         }
 
-        deserializer.deserialize_any(ContentVisitor)
+        deserializer.deserialize_any(ContentVisitor(PhantomData))
     }
 }
 
-impl<'de> Deserialize<'de> for Picture {
+impl<'de: 'a, 'a> Deserialize<'de> for Lent<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct PictureVisitor;
+        struct LentVisitor<'a>(PhantomData<&'a str>);
 
-        impl Visitor<'_> for PictureVisitor {
-            type Value = Picture;
+        impl<'de: 'a, 'a> Visitor<'de> for LentVisitor<'a> {
+            type Value = Lent<'a>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a string")
             }
 
-            fn visit_str<E: de::Error>(self, url: &str) -> Result<Picture, E> {
-                Ok(Picture(data_url::image(url)))
+            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Lent(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Lent(Cow::Owned(text.to_owned())))
             }
         }
 
-        deserializer.deserialize_str(PictureVisitor)
+        deserializer.deserialize_str(LentVisitor(PhantomData))
     }
 }
 
-impl<'de> Deserialize<'de> for Choice {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for WordOr<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ChoiceVisitor;
+        struct WordVisitor<T>(PhantomData<T>);
 
-        impl<'de> Visitor<'de> for ChoiceVisitor {
-            type Value = Choice;
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for WordVisitor<T> {
+            type Value = WordOr<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a string or an object")
             }
 
-            fn visit_str<E: de::Error>(self, word: &str) -> Result<Choice, E> {
-                Ok(Choice::Word(word.to_owned()))
+            fn visit_str<E: de::Error>(self, word: &str) -> Result<Self::Value, E> {
+                Ok(WordOr::Word(word.to_owned()))
             }
 
-            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Choice, A::Error> {
-                let object = de::value::MapAccessDeserializer::new(map);
-                ChoiceObject::deserialize(object).map(Choice::Object)
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(de::value::MapAccessDeserializer::new(map)).map(WordOr::Object)
             }
         }
 
-        deserializer.deserialize_any(ChoiceVisitor)
+        deserializer.deserialize_any(WordVisitor(PhantomData))
     }
 }
 

@@ -1,4 +1,5 @@
-//! `tools`, `tool_choice`, `parallel_tool_calls`.
+//! `tools`, `tool_choice`, `parallel_tool_calls`, and `web_search_options`, which is a tool that the model's provider runs.
+//! (The legacy form: [`super::functions`].)
 //!
 //! Converse has no choice `none`, and wants tools declared whenever the conversation holds tool blocks. So:
 //! `none` rewrites those blocks into text and offers no tools, which alone makes a tool call impossible; and
@@ -10,6 +11,8 @@ use outcrop_chat::{InvalidRequest, Request, ToolChoice, ToolSpec, Tools, declare
 use serde_json::{Map, Value};
 
 use super::Dropped;
+use super::cache::{self, CacheControl};
+use super::functions;
 use super::request::{AllowedTools, Body, Choice, ChoiceObject, Function, Tool};
 use crate::ToolNames;
 use crate::json::shorten;
@@ -24,23 +27,65 @@ pub(super) enum Offer {
     Tools(Tools),
 }
 
-/// Reads what is on offer.
+/// Nova's web search (Amazon Nova user guide, "Web grounding").
+const WEB_SEARCH: &str = "nova_grounding";
+
+/// Reads what is on offer. A search is left out, and named, where no tool may be called.
 pub(super) fn offer(
-    body: &mut Body,
+    body: &mut Body<'_>,
     names: &mut ToolNames,
     dropped: &mut Dropped,
 ) -> Result<Offer, InvalidRequest> {
-    let specs = specs(body.tools.take(), names, dropped)?;
-    let parallel = body.parallel_tool_calls;
-    let Some(choice) = body.tool_choice.take() else { return Ok(offered(specs, ToolChoice::Auto, parallel)) };
+    let offer = match body.functions.take() {
+        Some(mut functions) => {
+            if !body.tools.0.is_empty() || body.tool_choice.is_some() {
+                let message = "`functions` is the legacy form of `tools`, and not sent together with it.";
+                return Err(InvalidRequest::new("functions", message));
+            }
+            functions::offer(functions.take(), body.function_call.take(), names)?
+        }
+        None if body.function_call.is_some() => {
+            return Err(InvalidRequest::new(
+                "function_call",
+                "`function_call` is only allowed with `functions`.",
+            ));
+        }
+        None => {
+            let specs = specs(body.tools.take(), names)?;
+            choose(body.tool_choice.take(), specs, body.parallel_tool_calls, names)?
+        }
+    };
+    Ok(match (offer, body.web_search_options.is_some()) {
+        (Offer::Tools(tools), true) => Offer::Tools(Tools { system: vec![WEB_SEARCH.to_owned()], ..tools }),
+        (Offer::Nothing, true) => Offer::Tools(Tools {
+            specs: Vec::new(),
+            system: vec![WEB_SEARCH.to_owned()],
+            choice: ToolChoice::Auto,
+            parallel: None,
+        }),
+        (Offer::Forbidden, true) => {
+            dropped.note("web_search_options");
+            Offer::Forbidden
+        }
+        (offer, false) => offer,
+    })
+}
+
+fn choose(
+    choice: Option<Choice>,
+    specs: Vec<ToolSpec>,
+    parallel: Option<bool>,
+    names: &mut ToolNames,
+) -> Result<Offer, InvalidRequest> {
     match choice {
-        Choice::Word(word) => match word.as_str() {
+        None => Ok(offered(specs, ToolChoice::Auto, parallel)),
+        Some(Choice::Word(word)) => match word.as_str() {
             "none" => Ok(Offer::Forbidden),
             "auto" => Ok(offered(specs, ToolChoice::Auto, parallel)),
             "required" => needs_tools(&specs).map(|()| offered(specs, ToolChoice::Any, parallel)),
             other => Err(unknown_choice(other)),
         },
-        Choice::Object(object) => {
+        Some(Choice::Object(object)) => {
             needs_tools(&specs)?;
             let (specs, choice) = chosen(object, specs, names)?;
             Ok(offered(specs, choice, parallel))
@@ -60,7 +105,7 @@ pub(super) fn apply(offer: Offer, mut request: Request) -> Request {
     }
 }
 
-fn offered(specs: Vec<ToolSpec>, choice: ToolChoice, parallel: Option<bool>) -> Offer {
+pub(super) fn offered(specs: Vec<ToolSpec>, choice: ToolChoice, parallel: Option<bool>) -> Offer {
     if specs.is_empty() {
         Offer::Nothing
     } else {
@@ -139,7 +184,7 @@ fn narrowed(
     Ok((specs, choice))
 }
 
-fn declared(
+pub(super) fn declared(
     name: String,
     specs: &[ToolSpec],
     names: &mut ToolNames,
@@ -155,19 +200,34 @@ fn declared(
 
 // === the tools ===
 
-fn specs(
-    tools: Vec<Tool>,
+fn specs(tools: Vec<Tool>, names: &mut ToolNames) -> Result<Vec<ToolSpec>, InvalidRequest> {
+    let mut functions = Vec::with_capacity(tools.len());
+    for (at, tool) in tools.into_iter().enumerate() {
+        if let Some(other) = tool.r#type.filter(|it| it != "function") {
+            let param = format!("tools[{at}].type");
+            let message = format!("`{param}` must be `function`; `{}` is not supported.", shorten(&other));
+            return Err(InvalidRequest::new(param, message));
+        }
+        let path = format!("tools[{at}].function");
+        let Some(function) = tool.function else { return Err(required(&path)) };
+        functions.push((path, (function, tool.cache_control)));
+    }
+    distinct(functions, names)
+}
+
+/// Each function with where it stands, as a tool; no two may have one name.
+pub(super) fn distinct(
+    functions: impl IntoIterator<Item = (String, (Function, Option<CacheControl>))>,
     names: &mut ToolNames,
-    dropped: &mut Dropped,
 ) -> Result<Vec<ToolSpec>, InvalidRequest> {
     let mut seen = HashSet::new();
-    let mut specs = Vec::with_capacity(tools.len());
-    for (at, tool) in tools.into_iter().enumerate() {
-        let spec = spec(at, tool, names, dropped)?;
+    let mut specs = Vec::new();
+    for (path, (function, mark)) in functions {
+        let spec = spec(&path, function, mark, names)?;
         if !seen.insert(spec.name.clone()) {
-            let param = format!("tools[{at}].function.name");
             let name = shorten(names.original(&spec.name));
-            return Err(InvalidRequest::new(param, format!("The tool `{name}` is declared twice.")));
+            let message = format!("The tool `{name}` is declared twice.");
+            return Err(InvalidRequest::new(format!("{path}.name"), message));
         }
         specs.push(spec);
     }
@@ -175,43 +235,38 @@ fn specs(
 }
 
 fn spec(
-    at: usize,
-    tool: Tool,
+    path: &str,
+    function: Function,
+    mark: Option<CacheControl>,
     names: &mut ToolNames,
-    dropped: &mut Dropped,
 ) -> Result<ToolSpec, InvalidRequest> {
-    if let Some(other) = tool.r#type.filter(|it| it != "function") {
-        let param = format!("tools[{at}].type");
-        let message = format!("`{param}` must be `function`; `{}` is not supported.", shorten(&other));
-        return Err(InvalidRequest::new(param, message));
-    }
-    let Some(Function { name, description, parameters, strict }) = tool.function else {
-        return Err(required(&format!("tools[{at}].function")));
-    };
+    let Function { name, description, parameters, strict, cache_control } = function;
     if name.is_empty() {
-        return Err(required(&format!("tools[{at}].function.name")));
+        return Err(required(&format!("{path}.name")));
     }
-    if strict == Some(true) {
-        dropped.note("tools.function.strict");
-    }
+    // Clients put the mark beside the function or into it.
+    let mark = mark.or(cache_control);
     Ok(ToolSpec {
         name: names.safe(name),
         // Bedrock refuses a description that is there and empty.
         description: description.filter(|it| !it.trim().is_empty()),
-        input_schema: schema(at, parameters)?,
-        ..ToolSpec::default()
+        input_schema: schema(path, parameters)?,
+        strict: strict == Some(true),
+        cache: cache::point(mark.as_ref(), || {
+            format!("{}.cache_control", path.trim_end_matches(".function"))
+        })?,
     })
 }
 
 /// A tool's schema. Models on Bedrock want one, and want it to describe an object.
-fn schema(at: usize, parameters: Option<Value>) -> Result<Value, InvalidRequest> {
+fn schema(path: &str, parameters: Option<Value>) -> Result<Value, InvalidRequest> {
     match parameters {
         None => Ok(object_schema(Map::new())),
         Some(Value::Object(map)) if map.is_empty() => Ok(object_schema(map)),
         Some(Value::Object(mut map)) => {
             let kind = map.entry("type").or_insert_with(|| "object".into());
             if kind != "object" {
-                let param = format!("tools[{at}].function.parameters");
+                let param = format!("{path}.parameters");
                 let message =
                     format!("`{param}` must have the `type` `object`: models on Bedrock take no other.");
                 return Err(InvalidRequest::new(param, message));
@@ -219,7 +274,7 @@ fn schema(at: usize, parameters: Option<Value>) -> Result<Value, InvalidRequest>
             Ok(Value::Object(map))
         }
         Some(_) => {
-            let param = format!("tools[{at}].function.parameters");
+            let param = format!("{path}.parameters");
             let message = format!("`{param}` must be a JSON schema, which is an object.");
             Err(InvalidRequest::new(param, message))
         }

@@ -2,11 +2,11 @@
 
 use bytes::{BufMut, BytesMut};
 use outcrop_chat::{Delta, Event, StopReason};
-use outcrop_types::{ErrorCode, TokenUsage};
+use outcrop_types::TokenUsage;
 
 use super::Generation;
 use super::response::Usage;
-use crate::error::{ErrorBody, Problem, to_vec};
+use crate::error::{ErrorBody, Problem, broken, to_vec};
 use crate::escape::{put_integer, put_string};
 
 /// Writes the events of one answer; see the module above for their shapes.
@@ -98,8 +98,4 @@ impl GenerateStream {
         put_string(out, text);
         out.put_slice(b"}\n\n");
     }
-}
-
-fn broken(message: &str) -> ErrorBody {
-    ErrorBody { code: ErrorCode::Upstream, message: message.into(), param: None, request_id: None }
 }

@@ -164,7 +164,7 @@ struct Away;
 
 #[async_trait::async_trait]
 impl Limiter for Away {
-    async fn admit(&self, _: &[Window], _: Duration) -> Result<Admission, PortError> {
+    async fn admit_many(&self, _: &[Window], _: u32, _: Duration) -> Result<Admission, PortError> {
         Err(PortError::unavailable("count", "this limiter is away"))
     }
 }

@@ -64,7 +64,7 @@ struct Away(std::sync::Mutex<Vec<String>>);
 
 #[async_trait]
 impl Limiter for Away {
-    async fn admit(&self, windows: &[Window], _: Duration) -> Result<Admission, PortError> {
+    async fn admit_many(&self, windows: &[Window], _: u32, _: Duration) -> Result<Admission, PortError> {
         self.0.lock().unwrap().extend(windows.iter().map(|window| window.name.clone()));
         Err(PortError::unavailable("admit a request", "this limiter is away"))
     }

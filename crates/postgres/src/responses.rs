@@ -1,0 +1,89 @@
+//! The table `responses`.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use outcrop_ports::{PortError, ResponseStore};
+use outcrop_types::{ResponseId, StoredResponse, TeamId};
+use sqlx::FromRow;
+
+use crate::PostgresStore;
+use crate::error::port_error;
+use crate::rows::{Row, json_text};
+
+#[async_trait]
+impl ResponseStore for PostgresStore {
+    async fn insert_response(&self, response: &StoredResponse) -> Result<(), PortError> {
+        const ATTEMPTED: &str = "keep a response";
+        let failed = |error| port_error(ATTEMPTED, error);
+        let query = sqlx::query(
+            "INSERT INTO responses (id, team_id, created_at, expires_at, response, input)
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+        )
+        .bind(response.id.to_string())
+        .bind(response.team.to_string())
+        .bind(response.created_at)
+        .bind(response.expires_at)
+        .bind(json_text(&response.response).map_err(failed)?)
+        .bind(json_text(&response.input).map_err(failed)?);
+        self.execute(ATTEMPTED, query).await.map(drop)
+    }
+
+    async fn lookup_response(
+        &self,
+        team: TeamId,
+        id: ResponseId,
+        now: DateTime<Utc>,
+    ) -> Result<Option<StoredResponse>, PortError> {
+        let query = sqlx::query_as(
+            "SELECT id, team_id, created_at, expires_at, response, input FROM responses
+             WHERE id = $1 AND team_id = $2 AND expires_at > $3",
+        )
+        .bind(id.to_string())
+        .bind(team.to_string())
+        .bind(now);
+        let row: Option<ResponseRow> = self.fetch_optional("look up a response", query).await?;
+        row.map(ResponseRow::read).transpose()
+    }
+
+    async fn delete_response(&self, team: TeamId, id: ResponseId) -> Result<bool, PortError> {
+        let query = sqlx::query("DELETE FROM responses WHERE id = $1 AND team_id = $2")
+            .bind(id.to_string())
+            .bind(team.to_string());
+        Ok(self.execute("delete a response", query).await? == 1)
+    }
+
+    async fn delete_expired_responses(&self, now: DateTime<Utc>, most: usize) -> Result<u64, PortError> {
+        // Several processes sweep at once: what another one is at is left to it.
+        let query = sqlx::query(
+            "DELETE FROM responses WHERE id IN (
+                 SELECT id FROM responses WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
+        )
+        .bind(now)
+        .bind(i64::try_from(most).unwrap_or(i64::MAX));
+        self.execute("remove expired responses", query).await
+    }
+}
+
+#[derive(FromRow)]
+struct ResponseRow {
+    id: String,
+    team_id: String,
+    created_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+    response: String,
+    input: String,
+}
+
+impl ResponseRow {
+    fn read(self) -> Result<StoredResponse, PortError> {
+        let row = Row { table: "responses", id: &self.id };
+        Ok(StoredResponse {
+            id: row.parse("id", &self.id)?,
+            team: row.parse("team_id", &self.team_id)?,
+            created_at: self.created_at,
+            expires_at: self.expires_at,
+            response: row.json("response", &self.response)?,
+            input: row.json("input", &self.input)?,
+        })
+    }
+}

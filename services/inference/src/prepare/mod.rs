@@ -1,0 +1,92 @@
+//! From what a dialect understood to what a certain model can be asked, the same for every dialect.
+//!
+//! Media behind links are fetched, what the model cannot honour is taken and named or refused, and what it can only
+//! give in another shape is asked for in that shape: [`Reshape`] turns the answer back. Models are known by the columns
+//! of the catalogue alone.
+
+mod cache;
+mod fence;
+mod fields;
+mod fit;
+mod reasoning;
+mod reshape;
+mod schema;
+mod structured;
+mod taken;
+mod turns;
+
+use outcrop_chat::{InvalidRequest, Request};
+use outcrop_http::ApiError;
+use outcrop_ports::{Modality, ModelInfo};
+
+use crate::InferenceService;
+use crate::chat::AskedModel;
+use crate::entry::Entry;
+pub(crate) use fields::Fields;
+pub(crate) use reshape::Reshape;
+use taken::Taken;
+
+/// A request that its model can be asked, and that was let in.
+#[derive(Debug, Clone)]
+pub(crate) struct Prepared {
+    pub(crate) request: Request,
+    /// Headers that tell how the answer came about.
+    pub(crate) told: Vec<(&'static str, String)>,
+    /// What has to be done to the answer.
+    pub(crate) reshape: Reshape,
+    pub(crate) entry: Entry,
+}
+
+/// A request that its model can be asked.
+#[derive(Debug)]
+struct Fitted {
+    request: Request,
+    told: Vec<(&'static str, String)>,
+    reshape: Reshape,
+}
+
+impl InferenceService {
+    /// Prepares a request that was let in for its model; names in `dropped` what is taken from it.
+    ///
+    /// # Errors
+    /// What the model cannot do and the answer would be wrong without, with the field's name; a link that leads nowhere.
+    pub(crate) async fn prepare(
+        &self,
+        entry: Entry,
+        model: &AskedModel,
+        mut request: Request,
+        fields: Fields,
+        dropped: &mut Vec<&'static str>,
+    ) -> Result<Prepared, ApiError> {
+        model.must_write(Modality::Text, "chat")?;
+        self.inner().media.check_s3_fields(&request.additional)?;
+        self.inner().media.fetch_links(entry.team, &mut request).await?;
+        let Fitted { request, told, reshape } = for_model(request, &model.model.info, fields, dropped)?;
+        Ok(Prepared { request, told, reshape, entry })
+    }
+}
+
+/// The part that needs nobody: fits a request to a model. The order matters: what is asked of the shape of an answer
+/// depends on whether the model thinks, and where instructions may stand on all that adds to them.
+fn for_model(
+    mut request: Request,
+    model: &ModelInfo,
+    fields: Fields,
+    dropped: &mut Vec<&'static str>,
+) -> Result<Fitted, InvalidRequest> {
+    let mut taken = Taken::new(model, fields, dropped);
+    turns::check_media(&request, &taken)?;
+    fit::fit(&mut request, &mut taken)?;
+    let thinks = reasoning::fit(&mut request, &mut taken)?;
+    let (told, reshape) = structured::shape(&mut request, thinks, &mut taken);
+    cache::fit(&mut request, &mut taken);
+    let request = turns::place(request, thinks, &mut taken);
+    Ok(Fitted { request, told: told.into_iter().collect(), reshape })
+}
+
+#[cfg(test)]
+mod golden_tests;
+#[cfg(test)]
+mod parity_tests;
+#[cfg(test)]
+mod property_tests;

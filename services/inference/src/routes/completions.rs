@@ -1,0 +1,85 @@
+//! `POST /v1/completions`, the legacy form.
+
+use actix_web::{HttpResponse, web};
+use bytes::Bytes;
+use outcrop_http::permission::InvokeModel;
+use outcrop_http::{Allowed, ApiError, JsonBytes, RequestContext};
+use outcrop_wire::openai::completions::{self, Choice, CompletionStream, Translated};
+use outcrop_wire::openai::stream::StreamHead;
+
+use super::headers::respond;
+use crate::answer::{Answer, Body, Manner, all_dropped};
+use crate::chat::{AskedModel, Caller};
+use crate::entry::Entry;
+use crate::prepare::{Fields, Prepared};
+use crate::{InferenceService, fan_out};
+
+/// Goes on from one prompt or several, whole or as a stream.
+pub(crate) async fn create(
+    allowed: Allowed<InvokeModel>,
+    context: RequestContext,
+    service: web::Data<InferenceService>,
+    manner: Manner,
+    JsonBytes(body): JsonBytes,
+) -> Result<HttpResponse, ApiError> {
+    let caller = Caller { principal: &allowed.principal, context: &context };
+    let answer = answer(&service, caller, manner, &body).await?;
+    Ok(respond(&service, context.arrived, answer))
+}
+
+/// From the request's body to the answer's.
+pub(crate) async fn answer(
+    service: &InferenceService,
+    caller: Caller<'_>,
+    manner: Manner,
+    body: &Bytes,
+) -> Result<Answer, ApiError> {
+    let mut asked = completions::parse(body)?;
+    let unknown = std::mem::take(&mut asked.unknown);
+    manner.check_unknown(&unknown)?;
+    let (stream, include_usage, model) = (asked.stream, asked.include_usage, asked.model.take());
+    let Translated { mut requests, choices, echo, mut dropped } = asked.into_chat()?;
+    let model = service.resolve(caller.principal, model).await?;
+    requests.iter_mut().for_each(|it| manner.guard(it));
+    let entry = service.enter(caller, requests.len() * choices).await?;
+    let requests = prepared(service, &entry, &model, requests, choices, &mut dropped).await?;
+    manner.check(stream, &dropped)?;
+    let id = format!("cmpl-{}", service.inner().ids.uuid().simple());
+    let created = service.inner().clock.now().timestamp();
+    let echo = |index: usize| echo.get(index / choices).map_or("", String::as_str);
+    let (body, facts) = if stream {
+        let head = StreamHead { id: &id, created, model: &model.asked, include_usage };
+        let frames = |index| CompletionStream::new(head, index, echo(index).to_owned());
+        let (pieces, facts) = fan_out::stream(service, caller, &model, requests, frames).await?;
+        (Body::Events(pieces), facts)
+    } else {
+        let (answers, facts) = fan_out::whole(service, caller, &model, requests).await?;
+        let head = completions::Answer { id: &id, created, model: &model.asked };
+        let choices = answers.iter().enumerate();
+        let choices = choices.map(|(index, response)| Choice { echo: echo(index), response });
+        (Body::Whole(completions::response(&head, choices)), facts)
+    };
+    Ok(Answer { body, facts, dropped: all_dropped(dropped, unknown) })
+}
+
+/// Each prompt as often as it is to be answered.
+async fn prepared(
+    service: &InferenceService,
+    entry: &Entry,
+    model: &AskedModel,
+    requests: Vec<outcrop_chat::Request>,
+    choices: usize,
+    dropped: &mut Vec<&'static str>,
+) -> Result<Vec<Prepared>, ApiError> {
+    let mut all = Vec::with_capacity(requests.len() * choices);
+    for request in requests {
+        let mut fitted = Vec::new();
+        let entry = entry.clone();
+        let request = service.prepare(entry, model, request, Fields::COMPLETIONS, &mut fitted).await?;
+        // The same for each prompt, and told once.
+        fitted.retain(|field| !dropped.contains(field));
+        dropped.append(&mut fitted);
+        all.append(&mut fan_out::copies(request, choices));
+    }
+    Ok(all)
+}

@@ -1,0 +1,169 @@
+//! `POST /model/{id}/invoke` and `/invoke-with-response-stream`: bodies in the model's own shape, passed through.
+//!
+//! Nobody changes the body here, whoever makes the model. It is read for what Bedrock would fetch with this server's own
+//! permissions. What a call used is told by Bedrock's headers, and for a stream by its last chunk; what is sold by the
+//! piece is counted.
+
+pub(super) mod head;
+mod pieces;
+mod sold;
+
+use std::time::Instant;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use bytes::Bytes;
+use outcrop_http::permission::InvokeModel;
+use outcrop_http::{Allowed, ApiError, JsonBytes, RequestContext};
+use outcrop_ports::{InvokeCall, Modality};
+use outcrop_types::{ErrorCode, TokenUsage};
+use outcrop_wire::anthropic::invoke::weigh;
+use outcrop_wire::bedrock::invoke;
+
+use super::converse::{millis, refused_by_invoke as refused};
+use super::headers::respond;
+use crate::answer::{Answer, Body};
+use crate::chat::{AskedModel, Caller};
+use crate::metering::Operation;
+use crate::{ChatError, InferenceService};
+use head::Head;
+use pieces::Pieces;
+use sold::Sold;
+
+/// Has a model answer a body of its own shape.
+pub(crate) async fn create(
+    allowed: Allowed<InvokeModel>,
+    context: RequestContext,
+    service: web::Data<InferenceService>,
+    id: web::Path<String>,
+    request: HttpRequest,
+    JsonBytes(body): JsonBytes,
+) -> Result<HttpResponse, ApiError> {
+    let caller = Caller { principal: &allowed.principal, context: &context };
+    let head = Head::read(request.headers(), "accept")?;
+    let answer = answer(&service, caller, id.into_inner(), head, body).await?;
+    Ok(respond(&service, context.arrived, answer))
+}
+
+/// The same as a stream.
+pub(crate) async fn create_stream(
+    allowed: Allowed<InvokeModel>,
+    context: RequestContext,
+    service: web::Data<InferenceService>,
+    id: web::Path<String>,
+    request: HttpRequest,
+    JsonBytes(body): JsonBytes,
+) -> Result<HttpResponse, ApiError> {
+    let caller = Caller { principal: &allowed.principal, context: &context };
+    let head = Head::read(request.headers(), head::STREAM_ACCEPT)?;
+    let model = service.resolve(caller.principal, Some(id.into_inner())).await.map_err(refused)?;
+    service.inner().media.check_s3_in(&body)?;
+    let answer = stream(&service, caller, &model, head, body).await.map_err(refused)?;
+    Ok(respond(&service, context.arrived, answer))
+}
+
+/// What the runtime API has besides, and is not served here.
+pub(crate) async fn unknown_operation(_: Allowed<InvokeModel>) -> Result<HttpResponse, ApiError> {
+    Err(ApiError::new(ErrorCode::NotFound, "this operation is not supported here"))
+}
+
+/// From the request's body to the answer's.
+pub(crate) async fn answer(
+    service: &InferenceService,
+    caller: Caller<'_>,
+    model: String,
+    head: Head,
+    body: Bytes,
+) -> Result<Answer, ApiError> {
+    let model = service.resolve(caller.principal, Some(model)).await.map_err(refused)?;
+    service.inner().media.check_s3_in(&body)?;
+    whole(service, caller, &model, head, body).await.map_err(refused)
+}
+
+async fn whole(
+    service: &InferenceService,
+    caller: Caller<'_>,
+    model: &AskedModel,
+    head: Head,
+    body: Bytes,
+) -> Result<Answer, ChatError> {
+    let sold = Sold::of(model, &body);
+    // Pictures and queries are no tokens.
+    let cost = if sold.is_some() { (Operation::Invoke, 0) } else { cost(model, &body) };
+    let (mut open, mut facts) = service.admit(caller, model, cost).await?;
+    let sold = sold.map(|it| it.watch(&mut open));
+    let begun = Instant::now();
+    let answer = service.inner().model.invoke(call(caller, model, head, body)).await;
+    facts.upstream = begun.elapsed();
+    let by_piece = sold.map(|it| it.ended(&answer)).is_some();
+    let answer = answer.inspect_err(|error| open.refused(error))?;
+    match answer.usage {
+        _ if by_piece => {}
+        Some(usage) => {
+            let told = invoke::claude_usage(&answer.body).unwrap_or(usage);
+            open.reported(invoke::with_lifetimes(usage, &told));
+        }
+        None if writes_text(model) => open.saw_output(invoke::text_bytes(&answer.body)),
+        None => {}
+    }
+    open.completed();
+    facts.told.extend(answer.usage.iter().flat_map(counts));
+    facts.told.push(("content-type", answer.content_type));
+    facts.told.push(("x-amzn-bedrock-invocation-latency", millis(facts.upstream).to_string()));
+    if let Some(tier) = answer.service_tier {
+        facts.told.push(("x-amzn-bedrock-service-tier", tier.name().to_owned()));
+    }
+    Ok(Answer { body: Body::Whole(answer.body), facts, dropped: Vec::new() })
+}
+
+async fn stream(
+    service: &InferenceService,
+    caller: Caller<'_>,
+    model: &AskedModel,
+    head: Head,
+    body: Bytes,
+) -> Result<Answer, ChatError> {
+    let (mut open, mut facts) = service.admit(caller, model, cost(model, &body)).await?;
+    open.set_streamed();
+    let begun = Instant::now();
+    let chunks = service.inner().model.invoke_stream(call(caller, model, head, body)).await;
+    facts.upstream = begun.elapsed();
+    let chunks = chunks.inspect_err(|error| open.refused(error))?;
+    facts.told.push(("x-amzn-bedrock-content-type", "application/json".to_owned()));
+    let frames = pieces::frames(chunks, Pieces, open, caller.context.request_id.clone());
+    Ok(Answer { body: Body::AwsEvents(Box::pin(frames)), facts, dropped: Vec::new() })
+}
+
+fn call(caller: Caller<'_>, model: &AskedModel, head: Head, body: Bytes) -> InvokeCall {
+    InvokeCall {
+        content_type: head.content_type,
+        accept: head.accept,
+        guardrail: head.guardrail,
+        service_tier: head.service_tier,
+        optimized_latency: head.optimized_latency,
+        metadata: head.metadata,
+        ..InvokeCall::json(model.model.clone(), body, caller.context.remaining())
+    }
+}
+
+fn writes_text(model: &AskedModel) -> bool {
+    model.model.info.output.contains(&Modality::Text)
+}
+
+/// What it costs if nobody tells: a model reads no more than its window holds.
+fn cost(model: &AskedModel, body: &[u8]) -> (Operation, u64) {
+    let most = model.model.info.context_window.map_or(u64::MAX, u64::from);
+    (Operation::Invoke, weigh(body).min(most))
+}
+
+/// Bedrock's counts in its own headers.
+fn counts(usage: &TokenUsage) -> [(&'static str, String); 4] {
+    [
+        ("x-amzn-bedrock-input-token-count", usage.input.to_string()),
+        ("x-amzn-bedrock-output-token-count", usage.output.to_string()),
+        ("x-amzn-bedrock-cache-read-input-token-count", usage.cache_read.to_string()),
+        (
+            "x-amzn-bedrock-cache-write-input-token-count",
+            (usage.cache_write_5m + usage.cache_write_1h).to_string(),
+        ),
+    ]
+}

@@ -1,0 +1,72 @@
+//! `POST /v1/messages` and `/v1/messages/count_tokens`, as Anthropic's SDKs call them.
+//!
+//! Claude models get the client's own body by InvokeModel (`claude.rs`), all others the neutral conversation
+//! (`converse.rs`), and so does a Claude that cannot be held to the shape that the answer is to have.
+
+mod claude;
+mod converse;
+mod count;
+mod headers;
+mod links;
+
+use actix_web::{HttpResponse, web};
+use bytes::Bytes;
+use outcrop_http::permission::InvokeModel;
+use outcrop_http::{Allowed, ApiError, JsonBytes, RequestContext};
+use outcrop_wire::anthropic::{self, Betas, Version};
+
+pub(crate) use count::count;
+
+use crate::InferenceService;
+use crate::answer::{Answer, Manner};
+use crate::chat::{AskedModel, Caller};
+
+/// What headers say of how the body is to be read.
+#[derive(Debug, Default)]
+pub(crate) struct Reading {
+    pub(crate) version: Version,
+    pub(crate) betas: Betas,
+}
+
+/// Answers one request in Anthropic's shape, whole or as a stream.
+pub(crate) async fn create(
+    allowed: Allowed<InvokeModel>,
+    context: RequestContext,
+    service: web::Data<InferenceService>,
+    manner: Manner,
+    reading: Reading,
+    JsonBytes(body): JsonBytes,
+) -> Result<HttpResponse, ApiError> {
+    let caller = Caller { principal: &allowed.principal, context: &context };
+    let answer = answer(&service, caller, manner, reading, body).await;
+    headers::respond(&service, &context, answer)
+}
+
+/// From the request's body to the answer's.
+pub(crate) async fn answer(
+    service: &InferenceService,
+    caller: Caller<'_>,
+    manner: Manner,
+    reading: Reading,
+    body: Bytes,
+) -> Result<Answer, ApiError> {
+    let head = anthropic::head(&body)?;
+    let model = service.resolve(caller.principal, head.model).await?;
+    let asked = Asked { model, reading, stream: head.stream, body };
+    let info = &asked.model.model.info;
+    // Bedrock refuses a shape from a Claude that has no structured outputs; by Converse it can be had all the same.
+    let by_converse = head.shaped && !info.structured_output;
+    if info.anthropic_version.is_some() && !by_converse {
+        claude::answer(service, caller, manner, asked).await
+    } else {
+        converse::answer(service, caller, manner, asked).await
+    }
+}
+
+/// A request of which the model is known.
+struct Asked {
+    model: AskedModel,
+    reading: Reading,
+    stream: bool,
+    body: Bytes,
+}

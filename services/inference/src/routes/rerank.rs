@@ -1,0 +1,67 @@
+//! `POST /v1/rerank`, and the same at `/v2/rerank`, where Cohere's client asks.
+
+use actix_web::{HttpResponse, web};
+use outcrop_http::permission::InvokeModel;
+use outcrop_http::{Allowed, ApiError, JsonBytes, RequestContext};
+use outcrop_ports::{Modality, RerankCall};
+use outcrop_wire::openai::rerank::{self, RerankRequest, Scored};
+
+use super::headers::respond;
+use crate::InferenceService;
+use crate::answer::{Answer, Body, Manner, all_dropped};
+use crate::chat::Caller;
+use crate::metering::Operation;
+use crate::tallied::Tallied;
+
+/// Sorts texts by how well they answer a question, in Cohere's shape.
+pub(crate) async fn create(
+    allowed: Allowed<InvokeModel>,
+    context: RequestContext,
+    service: web::Data<InferenceService>,
+    manner: Manner,
+    JsonBytes(body): JsonBytes,
+) -> Result<HttpResponse, ApiError> {
+    let caller = Caller { principal: &allowed.principal, context: &context };
+    let answer = answer(&service, caller, manner, &body).await?;
+    Ok(respond(&service, context.arrived, answer))
+}
+
+/// From the request's body to the answer's.
+pub(crate) async fn answer(
+    service: &InferenceService,
+    caller: Caller<'_>,
+    manner: Manner,
+    body: &[u8],
+) -> Result<Answer, ApiError> {
+    let RerankRequest { model, query, documents, top_n, return_documents, mut dropped, unknown } =
+        rerank::parse(body)?;
+    dropped.extend(manner.unguarded());
+    manner.check_unknown(&unknown)?;
+    let model = service.resolve_for(caller.principal, model, Modality::Ranking).await?;
+    model.must_write(Modality::Ranking, "rerank")?;
+    manner.check(false, &dropped)?;
+    // The model is sent the texts; the answer may need them again.
+    let kept = if return_documents { documents.clone() } else { Vec::new() };
+    let call = async |tally| {
+        let (model, deadline) = (model.model.clone(), caller.context.remaining());
+        let call = RerankCall { model, query, documents, top_n, deadline, tally };
+        service.inner().model.rerank(call).await
+    };
+    // What it costs is counted in queries; no token is.
+    let (cost, texts) = ((Operation::Rerank, 0), 1);
+    let Tallied { answer, mut open, used, facts } =
+        service.tallied(caller, &model, texts, cost, call).await?;
+    open.completed();
+    let scored = |it: &outcrop_ports::Ranked| Scored {
+        index: it.index,
+        score: it.score,
+        document: kept.get(it.index).map(String::as_str),
+    };
+    let scored: Vec<Scored<'_>> = answer.iter().map(scored).collect();
+    let id = service.inner().ids.uuid().to_string();
+    Ok(Answer {
+        body: Body::Whole(rerank::response(&id, &scored, used.queries)),
+        facts,
+        dropped: all_dropped(dropped, unknown),
+    })
+}

@@ -1,0 +1,169 @@
+//! `POST /v1/responses`.
+
+use actix_web::{HttpResponse, web};
+use bytes::{Bytes, BytesMut};
+use futures::StreamExt as _;
+use futures::channel::oneshot;
+use outcrop_chat::Event;
+use outcrop_http::permission::InvokeModel;
+use outcrop_http::{Allowed, ApiError, JsonBytes, RequestContext};
+use outcrop_types::ResponseId;
+use outcrop_wire::error::ErrorBody;
+use outcrop_wire::openai::responses::{self, Ending, ResponseStream, Translated};
+use outcrop_wire::sse;
+
+use crate::answer::{Answer, Body, Manner, Pieces, all_dropped};
+use crate::chat::{AskedModel, Caller, Facts};
+use crate::prepare::{Fields, Prepared};
+use crate::responses::Keeping;
+use crate::routes::headers::respond;
+use crate::stream::{FrameStream, Frames};
+use crate::{ChatError, InferenceService};
+
+/// Answers one request in the shape of the Responses API, whole or as a stream.
+pub(crate) async fn create(
+    allowed: Allowed<InvokeModel>,
+    context: RequestContext,
+    service: web::Data<InferenceService>,
+    manner: Manner,
+    JsonBytes(body): JsonBytes,
+) -> Result<HttpResponse, ApiError> {
+    let caller = Caller { principal: &allowed.principal, context: &context };
+    let answer = answer(&service, caller, manner, &body).await?;
+    Ok(respond(&service, context.arrived, answer))
+}
+
+/// From the request's body to the answer's.
+pub(crate) async fn answer(
+    service: &InferenceService,
+    caller: Caller<'_>,
+    manner: Manner,
+    body: &Bytes,
+) -> Result<Answer, ApiError> {
+    let mut asked = responses::parse(body)?;
+    let unknown = std::mem::take(&mut asked.unknown);
+    manner.check_unknown(&unknown)?;
+    let (stream, store, model) = (asked.stream, asked.store, asked.model.take());
+    let team = caller.principal.team;
+    let earlier = service.inner().responses.earlier(team, asked.needs()).await?;
+    let model = service.resolve(caller.principal, model).await?;
+    let Translated { mut request, tools, mut dropped, asked } =
+        asked.into_chat(&model.model.info.id, &earlier)?;
+    manner.guard(&mut request);
+    let entry = service.enter(caller, 1).await?;
+    let request = service.prepare(entry, &model, request, FIELDS, &mut dropped).await?;
+    manner.check(stream, &dropped)?;
+    let id = ResponseId::new(service.inner().ids.uuid());
+    let names = (model.asked.clone(), model.model.info.id.clone());
+    // What is begun with `store: true` is kept, unless something goes wrong at its end.
+    let store = store && service.inner().responses.keeps();
+    let answer = responses::Answer::new(id, now(service), names, store, asked, tools);
+    let keeping = store.then(|| Keeping { team, body: body.clone(), earlier });
+    let (body, facts) = if stream {
+        pieces(service, caller, &model, request, (answer, keeping)).await?
+    } else {
+        let (response, facts) = service.chat(caller, &model, request).await.map_err(refused)?;
+        let answer = answer.of(&response);
+        let ending = keep(service, keeping.as_ref(), &answer).await;
+        (Body::Whole(answer.object(ending)), facts)
+    };
+    Ok(Answer { body, facts, dropped: all_dropped(dropped, unknown) })
+}
+
+/// OpenAI's spelling of this API.
+pub(super) const FIELDS: Fields = Fields {
+    cache: "input.content.prompt_cache_breakpoint",
+    cache_ttl: "input.content.prompt_cache_breakpoint.ttl",
+    ..Fields::RESPONSES
+};
+
+/// The error, with the field at fault in this API's spelling.
+pub(super) fn refused(error: ChatError) -> ApiError {
+    let mut error = ApiError::from(error);
+    if error.param.as_deref() == Some("max_tokens") {
+        error.param = Some(FIELDS.max_tokens.to_owned());
+    }
+    if let Some(rest) = error.message.strip_prefix("`messages`") {
+        error.message = format!("`input`{rest}");
+        error.param = Some("input".to_owned());
+    }
+    error
+}
+
+async fn pieces(
+    service: &InferenceService,
+    caller: Caller<'_>,
+    model: &AskedModel,
+    request: Prepared,
+    (answer, keeping): (responses::Answer, Option<Keeping>),
+) -> Result<(Body, Facts), ApiError> {
+    let (events, open, facts) = service.stream(caller, model, request).await.map_err(refused)?;
+    let (whole, last) = oneshot::channel();
+    let frames = ResponseFrames { stream: Some(ResponseStream::new(answer)), whole: Some(whole) };
+    let frames = FrameStream::new(events, frames, open, caller.context.request_id.clone());
+    let last = completed(service.clone(), keeping, last);
+    let last = futures::stream::once(last).filter_map(std::future::ready);
+    let pieces: Pieces = Box::pin(frames.chain(last));
+    Ok((Body::Events(pieces), facts))
+}
+
+/// The final event, once the response is kept; nothing, if the answer did not come to its end.
+async fn completed(
+    service: InferenceService,
+    keeping: Option<Keeping>,
+    whole: oneshot::Receiver<ResponseStream>,
+) -> Option<Bytes> {
+    let mut stream = whole.await.ok()?;
+    let ending = keep(&service, keeping.as_ref(), stream.answer()).await;
+    let mut out = BytesMut::new();
+    stream.complete(ending, &mut out);
+    Some(out.freeze())
+}
+
+async fn keep(service: &InferenceService, keeping: Option<&Keeping>, answer: &responses::Answer) -> Ending {
+    let at = now(service);
+    let stored = match keeping {
+        Some(keeping) => service.inner().responses.keep(keeping, answer, at).await,
+        None => false,
+    };
+    Ending { at, stored }
+}
+
+fn now(service: &InferenceService) -> i64 {
+    service.inner().clock.now().timestamp()
+}
+
+/// Writes all frames but the last, which waits for the response to be kept.
+struct ResponseFrames {
+    /// Taken when the answer is whole.
+    stream: Option<ResponseStream>,
+    whole: Option<oneshot::Sender<ResponseStream>>,
+}
+
+impl Frames for ResponseFrames {
+    fn push(&mut self, event: &Event, out: &mut BytesMut) {
+        if let Some(stream) = &mut self.stream {
+            stream.push(event, out);
+        }
+    }
+
+    fn finish(&mut self, out: &mut BytesMut) {
+        if let Some(mut stream) = self.stream.take()
+            && stream.finish(out)
+            && let Some(whole) = self.whole.take()
+        {
+            // Nobody waits for it if the client has gone.
+            let _ = whole.send(stream);
+        }
+    }
+
+    fn fail(&mut self, error: &ErrorBody, out: &mut BytesMut) {
+        if let Some(stream) = &mut self.stream {
+            stream.fail(error, out);
+        }
+    }
+
+    fn heartbeat(&self, out: &mut BytesMut) {
+        sse::heartbeat(out);
+    }
+}
