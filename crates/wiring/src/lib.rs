@@ -24,7 +24,7 @@ pub use data_dir::make_data_dir;
 pub use error::WiringError;
 pub use federation::federation;
 pub use media::media;
-pub use models::{Models, check_models, models};
+pub use models::{Models, Upkeep, check_models, models};
 pub use outcrop_aws::install_crypto;
 pub use peers::{RankedProbe, authenticator, inference, outbound, services};
 pub use process::{BAD_SETTINGS_EXIT_CODE, Process, ServiceError, init_log, run_service};

@@ -1,6 +1,7 @@
 //! The models: Bedrock, or the emulator in this process; both through the same AWS SDK.
 
 use std::path::Path;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,7 +32,12 @@ pub struct Models {
     pub probe: Arc<dyn Probe>,
     /// The emulator, if it runs in this process; it ends some time after the token given to [`models`].
     pub emulator: Option<JoinHandle<()>>,
+    /// Follows Bedrock's lists of models until the token given to [`models`]; to be spawned once the process serves.
+    pub upkeep: Upkeep,
 }
+
+/// Work in the background that begins when it is spawned.
+pub type Upkeep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Connects to what `models.url` names. Bedrock itself is not called: it may be away when we start.
 ///
@@ -53,9 +59,9 @@ pub async fn models(config: &Config, stop: CancellationToken) -> Result<Models, 
         ),
         other => WiringError::failed("find Bedrock's address", &other),
     })?;
-    let catalog = live_catalog(&config.models, &sdk, model.region(), stop)?;
+    let (catalog, upkeep) = live_catalog(&config.models, &sdk, model.region(), stop)?;
     let model = Arc::new(model);
-    Ok(Models { probe: Arc::clone(&model) as Arc<dyn Probe>, model, catalog, emulator })
+    Ok(Models { probe: Arc::clone(&model) as Arc<dyn Probe>, model, catalog, emulator, upkeep })
 }
 
 fn bedrock_options(config: &Config, region: &str) -> AwsOptions {
@@ -124,20 +130,20 @@ fn catalog<C>(
     make(&options).map_err(|error| WiringError::setting(format!("models: {}", crate::error::chain(&error))))
 }
 
-/// The catalogue, which looks at Bedrock's lists until `stop`.
+/// The catalogue, and what looks at Bedrock's lists for it until `stop`.
 fn live_catalog(
     config: &ModelsConfig,
     sdk: &SdkConfig,
     region: &str,
     stop: CancellationToken,
-) -> Result<Arc<LiveCatalog>, WiringError> {
+) -> Result<(Arc<LiveCatalog>, Upkeep), WiringError> {
     let control = ControlPlane::new(sdk)
         .map_err(|error| WiringError::failed("find the address of Bedrock's control plane", &error))?;
     let catalog = Arc::new(catalog(config, region, |options| LiveCatalog::new(options, control))?);
     let options = LiveOptions { refresh: Duration::from_secs(config.refresh_s) };
-    tokio::spawn({
+    let upkeep = {
         let catalog = Arc::clone(&catalog);
-        async move { catalog.run(options, crate::ids(), stop).await }
-    });
-    Ok(catalog)
+        Box::pin(async move { catalog.run(options, crate::ids(), stop).await })
+    };
+    Ok((catalog, upkeep))
 }

@@ -7,7 +7,7 @@ use outcrop_config::{Config, OnUnavailable};
 use outcrop_http::{Dependency, Health, Server, ServerParts, internal_identity};
 use outcrop_inference::{InferenceOptions, InferencePorts, InferenceService, routes};
 use outcrop_lifecycle::InFlight;
-use outcrop_wiring::{Process, ServiceError, run_service};
+use outcrop_wiring::{Process, ServiceError, Upkeep, run_service};
 use tokio_util::sync::CancellationToken;
 
 #[global_allocator]
@@ -19,7 +19,8 @@ fn main() -> ExitCode {
 
 async fn start(Process { config, stop }: Process) -> Result<(), ServiceError> {
     let (over, last) = (CancellationToken::new(), CancellationToken::new());
-    let (service, server) = build(&config, last.clone()).await?;
+    let (service, server, upkeep) = build(&config, last.clone()).await?;
+    tokio::spawn(upkeep);
     tracing::info!(server.address = %server.addr(), "listening");
     // Open answers end first, then the usage they leave behind is shipped, then a local emulator may go.
     let metering = tokio::spawn({
@@ -37,7 +38,10 @@ async fn start(Process { config, stop }: Process) -> Result<(), ServiceError> {
     Ok(served?)
 }
 
-async fn build(config: &Config, last: CancellationToken) -> Result<(InferenceService, Server), ServiceError> {
+async fn build(
+    config: &Config,
+    last: CancellationToken,
+) -> Result<(InferenceService, Server, Upkeep), ServiceError> {
     let (stores, models, limiter) = tokio::try_join!(
         outcrop_wiring::stores(config),
         outcrop_wiring::models(config, last),
@@ -66,5 +70,5 @@ async fn build(config: &Config, last: CancellationToken) -> Result<(InferenceSer
     let layer = internal_identity(Arc::new(outcrop_wiring::verifier(config)?), clock);
     let parts = ServerParts { in_flight: InFlight::default(), ids, layer, health: Health::new(dependencies) };
     let server = Server::bind(&config.server, parts, routes(service.clone()))?;
-    Ok((service, server))
+    Ok((service, server, models.upkeep))
 }

@@ -11,7 +11,7 @@ use outcrop_inference::{InferenceOptions, InferencePorts, InferenceService, Loca
 use outcrop_job_worker::{JobPorts, JobWorker};
 use outcrop_lifecycle::InFlight;
 use outcrop_ports::Probe;
-use outcrop_wiring::{Models, Stores};
+use outcrop_wiring::{Models, Stores, Upkeep};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +26,7 @@ pub(crate) struct Platform {
     inference: InferenceService,
     worker: JobWorker,
     emulator: Option<JoinHandle<()>>,
+    upkeep: Upkeep,
     /// Ends what must outlive every model call.
     last: CancellationToken,
 }
@@ -79,7 +80,16 @@ impl Platform {
             health: health(&stores, &models, optional),
         };
         let server = bind(config, parts, &auth, &inference, &worker)?;
-        Ok(Self { auth, gateway, server, inference, worker, emulator: models.emulator, last })
+        Ok(Self {
+            auth,
+            gateway,
+            server,
+            inference,
+            worker,
+            emulator: models.emulator,
+            upkeep: models.upkeep,
+            last,
+        })
     }
 
     /// Where it listens.
@@ -90,7 +100,8 @@ impl Platform {
     /// Serves until `stop`, then drains: first the open answers and the jobs under way, then the usage they
     /// leave behind, then the emulator they may have been talking to.
     pub(crate) async fn run(self, stop: CancellationToken) -> Result<(), Failure> {
-        let Self { auth, gateway, server, inference, worker, emulator, last } = self;
+        let Self { auth, gateway, server, inference, worker, emulator, upkeep, last } = self;
+        tokio::spawn(upkeep);
         let over = CancellationToken::new();
         let listening = tokio::spawn({
             let over = over.clone();

@@ -26,7 +26,7 @@ async fn no_request_makes_it_fail_or_answer_what_is_not_documented() {
         .args(["--checks", "not_a_server_error,status_code_conformance"])
         .args(["--exclude-path-regex", LEFT_ALONE])
         .args(["--phases", "examples,coverage,fuzzing", "--max-examples", "15", "--seed", "1"])
-        .args(["--workers", "2", "--no-color", "--continue-on-failure"])
+        .args(["--workers", "1", "--no-color", "--continue-on-failure"])
         .env("NO_PROXY", "*")
         .env("HYPOTHESIS_STORAGE_DIRECTORY", folder.path())
         .current_dir(folder.path())
