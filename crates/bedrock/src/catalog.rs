@@ -300,8 +300,7 @@ impl ModelCatalog for Catalog {
         let by_id = || names::profile_geography(&model.bedrock_id, &info.base_id);
         let geography = info.routes_over.as_deref().or_else(by_id);
         // An operator may price a name of the catalogue, or an ARN, apart from its model.
-        let own = self.prices.find(&info.id, geography, tier, day);
-        own.or_else(|| self.prices.find(&info.base_id, geography, tier, day))
+        self.prices.find(&[&info.id, &info.base_id], geography, tier, day)
     }
 }
 

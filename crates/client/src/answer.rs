@@ -35,10 +35,8 @@ pub(crate) async fn read(mut answer: Response, max: usize, attempted: &str) -> R
     Ok(body.freeze())
 }
 
-/// A call that brought no answer. What stood in the query of its address may be a secret, and is not told.
-pub(crate) fn away(attempted: &str, mut error: reqwest::Error) -> PortError {
-    if let Some(url) = error.url_mut() {
-        url.set_query(None);
-    }
-    PortError::unavailable(attempted, error)
+/// A call that brought no answer. Its address may be a secret, as those of webhooks are, and is not told: `attempted` says
+/// who was asked.
+pub(crate) fn away(attempted: &str, error: reqwest::Error) -> PortError {
+    PortError::unavailable(attempted, error.without_url())
 }

@@ -135,7 +135,7 @@ async fn nothing_goes_out_in_the_clear() {
 async fn errors_tell_no_secret() {
     let request = OutboundRequest {
         headers: vec![("authorization".into(), "Bearer hunter2\n".into())],
-        ..get("http://127.0.0.1:9/?X-Amz-Signature=hunter2")
+        ..get("http://127.0.0.1:9/hooks/hunter2?X-Amz-Signature=hunter2")
     };
     let unfit = send(request.clone()).await.unwrap_err();
     let away = send(OutboundRequest { headers: Vec::new(), ..request.clone() }).await.unwrap_err();

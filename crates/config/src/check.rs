@@ -21,6 +21,7 @@ impl Config {
         check_secret("internal.secret", self.internal.secret.as_ref(), &mut problems);
         self.check_edge(&mut problems);
         self.check_media(&mut problems);
+        self.check_alerts(&mut problems);
         if self.models.ollama.is_some() && !self.models.url.starts_with("emulator://") {
             let line = "`models.ollama` is asked by the emulator only, but `models.url` is not `emulator://`";
             problems.push(Problem::new(line));
@@ -28,13 +29,18 @@ impl Config {
         if let Some(url) = &self.models.ollama {
             check_http("models.ollama", url, &mut problems);
         }
+        if self.store.read_url.is_some() && !self.is_on_postgres() {
+            let line =
+                "`store.read_url` is a replica of a Postgres database, but `store.url` is not `postgres://`";
+            problems.push(Problem::new(line));
+        }
         problems
     }
 
     /// What is wrong with these settings for all services together in one process, besides [`check`](Self::check).
     #[must_use]
     pub fn check_together(&self) -> Vec<Problem> {
-        let on_postgres = self.store.url.as_deref().is_some_and(|url| scheme(url).starts_with("postgres"));
+        let on_postgres = self.is_on_postgres();
         let mut problems = Vec::new();
         if on_postgres && self.queue.url == "embedded://" {
             problems.push(Problem::new(
@@ -47,6 +53,10 @@ impl Config {
             ));
         }
         problems
+    }
+
+    fn is_on_postgres(&self) -> bool {
+        self.store.url.as_deref().is_some_and(|url| scheme(url).starts_with("postgres"))
     }
 
     /// What concerns the public side.
@@ -80,6 +90,29 @@ impl Config {
                     "`auth.static_key` must be 16 to 512 visible ASCII characters; `openssl rand -hex 32` makes a good one",
                 ));
             }
+        }
+    }
+
+    /// What concerns the webhook of alerts.
+    fn check_alerts(&self, problems: &mut Vec<Problem>) {
+        let alerts = &self.alerts;
+        if let Some(url) = &alerts.webhook_url {
+            let url = url.expose_secret();
+            if !url.starts_with(SECRET_REFERENCE) {
+                check_https("alerts.webhook_url", url, problems);
+            }
+            if alerts.webhook_secret.is_none() {
+                let line = "`alerts.webhook_secret` must be set with `alerts.webhook_url`: whoever is told must be able to tell who told it";
+                problems.push(Problem::new(line));
+            }
+        }
+        let secret = alerts.webhook_secret.as_ref().map_or("", ExposeSecret::expose_secret);
+        // 24 to 64 bytes are 32 to 88 characters of base64.
+        let fits = secret.strip_prefix("whsec_").is_some_and(|it| (32..=88).contains(&it.len()));
+        if !secret.is_empty() && !secret.starts_with(SECRET_REFERENCE) && !fits {
+            problems.push(Problem::new(
+                "`alerts.webhook_secret` must be `whsec_` and 24 to 64 bytes in base64; `echo whsec_$(openssl rand -base64 32)` makes a good one",
+            ));
         }
     }
 
@@ -121,6 +154,9 @@ impl Config {
                 &["sqlite", "postgres", "postgresql"],
                 &["sqlite", "postgres", "postgresql"],
             );
+        }
+        if let Some(url) = &self.store.read_url {
+            one_of("store.read_url", url, &["postgres", "postgresql"], &["postgres", "postgresql"]);
         }
         one_of("cache.url", &self.cache.url, &["memory", "redis", "rediss"], &["redis", "rediss"]);
         one_of(

@@ -17,7 +17,7 @@ mod tests;
 pub use error::{LoadError, Problem, Source};
 pub use load::{LoadOptions, Sources};
 pub use sections::{
-    AuthConfig, BlobConfig, CacheConfig, Config, DataDir, InternalConfig, JobsConfig, LimitsConfig,
-    LogFormat, MediaConfig, ModelsConfig, OnUnavailable, QueueConfig, ResponsesConfig, ServerConfig,
-    ServicesConfig, StoreConfig, TelemetryConfig, TokenAlgorithm, UsageConfig,
+    AlertsConfig, AuthConfig, BlobConfig, CacheConfig, Config, DataDir, InternalConfig, JobsConfig,
+    LimitsConfig, LogFormat, MediaConfig, ModelsConfig, OnUnavailable, QueueConfig, ResponsesConfig,
+    ServerConfig, ServicesConfig, StoreConfig, TelemetryConfig, TokenAlgorithm, UsageConfig,
 };

@@ -1,5 +1,7 @@
 //! The sections.
 
+mod alerts;
+mod limits;
 mod media;
 mod models;
 
@@ -10,6 +12,8 @@ use outcrop_types::{MalformedNetwork, Network};
 use secrecy::SecretString;
 use serde::Deserialize;
 
+pub use self::alerts::AlertsConfig;
+pub use self::limits::{LimitsConfig, OnUnavailable};
 pub use self::media::MediaConfig;
 pub use self::models::ModelsConfig;
 use crate::show::without_password;
@@ -44,6 +48,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// How usage is kept.
     pub usage: UsageConfig,
+    /// Who is told of budgets that run out.
+    pub alerts: AlertsConfig,
     /// How long answers are kept that clients may come back to.
     pub responses: ResponsesConfig,
     /// How asynchronous work is done.
@@ -151,6 +157,8 @@ pub struct StoreConfig {
     pub url: Option<String>,
     /// Password, kept apart from `url` so that the URL can be logged.
     pub password: Option<SecretString>,
+    /// `postgres://user@host/db` of a replica that reports and lists of usage are read from; it has the same password. It may lag behind; limits and budgets never ask it.
+    pub read_url: Option<String>,
     /// Most connections one process opens; 0 means 8.
     pub max_connections: u32,
 }
@@ -160,6 +168,7 @@ impl fmt::Debug for StoreConfig {
         f.debug_struct("StoreConfig")
             .field("url", &self.url.as_deref().map(without_password))
             .field("password", &self.password)
+            .field("read_url", &self.read_url.as_deref().map(without_password))
             .field("max_connections", &self.max_connections)
             .finish()
     }
@@ -169,7 +178,7 @@ impl fmt::Debug for StoreConfig {
 #[derive(Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CacheConfig {
-    /// `memory://` or `redis://host:6379` / `rediss://…`.
+    /// `memory://` or `redis://host:6379` / `rediss://…`; of a cluster any node, or better a name for all of them.
     pub url: String,
     /// Password, kept apart from `url` so that the URL can be logged.
     pub password: Option<SecretString>,
@@ -359,31 +368,6 @@ impl Default for ServicesConfig {
     }
 }
 
-/// What to do with a request when the limiter cannot be asked.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnUnavailable {
-    /// Let it through, count nothing.
-    Open,
-    /// Refuse it with 503.
-    Closed,
-    /// Count it in this process alone.
-    #[default]
-    Local,
-}
-
-/// How much may be used. Absent means unlimited at that level.
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LimitsConfig {
-    /// Model calls of one key in a sliding window of 60 seconds, where the key itself sets none.
-    pub requests_per_minute_per_key: Option<u32>,
-    /// Model calls of one team in a sliding window of 60 seconds.
-    pub requests_per_minute_per_team: Option<u32>,
-    /// What to do when the counters cannot be reached.
-    pub on_unavailable: OnUnavailable,
-}
-
 /// How usage is kept.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -394,11 +378,28 @@ pub struct UsageConfig {
     pub max_spool_bytes: u64,
     /// How often the spool is shipped to the ledger, milliseconds.
     pub flush_ms: u64,
+    /// Whole months that records are kept beside the present one; older ones go to the blobs. 0 keeps all.
+    pub retention_months: u32,
+    /// Names of tags that usage records keep, separated by commas: of `x-outcrop-tags` and of the metadata in requests.
+    pub tags: Option<String>,
+}
+
+impl UsageConfig {
+    /// The single names of [`tags`](Self::tags).
+    pub fn tag_names(&self) -> impl Iterator<Item = &str> {
+        listed(self.tags.as_deref())
+    }
 }
 
 impl Default for UsageConfig {
     fn default() -> Self {
-        Self { spool_dir: None, max_spool_bytes: 1024 * 1024 * 1024, flush_ms: 1_000 }
+        Self {
+            spool_dir: None,
+            max_spool_bytes: 1024 * 1024 * 1024,
+            flush_ms: 1_000,
+            retention_months: 0,
+            tags: None,
+        }
     }
 }
 

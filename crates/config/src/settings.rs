@@ -49,6 +49,8 @@ const fn choice(key: &'static str, words: &'static [&'static str]) -> Setting {
 const SECOND: u64 = 1_000;
 const HOUR: u64 = 3_600 * SECOND;
 const DAY: u64 = 24 * HOUR;
+/// What to do while the counters cannot be reached.
+const WHEN_AWAY: &[&str] = &["open", "closed", "local"];
 /// Seconds, unlike the others.
 const YEAR_S: u64 = 366 * 24 * 3_600;
 
@@ -71,6 +73,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     text("server.cors_origins"),
     text("store.url"),
     secret("store.password"),
+    text("store.read_url"),
     whole("store.max_connections", 0, 10_000),
     text("cache.url"),
     secret("cache.password"),
@@ -128,10 +131,20 @@ pub(crate) const SETTINGS: &[Setting] = &[
     whole("services.connect_timeout_ms", 1, HOUR),
     whole("limits.requests_per_minute_per_key", 1, u32::MAX as u64),
     whole("limits.requests_per_minute_per_team", 1, u32::MAX as u64),
-    choice("limits.on_unavailable", &["open", "closed", "local"]),
+    whole("limits.assumed_output_tokens", 1, u32::MAX as u64),
+    choice("limits.on_unavailable", WHEN_AWAY),
+    choice("limits.on_unavailable_requests", WHEN_AWAY),
+    choice("limits.on_unavailable_tokens", WHEN_AWAY),
+    choice("limits.on_unavailable_concurrency", WHEN_AWAY),
+    choice("limits.on_unavailable_money", WHEN_AWAY),
     text("usage.spool_dir"),
     whole("usage.max_spool_bytes", 1 << 20, i64::MAX as u64),
     whole("usage.flush_ms", 1, HOUR),
+    whole("usage.retention_months", 0, 1_200),
+    text("usage.tags"),
+    whole("alerts.interval_s", 1, 3_600),
+    secret("alerts.webhook_url"),
+    secret("alerts.webhook_secret"),
     whole("responses.retention_days", 0, 3_650),
     whole("jobs.concurrency", 1, 10_000),
     whole("jobs.lease_ms", SECOND, DAY),

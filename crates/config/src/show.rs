@@ -9,9 +9,9 @@ use toml::Value;
 use crate::load::Sources;
 use crate::settings::lookup;
 use crate::{
-    AuthConfig, BlobConfig, CacheConfig, Config, InternalConfig, JobsConfig, LimitsConfig, LogFormat,
-    MediaConfig, ModelsConfig, OnUnavailable, QueueConfig, ResponsesConfig, ServerConfig, ServicesConfig,
-    StoreConfig, TelemetryConfig, TokenAlgorithm, UsageConfig,
+    AlertsConfig, AuthConfig, BlobConfig, CacheConfig, Config, InternalConfig, JobsConfig, LimitsConfig,
+    LogFormat, MediaConfig, ModelsConfig, OnUnavailable, QueueConfig, ResponsesConfig, ServerConfig,
+    ServicesConfig, StoreConfig, TelemetryConfig, TokenAlgorithm, UsageConfig,
 };
 
 /// What is shown in a secret's place.
@@ -60,6 +60,7 @@ impl Config {
             services,
             limits,
             usage,
+            alerts,
             responses,
             jobs,
             telemetry,
@@ -72,7 +73,8 @@ impl Config {
         entries.extend(of_trust(auth, internal));
         entries.extend(of_services(services));
         entries.extend(of_limits(*limits));
-        entries.extend(of_work(usage, *responses, jobs));
+        entries.extend(of_usage(usage, alerts));
+        entries.extend(of_work(*responses, jobs));
         entries.extend(of_telemetry(telemetry));
         entries
     }
@@ -114,14 +116,15 @@ fn of_adapters(
     cache: &CacheConfig,
     queue: &QueueConfig,
     blobs: &BlobConfig,
-) -> [Entry; 10] {
-    let StoreConfig { url: store_url, password: store_password, max_connections } = store;
+) -> [Entry; 11] {
+    let StoreConfig { url: store_url, password: store_password, read_url, max_connections } = store;
     let CacheConfig { url: cache_url, password: cache_password, timeout_ms } = cache;
     let QueueConfig { url: queue_url, max_deliveries } = queue;
     let BlobConfig { url: blobs_url, path_style } = blobs;
     [
         ("store.url", store_url.as_deref().and_then(text)),
         ("store.password", secret(store_password.as_ref())),
+        ("store.read_url", read_url.as_deref().and_then(text)),
         ("store.max_connections", whole(*max_connections)),
         ("cache.url", text(cache_url)),
         ("cache.password", secret(cache_password.as_ref())),
@@ -253,28 +256,55 @@ fn of_services(it: &ServicesConfig) -> [Entry; 4] {
     ]
 }
 
-fn of_limits(it: LimitsConfig) -> [Entry; 3] {
-    let LimitsConfig { requests_per_minute_per_key, requests_per_minute_per_team, on_unavailable } = it;
-    let on_unavailable = match on_unavailable {
-        OnUnavailable::Open => "open",
-        OnUnavailable::Closed => "closed",
-        OnUnavailable::Local => "local",
+fn of_limits(it: LimitsConfig) -> [Entry; 8] {
+    let LimitsConfig {
+        requests_per_minute_per_key,
+        requests_per_minute_per_team,
+        assumed_output_tokens,
+        on_unavailable,
+        on_unavailable_requests,
+        on_unavailable_tokens,
+        on_unavailable_concurrency,
+        on_unavailable_money,
+    } = it;
+    let when_away = |it: OnUnavailable| {
+        text(match it {
+            OnUnavailable::Open => "open",
+            OnUnavailable::Closed => "closed",
+            OnUnavailable::Local => "local",
+        })
     };
     [
         ("limits.requests_per_minute_per_key", requests_per_minute_per_key.and_then(whole)),
         ("limits.requests_per_minute_per_team", requests_per_minute_per_team.and_then(whole)),
-        ("limits.on_unavailable", text(on_unavailable)),
+        ("limits.assumed_output_tokens", whole(assumed_output_tokens)),
+        ("limits.on_unavailable", when_away(on_unavailable)),
+        ("limits.on_unavailable_requests", on_unavailable_requests.and_then(when_away)),
+        ("limits.on_unavailable_tokens", on_unavailable_tokens.and_then(when_away)),
+        ("limits.on_unavailable_concurrency", on_unavailable_concurrency.and_then(when_away)),
+        ("limits.on_unavailable_money", on_unavailable_money.and_then(when_away)),
     ]
 }
 
-fn of_work(usage: &UsageConfig, responses: ResponsesConfig, jobs: &JobsConfig) -> [Entry; 9] {
-    let UsageConfig { spool_dir, max_spool_bytes, flush_ms } = usage;
-    let ResponsesConfig { retention_days } = responses;
-    let JobsConfig { concurrency, lease_ms, max_attempts, sweep_ms, max_open_jobs_per_team } = jobs;
+fn of_usage(usage: &UsageConfig, alerts: &AlertsConfig) -> [Entry; 8] {
+    let UsageConfig { spool_dir, max_spool_bytes, flush_ms, retention_months, tags } = usage;
+    let AlertsConfig { interval_s, webhook_url, webhook_secret } = alerts;
     [
         ("usage.spool_dir", spool_dir.as_deref().and_then(path)),
         ("usage.max_spool_bytes", whole(*max_spool_bytes)),
         ("usage.flush_ms", whole(*flush_ms)),
+        ("usage.retention_months", whole(*retention_months)),
+        ("usage.tags", tags.as_deref().and_then(text)),
+        ("alerts.interval_s", whole(*interval_s)),
+        ("alerts.webhook_url", secret(webhook_url.as_ref())),
+        ("alerts.webhook_secret", secret(webhook_secret.as_ref())),
+    ]
+}
+
+fn of_work(responses: ResponsesConfig, jobs: &JobsConfig) -> [Entry; 6] {
+    let ResponsesConfig { retention_days } = responses;
+    let JobsConfig { concurrency, lease_ms, max_attempts, sweep_ms, max_open_jobs_per_team } = jobs;
+    [
         ("responses.retention_days", whole(retention_days)),
         ("jobs.concurrency", size(*concurrency)),
         ("jobs.lease_ms", whole(*lease_ms)),

@@ -172,6 +172,12 @@ fn schemes_secrets_and_contradictions_are_checked() {
         ("OUTCROP__STORE__URL", "mysql://x/y", "`store.url` must begin with sqlite://, postgres://"),
         ("OUTCROP__STORE__URL", "outcrop.db", "`store.url` must begin with"),
         ("OUTCROP__STORE__URL", "postgres://", "`store.url` names nothing after `postgres://`"),
+        ("OUTCROP__STORE__READ_URL", "sqlite://x", "`store.read_url` must begin with postgres://"),
+        (
+            "OUTCROP__STORE__READ_URL",
+            "postgres://h/d",
+            "`store.read_url` is a replica of a Postgres database",
+        ),
         ("OUTCROP__CACHE__URL", "localhost:6379", "`cache.url` must begin with memory://, redis://"),
         ("OUTCROP__QUEUE__URL", "sqs://", "`queue.url` names nothing"),
         ("OUTCROP__BLOBS__URL", "gs://bucket", "`blobs.url` must begin with file://, s3://"),
@@ -212,6 +218,8 @@ fn secrets_are_masked() {
         ("OUTCROP__INTERNAL__SECRET", "secretsmanager://outcrop#internal"),
         ("OUTCROP__STORE__URL", "postgres://me:hunter2@db/outcrop"),
         ("OUTCROP__CACHE__PASSWORD", "hunter2"),
+        ("OUTCROP__ALERTS__WEBHOOK_URL", "https://hooks.example.com/services/hunter2"),
+        ("OUTCROP__ALERTS__WEBHOOK_SECRET", &format!("whsec_{}", "x".repeat(32))),
         ("OUTCROP__SERVER__PORT", "9000"),
     ]))
     .unwrap();
@@ -250,6 +258,7 @@ fn the_table_and_the_sections_agree() {
         let values = match setting.kind {
             Kind::Text if setting.key == "models.url" => vec!["bedrock://eu-west-1".to_owned()],
             Kind::Text if setting.key == "store.url" => vec!["sqlite://x".to_owned()],
+            Kind::Text if setting.key == "store.read_url" => vec!["postgres://x/y".to_owned()],
             Kind::Text if setting.key == "cache.url" => vec!["redis://x".to_owned()],
             Kind::Text if setting.key == "queue.url" => vec!["sqs://x".to_owned()],
             Kind::Text if setting.key == "blobs.url" => vec!["s3://x".to_owned()],
@@ -258,6 +267,8 @@ fn the_table_and_the_sections_agree() {
             Kind::Text if setting.key == "media.allow_ports" => vec!["8443, 9000".to_owned()],
             Kind::Text if setting.key == "media.s3_allow" => vec!["s3://a/*, s3://b/c".to_owned()],
             Kind::Text if setting.key == "server.cors_origins" => vec!["https://a, http://b:3000".to_owned()],
+            Kind::Text if setting.key == "alerts.webhook_url" => vec!["https://x".to_owned()],
+            Kind::Text if setting.key == "alerts.webhook_secret" => vec![format!("whsec_{}", "x".repeat(32))],
             Kind::Text if setting.key == "auth.sts_url" => {
                 vec!["https://x".to_owned(), "http://127.0.0.1:5".to_owned()]
             }
@@ -267,7 +278,14 @@ fn the_table_and_the_sections_agree() {
             Kind::Choice(words) => words.iter().map(ToString::to_string).collect(),
         };
         for value in values {
-            let flags = variables(&[(setting.key, &value)]);
+            let mut flags = variables(&[(setting.key, &value)]);
+            if setting.key == "alerts.webhook_url" {
+                // One is not taken without the other.
+                flags.extend(variables(&[("alerts.webhook_secret", &format!("whsec_{}", "x".repeat(32)))]));
+            }
+            if setting.key == "store.read_url" {
+                flags.extend(variables(&[("store.url", "postgres://x/y")]));
+            }
             let config = Config::load(&LoadOptions { flags, ..LoadOptions::default() })
                 .unwrap_or_else(|error| panic!("{}={value}: {error}", setting.key));
             let entries = config.entries();

@@ -11,7 +11,7 @@ use actix_web::http::Method;
 use serde_json::{Value, json};
 use std::sync::PoisonError;
 
-/// What is the emulator's own: health, faults and counters. Nothing when the path is not.
+/// What is the emulator's own: health, faults, counters and usage. Nothing when the path is not.
 pub(crate) fn own(state: &State, method: &Method, path: &str, body: &[u8]) -> Option<HttpResponse> {
     let answer = match (method.as_str(), path) {
         ("GET" | "HEAD", "/healthz" | "/readyz") => json!({"status": "ok"}),
@@ -43,6 +43,11 @@ pub(crate) fn own(state: &State, method: &Method, path: &str, body: &[u8]) -> Op
                 Ok(arn) => json!({"inferenceProfileArn": arn, "status": "ACTIVE"}),
                 Err(error) => return Some(bad_request(&error)),
             }
+        }
+        ("GET", "/_emulator/usage") => json!(state.charges.snapshot()),
+        ("DELETE", "/_emulator/usage") => {
+            state.charges.clear();
+            json!(state.charges.snapshot())
         }
         ("GET", "/_emulator/counters") => json!(state.counters.snapshot()),
         _ if path.starts_with("/_emulator/") => {

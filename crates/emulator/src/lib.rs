@@ -10,6 +10,7 @@ mod answer;
 mod auth;
 mod body;
 mod cache;
+mod charges;
 mod config;
 mod control;
 mod converse;
@@ -36,6 +37,7 @@ mod server;
 mod state;
 mod tokens;
 
+pub use charges::{Charged, ChargedCall, ChargedOutcome, ChargedTokens, Charges, ChargesSnapshot};
 pub use config::EmulatorConfig;
 pub use counters::{Counters, CountersSnapshot, Operation};
 pub use faults::{FaultKind, FaultRule, Faults};

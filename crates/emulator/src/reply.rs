@@ -1,10 +1,13 @@
 //! HTTP answers: whole ones, streams, and both at a given pace or cut short on purpose.
 
+use crate::answer::Usage;
+use crate::charges::{Call, ChargedOutcome};
 use crate::counters::Counters;
 use crate::errors::{Exception, Refusal};
 use crate::events::{Events, Mark};
-use crate::faults::{Fault, FaultKind, Pace};
+use crate::faults::{Fault, FaultKind};
 use crate::frames::{Kind, frame};
+use crate::runtime::Conduct;
 use crate::state::State;
 use actix_web::body::{BodySize, BodyStream, MessageBody, SizedStream};
 use actix_web::http::StatusCode;
@@ -63,14 +66,21 @@ pub(crate) fn value(state: &State, value: &impl serde::Serialize) -> Result<Http
 }
 
 /// An answer whose connection closes half way, if the fault says so.
-pub(crate) fn whole(mut builder: HttpResponseBuilder, body: Vec<u8>, fault: Option<Fault>) -> HttpResponse {
+pub(crate) fn whole(
+    mut builder: HttpResponseBuilder,
+    body: Vec<u8>,
+    fault: Option<Fault>,
+    call: &Call,
+) -> HttpResponse {
     builder.insert_header((CONTENT_TYPE, JSON));
     if fault.is_none_or(|it| it.kind != FaultKind::Cut) {
+        call.ends(ChargedOutcome::Answered);
         return builder.body(body);
     }
+    call.ends(ChargedOutcome::Failed);
     let (size, mut body) = (body.len() as u64, Bytes::from(body));
     let half = body.split_to(body.len() / 2);
-    builder.body(SizedStream::new(size, Box::pin(parts(vec![(Duration::ZERO, half)], Ending::Cut, None))))
+    builder.body(SizedStream::new(size, Box::pin(parts(vec![(Duration::ZERO, 0, half)], Ending::Cut, None))))
 }
 
 /// Closes the connection without a word.
@@ -104,41 +114,48 @@ fn cut() -> io::Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ending {
     Proper,
+    /// With an exception for its last event.
+    Exception,
     Cut,
     Stall,
 }
+
+/// A piece of a stream: how long it is waited for, the tokens in it, and its bytes.
+type Part = (Duration, u64, Bytes);
 
 /// An event stream. At full speed it is one write; paced, each event comes at its time.
 pub(crate) fn events(
     mut builder: HttpResponseBuilder,
     events: Events,
-    pace: Pace,
-    fault: Option<Fault>,
+    conduct: &Conduct<'_>,
+    usage: Usage,
     counters: &Counters,
 ) -> HttpResponse {
     builder.insert_header((CONTENT_TYPE, EVENT_STREAM));
     let bytes = Bytes::from(events.bytes);
     let Some(marks) = events.marks else {
+        conduct.call.made(usage);
+        conduct.call.ends(ChargedOutcome::Answered);
         return builder.body(BodyStream::new(stream::once(std::future::ready(Ok::<_, io::Error>(bytes)))));
     };
-    let (bytes, marks, ending) = apply(fault, bytes, marks);
-    let mut parts_ = Vec::with_capacity(marks.len());
+    let (bytes, marks, ending) = apply(conduct.fault, bytes, marks);
+    let mut joined: Vec<Part> = Vec::with_capacity(marks.len());
     let mut start = 0;
     for mark in marks {
-        let wait = pace.per_token * mark.tokens;
-        let part = bytes.slice(start..mark.end);
+        let wait = conduct.pace.per_token * mark.tokens;
+        let length = mark.end - start;
         start = mark.end;
-        match parts_.last_mut() {
+        match joined.last_mut() {
             // What needs no waiting leaves together with what came before.
-            Some((_, previous)) if wait.is_zero() => {
-                let joined: &mut Bytes = previous;
-                *joined = bytes.slice(mark.end - part.len() - joined.len()..mark.end);
+            Some((_, tokens, part)) if wait.is_zero() => {
+                *tokens += u64::from(mark.tokens);
+                *part = bytes.slice(mark.end - length - part.len()..mark.end);
             }
-            _ => parts_.push((wait, part)),
+            _ => joined.push((wait, mark.tokens.into(), bytes.slice(mark.end - length..mark.end))),
         }
     }
-    let open = Open { counters: counters.clone(), ended: false };
-    builder.body(BodyStream::new(Box::pin(parts(parts_, ending, Some(open)))))
+    let open = Open { counters: counters.clone(), call: Some(conduct.call.clone()), usage, ended: false };
+    builder.body(BodyStream::new(Box::pin(parts(joined, ending, Some(open)))))
 }
 
 /// An event stream that is made as it goes.
@@ -161,7 +178,7 @@ fn apply(fault: Option<Fault>, bytes: Bytes, mut marks: Vec<Mark>) -> (Bytes, Ve
         let body = Refusal::new(exception, message).body();
         frame(&mut out, &Kind::exception(exception.stream_member()), |out| out.extend_from_slice(&body));
         marks.push(Mark { end: out.len(), tokens: 0 });
-        return (Bytes::from(out), marks, Ending::Proper);
+        return (Bytes::from(out), marks, Ending::Exception);
     }
     match fault.kind {
         FaultKind::Cut => {
@@ -182,7 +199,29 @@ fn apply(fault: Option<Fault>, bytes: Bytes, mut marks: Vec<Mark>) -> (Bytes, Ve
 /// A stream under way; dropped before its end, its client went away.
 struct Open {
     counters: Counters,
+    /// Until its end has been told.
+    call: Option<Call>,
+    /// What its end tells.
+    usage: Usage,
     ended: bool,
+}
+
+impl Open {
+    /// A piece leaves, with so many tokens; with the last one of a proper stream its end is told.
+    fn leaves(&mut self, tokens: u64, last: bool, ending: Ending) {
+        let Some(call) = &self.call else { return };
+        call.wrote(tokens);
+        match ending {
+            Ending::Stall => return,
+            _ if !last => return,
+            Ending::Proper => {
+                call.made(self.usage);
+                call.ends(ChargedOutcome::Answered);
+            }
+            Ending::Exception | Ending::Cut => call.ends(ChargedOutcome::Failed),
+        }
+        self.call = None;
+    }
 }
 
 impl Drop for Open {
@@ -194,14 +233,17 @@ impl Drop for Open {
 }
 
 fn parts(
-    parts: Vec<(Duration, Bytes)>,
+    parts: Vec<Part>,
     ending: Ending,
     open: Option<Open>,
 ) -> impl stream::Stream<Item = Result<Bytes, io::Error>> {
     stream::unfold((parts.into_iter(), ending, open), |(mut parts, ending, mut open)| async move {
-        if let Some((wait, part)) = parts.next() {
+        if let Some((wait, tokens, part)) = parts.next() {
             if !wait.is_zero() {
                 tokio::time::sleep(wait).await;
+            }
+            if let Some(open) = &mut open {
+                open.leaves(tokens, parts.as_slice().is_empty(), ending);
             }
             return Some((Ok(part), (parts, ending, open)));
         }

@@ -2,6 +2,7 @@
 
 use crate::auth;
 use crate::control;
+use crate::count_tokens;
 use crate::counters::Operation;
 use crate::errors::{Exception, Refusal};
 use crate::reply;
@@ -56,8 +57,20 @@ async fn answer(
         Operation::GetFoundationModel => control::get_foundation_model(state, region, &name),
         Operation::ListInferenceProfiles => control::list_inference_profiles(state, region, query),
         Operation::GetInferenceProfile => control::get_inference_profile(state, region, &name),
-        _ => runtime::run(state, operation, region, &name, body).await,
+        Operation::CountTokens => count_tokens::answer(state, &name, &body),
+        _ => {
+            let call = state.charges.begin(operation, &name, id_of(request));
+            let answered = runtime::run(state, operation, region, &name, body, &call).await;
+            answered.inspect_err(|_| call.refused())
+        }
     }
+}
+
+/// What its client calls a request.
+fn id_of(request: &HttpRequest) -> Option<&str> {
+    let headers = request.headers();
+    let id = headers.get("x-request-id").or_else(|| headers.get("amz-sdk-invocation-id"))?;
+    id.to_str().ok()
 }
 
 /// The operation a path names, and the decoded id in it.

@@ -2,15 +2,15 @@
 
 use crate::answer::{self, Answer, Prompt};
 use crate::body;
+use crate::charges::{Call, ChargedOutcome, ChargedTokens};
 use crate::converse::encode::{self, StreamEncoder};
 use crate::converse::extra::Echo;
 use crate::converse::{self, request::Request};
-use crate::count_tokens;
 use crate::counters::Operation;
 use crate::errors::Refusal;
 use crate::events;
 use crate::faults::{Fault, FaultKind, Pace};
-use crate::invoke::{self, anthropic, anthropic_encode, cohere, images, nova_embed, rerank, titan};
+use crate::invoke::{self, Invoked, anthropic, anthropic_encode, cohere, images, nova_embed, rerank, titan};
 use crate::models::{Model, ModelKind};
 use crate::ollama::{self, Ollama, convert};
 use crate::reply;
@@ -22,14 +22,16 @@ use bytes::Bytes;
 use std::time::{Duration, Instant};
 
 /// Faults and pace of one request.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Conduct {
+#[derive(Debug)]
+pub(crate) struct Conduct<'a> {
     pub(crate) started: Instant,
     pub(crate) pace: Pace,
     pub(crate) fault: Option<Fault>,
+    /// What is charged for it.
+    pub(crate) call: &'a Call,
 }
 
-impl Conduct {
+impl Conduct<'_> {
     /// Lets directives of the prompt override what is set for all.
     pub(crate) fn follow(&mut self, script: &Script) {
         if let Some(ms) = script.latency_ms {
@@ -39,6 +41,9 @@ impl Conduct {
             self.pace.per_token = Pace::new(0, rate).per_token;
         }
         self.fault = script.fault.or(self.fault);
+        if let Some(id) = &script.id {
+            self.call.named(id);
+        }
     }
 
     /// Whether single events must be told apart.
@@ -76,13 +81,11 @@ pub(crate) async fn run(
     region: &str,
     name: &str,
     body: Bytes,
+    call: &Call,
 ) -> Result<HttpResponse, Refusal> {
-    if operation == Operation::CountTokens {
-        return count_tokens::answer(state, name, &body);
-    }
     let (pace, fault) = state.faults.decide(name, operation.streams());
-    let mut conduct = Conduct { started: Instant::now(), pace, fault };
-    if let Some(response) = strike(state, conduct.fault) {
+    let mut conduct = Conduct { started: Instant::now(), pace, fault, call };
+    if let Some(response) = strike(state, conduct.fault, call) {
         return Ok(response);
     }
     let model = state.catalog.invoked_from(region, name)?;
@@ -99,7 +102,7 @@ async fn invoke_model(
     operation: Operation,
     model: &Model,
     body: &[u8],
-    conduct: &mut Conduct,
+    conduct: &mut Conduct<'_>,
 ) -> Result<HttpResponse, Refusal> {
     match (model.kind, model.family.as_str()) {
         (_, "claude") if operation.streams() => return anthropic_stream(state, model, body, conduct).await,
@@ -119,7 +122,7 @@ async fn invoke_model(
     let script = Script::parse(&String::from_utf8_lossy(body))?;
     conduct.follow(&script);
     if script.fault.is_some()
-        && let Some(response) = strike(state, script.fault)
+        && let Some(response) = strike(state, script.fault, conduct.call)
     {
         return Ok(response);
     }
@@ -131,14 +134,16 @@ async fn invoke_model(
         (_, "nova") => nova_embed::invoke(model, body)?,
         _ => titan::invoke(model, body)?,
     };
+    let Invoked { body, input_tokens, images, queries } = invoked;
+    conduct.call.used(ChargedTokens { input: input_tokens, images, queries, ..ChargedTokens::default() });
     conduct.wait(0).await;
-    state.counters.answered(invoked.input_tokens, 0);
-    let headers = metrics(state, conduct, invoked.input_tokens, 0);
-    Ok(reply::whole(headers, invoked.body, conduct.fault))
+    state.counters.answered(input_tokens, 0);
+    let headers = metrics(state, conduct, input_tokens, 0);
+    Ok(reply::whole(headers, body, conduct.fault, conduct.call))
 }
 
 /// The head of an InvokeModel answer: its counts are in headers.
-fn metrics(state: &State, conduct: &Conduct, input: u64, output: u64) -> HttpResponseBuilder {
+fn metrics(state: &State, conduct: &Conduct<'_>, input: u64, output: u64) -> HttpResponseBuilder {
     let mut builder = reply::builder(state, StatusCode::OK);
     builder.insert_header(("x-amzn-bedrock-invocation-latency", conduct.elapsed_ms()));
     builder.insert_header(("x-amzn-bedrock-input-token-count", input));
@@ -150,7 +155,7 @@ async fn anthropic_whole(
     state: &State,
     model: &Model,
     body: &[u8],
-    conduct: &mut Conduct,
+    conduct: &mut Conduct<'_>,
 ) -> Result<HttpResponse, Refusal> {
     invoke::anthropic_fields::known(body)?;
     let request: anthropic::Request<'_> = invoke::parse(body)?;
@@ -160,19 +165,20 @@ async fn anthropic_whole(
         Ok(answer) => answer,
         Err(struck) => return Ok(struck),
     };
+    conduct.call.made(answer.usage);
     conduct.wait(answer.usage.output).await;
     let whole = anthropic_encode::whole(model, &anthropic_encode::message_id(body), &answer);
     let mut builder = metrics(state, conduct, answer.usage.input, answer.usage.output);
     builder.insert_header(("x-amzn-bedrock-cache-read-input-token-count", answer.usage.cache_read));
     builder.insert_header(("x-amzn-bedrock-cache-write-input-token-count", answer.usage.cache_write));
-    Ok(reply::whole(builder, whole, conduct.fault))
+    Ok(reply::whole(builder, whole, conduct.fault, conduct.call))
 }
 
 async fn anthropic_stream(
     state: &State,
     model: &Model,
     body: &[u8],
-    conduct: &mut Conduct,
+    conduct: &mut Conduct<'_>,
 ) -> Result<HttpResponse, Refusal> {
     invoke::anthropic_fields::known(body)?;
     let request: anthropic::Request<'_> = invoke::parse(body)?;
@@ -190,6 +196,7 @@ async fn anthropic_stream(
         Ok(answer) => answer,
         Err(struck) => return Ok(struck),
     };
+    conduct.call.read(answer.usage);
     conduct.wait(0).await;
     let id = anthropic_encode::message_id(body);
     let mut encoder = anthropic_encode::StreamEncoder::new(conduct.marked(), model, id, answer.usage);
@@ -197,17 +204,19 @@ async fn anthropic_stream(
     let events = std::mem::take(events::Encoder::events(&mut encoder));
     let mut builder = reply::builder(state, StatusCode::OK);
     builder.insert_header(("x-amzn-bedrock-content-type", "application/json"));
-    Ok(reply::events(builder, events, conduct.pace, conduct.fault, &state.counters))
+    Ok(reply::events(builder, events, conduct, answer.usage, &state.counters))
 }
 
 /// What a fault answers instead of an answer; faults in mid-stream come later.
-pub(crate) fn strike(state: &State, fault: Option<Fault>) -> Option<HttpResponse> {
+pub(crate) fn strike(state: &State, fault: Option<Fault>, call: &Call) -> Option<HttpResponse> {
     let fault = fault?;
     state.counters.fault();
     if fault.kind == FaultKind::Disconnect {
+        call.ends(ChargedOutcome::Failed);
         return Some(reply::disconnected(state));
     }
     let (exception, message) = fault.kind.refusal()?;
+    call.refused();
     Some(reply::refused(state, &Refusal::new(exception, message)))
 }
 
@@ -215,7 +224,7 @@ async fn converse_whole(
     state: &State,
     model: &Model,
     body: &[u8],
-    conduct: &mut Conduct,
+    conduct: &mut Conduct<'_>,
 ) -> Result<HttpResponse, Refusal> {
     let request: Request<'_> = body::parse(body)?;
     let prompt = converse::prompt(model, &request, &state.cache)?;
@@ -224,16 +233,17 @@ async fn converse_whole(
         Ok(answer) => answer,
         Err(struck) => return Ok(struck),
     };
+    conduct.call.made(answer.usage);
     conduct.wait(answer.usage.output).await;
     let body = encode::whole(&answer, conduct.elapsed_ms(), &Echo::new(model, &request));
-    Ok(reply::whole(reply::builder(state, StatusCode::OK), body, conduct.fault))
+    Ok(reply::whole(reply::builder(state, StatusCode::OK), body, conduct.fault, conduct.call))
 }
 
 async fn converse_stream(
     state: &State,
     model: &Model,
     body: &[u8],
-    conduct: &mut Conduct,
+    conduct: &mut Conduct<'_>,
 ) -> Result<HttpResponse, Refusal> {
     let request: Request<'_> = body::parse(body)?;
     let prompt = converse::prompt(model, &request, &state.cache)?;
@@ -245,12 +255,13 @@ async fn converse_stream(
         Ok(answer) => answer,
         Err(struck) => return Ok(struck),
     };
+    conduct.call.read(answer.usage);
     conduct.wait(0).await;
     let mut encoder = StreamEncoder::new(conduct.marked(), Echo::new(model, &request));
     events::encode(&answer, conduct.total_ms(&answer), &mut encoder);
     let events = std::mem::take(events::Encoder::events(&mut encoder));
     let builder = reply::builder(state, StatusCode::OK);
-    Ok(reply::events(builder, events, conduct.pace, conduct.fault, &state.counters))
+    Ok(reply::events(builder, events, conduct, answer.usage, &state.counters))
 }
 
 /// A whole answer: Ollama's if there is one, else the scripted.
@@ -258,7 +269,7 @@ async fn answered(
     state: &State,
     prompt: &Prompt<'_>,
     chat: impl FnOnce() -> convert::Chat,
-    conduct: &mut Conduct,
+    conduct: &mut Conduct<'_>,
 ) -> Result<Result<Answer, HttpResponse>, Refusal> {
     let Some(ollama) = &state.ollama else { return scripted(state, prompt, conduct) };
     let answer = ollama.chat(prompt, &chat()).await?;
@@ -273,12 +284,12 @@ async fn relayed(
     prompt: &Prompt<'_>,
     chat: &convert::Chat,
     encoder: impl events::Encoder + 'static,
-    conduct: &Conduct,
+    conduct: &Conduct<'_>,
 ) -> Result<HttpResponse, Refusal> {
     conduct.wait(0).await;
     let response = ollama.open(prompt, chat).await?;
-    let counters = state.counters.clone();
-    let stream = ollama::stream(response, encoder, prompt.id_prefix, prompt.turns, conduct.started, counters);
+    let told = ollama::Told { counters: state.counters.clone(), call: conduct.call.clone() };
+    let stream = ollama::stream(response, encoder, prompt.id_prefix, prompt.turns, conduct.started, told);
     Ok(reply::live(reply::builder(state, StatusCode::OK), stream))
 }
 
@@ -286,12 +297,12 @@ async fn relayed(
 pub(crate) fn scripted(
     state: &State,
     prompt: &Prompt<'_>,
-    conduct: &mut Conduct,
+    conduct: &mut Conduct<'_>,
 ) -> Result<Result<Answer, HttpResponse>, Refusal> {
     let script = answer::script(prompt)?;
     conduct.follow(&script);
     if script.fault.is_some()
-        && let Some(response) = strike(state, script.fault)
+        && let Some(response) = strike(state, script.fault, conduct.call)
     {
         return Ok(Err(response));
     }

@@ -34,6 +34,8 @@ pub(crate) struct Script {
     /// Tokens per delta of a stream.
     pub(crate) chunk: Option<usize>,
     pub(crate) usage: Vec<(UsageField, u64)>,
+    /// What the call is known by among those that were charged for.
+    pub(crate) id: Option<String>,
     pub(crate) fault: Option<Fault>,
     pub(crate) latency_ms: Option<u64>,
     pub(crate) tokens_per_second: Option<f64>,
@@ -71,9 +73,11 @@ impl Script {
         if name == "tool" {
             return self.tool(after).map(Some);
         }
-        if !["say", "think", "cite", "redact", "stop", "tokens", "chunk", "usage", "fault", "latency", "rate"]
-            .contains(&name)
-        {
+        const NAMES: [&str; 12] = [
+            "say", "think", "cite", "redact", "stop", "tokens", "chunk", "usage", "fault", "latency", "rate",
+            "id",
+        ];
+        if !NAMES.contains(&name) {
             return Ok(None);
         }
         let (value, left) = after.split_once("]]").ok_or_else(|| bad(name, "it has no closing ]]"))?;
@@ -87,6 +91,7 @@ impl Script {
             "stop" => self.stop = Some(Stop::parse(value).ok_or_else(|| bad(name, "no such stop reason"))?),
             "chunk" => self.chunk = Some(number::<usize>(name, value)?.max(1)),
             "usage" => self.usage = usage(value)?,
+            "id" => self.id = Some(value.to_owned()),
             "latency" => self.latency_ms = Some(number(name, value)?),
             "rate" => self.tokens_per_second = Some(number(name, value)?),
             _ => self.fault = Some(Fault::parse(value).ok_or_else(|| bad(name, "no such fault"))?),

@@ -1,5 +1,6 @@
 //! The server: bind, then run until told to stop.
 
+use crate::charges::Charges;
 use crate::config::EmulatorConfig;
 use crate::counters::Counters;
 use crate::listing::Lists;
@@ -83,6 +84,11 @@ impl Emulator {
         self.state.counters.clone()
     }
 
+    /// A handle on what it charged, of use while it runs.
+    pub fn charges(&self) -> Charges {
+        self.state.charges.clone()
+    }
+
     /// A handle on what it lists.
     pub fn lists(&self) -> Lists {
         Lists(Arc::clone(&self.state))
@@ -106,6 +112,8 @@ impl Emulator {
         .disable_signals()
         .shutdown_signal(stop.cancelled_owned())
         .shutdown_timeout(self.config.shutdown_timeout.as_secs())
+        // A client that goes away ends its call, as far as that can be ended.
+        .h1_allow_half_closed(false)
         .keep_alive(Duration::from_secs(75))
         .client_request_timeout(Duration::from_secs(30))
         .tcp_nodelay(true)

@@ -1,6 +1,7 @@
 //! What the workers share.
 
 use crate::cache::PromptCache;
+use crate::charges::Charges;
 use crate::config::EmulatorConfig;
 use crate::counters::Counters;
 use crate::faults::FaultState;
@@ -17,6 +18,7 @@ pub(crate) struct State {
     pub(crate) catalog: Catalog,
     pub(crate) cache: PromptCache,
     pub(crate) counters: Counters,
+    pub(crate) charges: Charges,
     pub(crate) faults: FaultState,
     pub(crate) listing: ListingState,
     /// Who answers instead of the script.
@@ -33,6 +35,7 @@ impl State {
             catalog,
             cache: PromptCache::default(),
             counters: Counters::default(),
+            charges: Charges::default(),
             faults: FaultState::new(config.faults.clone()),
             listing: ListingState::default(),
             ollama: config.ollama.as_deref().map(|it| Ollama::new(it, model)).transpose()?,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use outcrop_types::{Classify, ErrorCode};
+use outcrop_wire::error::LimitFacts;
 
 /// A refused or failed request: what the client is told, and what only the log is told.
 #[derive(Debug)]
@@ -66,6 +67,13 @@ impl ApiError {
     #[must_use]
     pub const fn with_retry_after(mut self, after: Duration) -> Self {
         self.retry_after = Some(after);
+        self
+    }
+
+    /// Says which limit has no room: the log hears of it, and clients of dialects that have members for it.
+    #[must_use]
+    pub fn with_limit(mut self, limit: LimitFacts) -> Self {
+        self.source = Some(Box::new(limit));
         self
     }
 

@@ -11,7 +11,7 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER
 use actix_web::{Error, HttpResponse};
 use outcrop_types::ErrorCode;
 use outcrop_wire::Dialect;
-use outcrop_wire::error::{ErrorBody, render_with};
+use outcrop_wire::error::{ErrorBody, LimitFacts, render_limit};
 
 use crate::{ApiError, RequestContext};
 
@@ -22,6 +22,7 @@ pub(crate) struct Failure<'a> {
     param: Option<&'a str>,
     reason: Option<&'static str>,
     retry_after: Option<Duration>,
+    limit: Option<&'a LimitFacts>,
     headers: &'a [(&'static str, String)],
     /// The failure and its causes, for the log.
     pub(crate) chain: String,
@@ -54,7 +55,7 @@ impl<'a> Failure<'a> {
     fn plain(code: ErrorCode, message: impl Into<Cow<'a, str>>) -> Self {
         let message = message.into();
         let chain = message.clone().into_owned();
-        Self { code, message, param: None, reason: None, retry_after: None, headers: &[], chain }
+        Self { code, message, param: None, reason: None, retry_after: None, limit: None, headers: &[], chain }
     }
 
     /// The answer, in the words of the request's dialect.
@@ -65,7 +66,7 @@ impl<'a> Failure<'a> {
             param: self.param.map(str::to_owned),
             request_id: Some(context.request_id.as_str().to_owned()),
         };
-        let rendered = render_with(context.dialect, &body, self.reason);
+        let rendered = render_limit(context.dialect, &body, self.reason, self.limit);
         let status = StatusCode::from_u16(rendered.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = HttpResponse::new(status).set_body(BoxBody::new(rendered.body));
         let headers = response.headers_mut();
@@ -95,6 +96,7 @@ impl<'a> From<&'a ApiError> for Failure<'a> {
             param: error.param.as_deref(),
             reason: error.reason,
             retry_after: error.retry_after,
+            limit: error.source.as_deref().and_then(|source| source.downcast_ref()),
             headers: &error.headers,
             chain: chain(error),
         }
@@ -127,7 +129,7 @@ const fn challenge(dialect: Dialect) -> &'static str {
 
 /// Rounded up: whoever comes back a fraction too early is refused again.
 fn whole_seconds(after: Duration) -> u64 {
-    after.as_millis().div_ceil(1000).clamp(1, 86_400) as u64
+    u64::try_from(after.as_millis().div_ceil(1000)).unwrap_or(u64::MAX).max(1)
 }
 
 fn of_payload(error: &PayloadError) -> (ErrorCode, &'static str) {
@@ -202,7 +204,8 @@ mod tests {
 
     #[test]
     fn waits_are_rounded_up() {
-        let cases = [(0, 1), (1, 1), (1000, 1), (1001, 2), (u64::MAX, 86_400)];
+        // As long as it is: the same is said in milliseconds elsewhere.
+        let cases = [(0, 1), (1, 1), (1000, 1), (1001, 2), (780_368_982, 780_369)];
         for (given, expected) in cases {
             assert_eq!(whole_seconds(Duration::from_millis(given)), expected, "{given}");
         }

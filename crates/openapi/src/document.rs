@@ -4,7 +4,7 @@ use outcrop_types::Permission;
 use serde_json::{Map, Value, json};
 
 use crate::fields::{object, schema};
-use crate::{Access, Body, Operation, operations};
+use crate::{Access, Body, Operation, operations, policies};
 
 /// The document. `server` is the address that clients use.
 #[must_use]
@@ -48,7 +48,11 @@ pub fn document(server: &str) -> Value {
                     "properties": { "requests_per_minute": { "type": ["integer", "null"], "minimum": 1 } },
                     "additionalProperties": false
                 },
-                "Scope": scope()
+                "Scope": scope(),
+                "Target": policies::target(),
+                "Rules": policies::rules(),
+                "RulesPatch": policies::rules_patch(),
+                "Budget": policies::budget()
             }
         }
     })
@@ -135,6 +139,9 @@ fn responses(operation: &Operation) -> Value {
     }
     if operation.method != "GET" && operation.path.starts_with("/admin/") {
         refused("409", "It is in the way of something else, or was changed meanwhile.");
+    }
+    if sends && operation.path.starts_with("/admin/") {
+        refused("404", "Somebody or something that the body names is not there, or another team's.");
     }
     if sends {
         refused("413", "The body is too large.");

@@ -25,6 +25,12 @@ pub enum Kind {
     Limits,
     /// What a credential is narrowed to.
     Scope,
+    /// For whom a policy is.
+    Target,
+    /// What a policy says.
+    Rules,
+    /// What shall change of that.
+    RulesPatch,
 }
 
 /// A field of a body, or a parameter of a query.
@@ -107,6 +113,9 @@ pub(crate) fn schema(field: &Field) -> Value {
         Kind::OneOf(words) => json!({ "type": "string", "enum": words }),
         Kind::Limits => json!({ "$ref": "#/components/schemas/Limits" }),
         Kind::Scope => json!({ "$ref": "#/components/schemas/Scope" }),
+        Kind::Target => json!({ "$ref": "#/components/schemas/Target" }),
+        Kind::Rules => json!({ "$ref": "#/components/schemas/Rules" }),
+        Kind::RulesPatch => json!({ "$ref": "#/components/schemas/RulesPatch" }),
     };
     if let Value::Object(object) = &mut schema {
         object.insert("description".into(), field.about.into());

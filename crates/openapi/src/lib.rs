@@ -8,6 +8,7 @@
 mod document;
 mod fields;
 mod operations;
+mod policies;
 
 pub use document::document;
 pub use fields::{Body, Field, Kind};

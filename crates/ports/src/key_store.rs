@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use outcrop_types::{ApiKey, AuditDraft, KeyId, Page, Subject, TeamId};
+use outcrop_types::{ApiKey, AuditDraft, KeyId, Page, Policy, Subject, TeamId};
 
 use crate::{Changed, PortError};
 
@@ -42,10 +42,14 @@ pub trait KeyStore: Send + Sync + 'static {
 
     /// Adds `next` and writes `old`, which names it in `replaced_by`, as [`update_key`](Self::update_key) does: both
     /// or none. `Stale` if `old` changed since it was read; `Taken` if the id of `next` exists.
+    ///
+    /// `policies` are those that name `old`, made out to `next`: they come with it, and nobody gets rid of a limit by
+    /// rotation.
     async fn replace_key(
         &self,
         old: &ApiKey,
         next: &ApiKey,
+        policies: &[Policy],
         audit: &AuditDraft,
     ) -> Result<Changed, PortError>;
 

@@ -4,6 +4,7 @@
 //! suite that every adapter runs against itself. Rules: a lookup returns `Option`, absence is no error; one
 //! method is one unit of work, so transactions stay inside the adapter; time and randomness are arguments.
 
+mod alert_store;
 mod audit_log;
 mod authenticator;
 mod blobs;
@@ -23,7 +24,9 @@ mod limiter;
 mod media;
 mod model_catalog;
 mod models;
+mod month_digest;
 mod outbound;
+mod policy_store;
 mod probe;
 mod queue;
 mod raw_model;
@@ -31,15 +34,19 @@ mod response_store;
 mod service_account_store;
 mod session_store;
 mod signing_key_store;
-pub mod sliding;
 mod tally;
 mod team_store;
 mod thinking;
+mod usage_report;
+pub mod usage_span;
+pub mod usage_sums;
 mod user_store;
+pub mod window;
 
 #[cfg(feature = "contract")]
 pub mod contract;
 
+pub use alert_store::{AlertFilter, AlertStore};
 pub use audit_log::{AuditFilter, AuditLog};
 pub use authenticator::{Authenticated, Authenticator, Credential, Refused, Why};
 pub use blobs::{Blobs, MAX_BLOB_BYTES, check_blob_key, check_blob_size};
@@ -54,14 +61,18 @@ pub use image_model::{ImageCall, ImageModel, MadeImages};
 pub use inference::{Inference, InferenceAnswer, InferenceCall};
 pub use job_store::{Claim, Finish, JobStore, Submitted};
 pub use key_store::{KeyFilter, KeyStore};
-pub use ledger::Ledger;
-pub use limiter::{Admission, Limiter, Window, WindowState};
+pub use ledger::{Ledger, Repriced, SpendQuery, Spent, UsageMonth};
+pub use limiter::{
+    Admission, Ask, Hold, Kind, Limiter, Meter, MeterState, Seed, SeedMode, Settlement, Unseeded, Window,
+};
 pub use media::{FetchError, Fetched, MediaFetcher};
 pub use model_catalog::{
     CacheSupport, Family, InvokeApi, Modality, ModelCatalog, ModelInfo, ReasoningStyle, ResolvedModel,
 };
 pub use models::Models;
+pub use month_digest::{MonthDigest, MonthDigester, NoDigest, Sha256Hex};
 pub use outbound::{Outbound, OutboundAnswer, OutboundMethod, OutboundRequest};
+pub use policy_store::{MAX_POLICIES, PolicyFilter, PolicyStore};
 pub use probe::Probe;
 pub use queue::{Delivery, Queue, Receipt};
 pub use raw_model::{ChunkStream, InvokeAnswer, InvokeCall, RawModel};
@@ -72,4 +83,5 @@ pub use signing_key_store::SigningKeyStore;
 pub use tally::{TalliedPart, Tally};
 pub use team_store::{TeamFilter, TeamStore};
 pub use thinking::{LEAST_BUDGET, Thinking};
+pub use usage_report::{Dimension, ReportCursor, ReportQuery, ReportRow, UsageFilter, UsageTotals};
 pub use user_store::{Bootstrap, UserFilter, UserStore};

@@ -162,6 +162,8 @@ pub struct ModelInfo {
     pub context_window: Option<u32>,
     /// Most tokens of one answer, where known.
     pub max_output_tokens: Option<u32>,
+    /// How many tokens of Bedrock's quota one token of output takes, once an answer has ended.
+    pub output_burndown: u32,
     /// Least value of `maxTokens` it takes.
     pub min_max_tokens: u32,
     /// Whether it takes temperature and top_p.
@@ -236,6 +238,7 @@ impl Default for ModelInfo {
             output: vec![Modality::Text],
             context_window: None,
             max_output_tokens: None,
+            output_burndown: 1,
             min_max_tokens: 1,
             sampling: true,
             exclusive_sampling: false,

@@ -36,11 +36,14 @@ pub enum OutboundMethod {
 
 impl std::fmt::Debug for OutboundRequest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Headers and body may hold secrets, and so may the query.
-        let url = self.url.split(['?', '#']).next().unwrap_or_default();
+        // Headers and body may hold secrets, and so may the path (webhooks), the query and what stands before an `@`.
+        let (scheme, rest) = self.url.split_once("://").unwrap_or(("", &self.url));
+        let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let host = host.rsplit('@').next().unwrap_or_default();
         f.debug_struct("OutboundRequest")
             .field("method", &self.method)
-            .field("url", &url)
+            .field("scheme", &scheme)
+            .field("host", &host)
             .finish_non_exhaustive()
     }
 }

@@ -92,6 +92,37 @@ CREATE INDEX api_keys_by_age ON api_keys (created_at, id);
 CREATE INDEX api_keys_by_team ON api_keys (team_id, created_at, id);
 CREATE INDEX api_keys_by_subject ON api_keys (subject, created_at, id);
 
+-- How much may be used, and by whom.
+CREATE TABLE policies (
+    id TEXT COLLATE "C" PRIMARY KEY,
+    level TEXT NOT NULL,
+    -- For whom: one of the level by name, or each.
+    team_id TEXT COLLATE "C",
+    -- `user_…` or `svc_…`.
+    subject TEXT COLLATE "C",
+    key_id TEXT COLLATE "C",
+    -- The same as one text.
+    target TEXT COLLATE "C" NOT NULL,
+    -- For which models; empty is all.
+    model TEXT COLLATE "C" NOT NULL,
+    -- JSON.
+    rules TEXT NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL,
+    updated_at TIMESTAMPTZ NOT NULL,
+    revision BIGINT NOT NULL,
+    UNIQUE (target, model)
+);
+CREATE INDEX policies_by_team ON policies (team_id, id);
+CREATE INDEX policies_by_subject ON policies (subject, id);
+CREATE INDEX policies_by_key ON policies (key_id, id);
+
+-- A number that grows with every change of a policy. One row.
+CREATE TABLE policies_version (
+    id BIGINT PRIMARY KEY CHECK (id = 1),
+    version BIGINT NOT NULL
+);
+INSERT INTO policies_version (id, version) VALUES (1, 0);
+
 -- Logins.
 CREATE TABLE sessions (
     id TEXT COLLATE "C" PRIMARY KEY,
@@ -215,19 +246,24 @@ CREATE INDEX jobs_by_team ON jobs (team_id, id);
 CREATE INDEX jobs_open ON jobs (nudged_at, id) WHERE state IN ('queued', 'running');
 CREATE INDEX jobs_open_by_team ON jobs (team_id) WHERE state IN ('queued', 'running');
 
--- Written once, never changed.
+-- Written once; only what a record costs may change. One part for each month (UTC): there is none for what is in no
+-- month, so parts are made ahead, and by whoever misses one.
 CREATE TABLE usage_records (
-    id TEXT COLLATE "C" PRIMARY KEY,
+    id TEXT COLLATE "C" NOT NULL,
     request_id TEXT NOT NULL,
     at TIMESTAMPTZ NOT NULL,
     team_id TEXT COLLATE "C" NOT NULL,
-    subject TEXT NOT NULL,
+    subject TEXT COLLATE "C" NOT NULL,
     key_id TEXT COLLATE "C",
-    dialect TEXT NOT NULL,
+    dialect TEXT COLLATE "C" NOT NULL,
     operation TEXT NOT NULL,
-    model_asked TEXT NOT NULL,
-    model_served TEXT NOT NULL,
-    region TEXT NOT NULL,
+    model_asked TEXT COLLATE "C" NOT NULL,
+    model_served TEXT COLLATE "C" NOT NULL,
+    region TEXT COLLATE "C" NOT NULL,
+    tier TEXT NOT NULL,
+    -- JSON: an object of strings.
+    tags TEXT NOT NULL,
+    cache TEXT NOT NULL,
     -- Disjoint, except that reasoning is a part of output.
     input_tokens BIGINT NOT NULL,
     cache_read_tokens BIGINT NOT NULL,
@@ -244,9 +280,107 @@ CREATE TABLE usage_records (
     first_token_ms BIGINT,
     stop_reason TEXT,
     outcome TEXT NOT NULL,
-    error TEXT
-);
+    error TEXT,
+    -- All three or, without a price, none.
+    cost_nano_usd BIGINT,
+    saved_nano_usd BIGINT,
+    price TEXT,
+    PRIMARY KEY (id, at)
+) PARTITION BY RANGE (at);
+CREATE INDEX usage_records_by_time ON usage_records (at);
 CREATE INDEX usage_records_by_team ON usage_records (team_id, id);
+CREATE INDEX usage_records_by_subject ON usage_records (subject, id);
+CREATE INDEX usage_records_by_key ON usage_records (key_id, id);
+
+-- What records have in common that are summed up together.
+CREATE TABLE usage_groups (
+    -- A digest of all the rest.
+    id BYTEA PRIMARY KEY,
+    team_id TEXT COLLATE "C" NOT NULL,
+    subject TEXT COLLATE "C" NOT NULL,
+    key_id TEXT COLLATE "C",
+    dialect TEXT COLLATE "C" NOT NULL,
+    operation TEXT COLLATE "C" NOT NULL,
+    model_asked TEXT COLLATE "C" NOT NULL,
+    model_served TEXT COLLATE "C" NOT NULL,
+    region TEXT COLLATE "C" NOT NULL,
+    tier TEXT COLLATE "C" NOT NULL,
+    tags TEXT NOT NULL
+);
+
+-- Sums by hour (UTC), kept in the same transaction as the records. They outlive them.
+CREATE TABLE usage_hourly (
+    -- Its first moment.
+    at TIMESTAMPTZ NOT NULL,
+    group_id BYTEA NOT NULL,
+    requests BIGINT NOT NULL,
+    errors BIGINT NOT NULL,
+    estimated BIGINT NOT NULL,
+    unpriced BIGINT NOT NULL,
+    input_tokens BIGINT NOT NULL,
+    cache_read_tokens BIGINT NOT NULL,
+    cache_write_5m_tokens BIGINT NOT NULL,
+    cache_write_1h_tokens BIGINT NOT NULL,
+    output_tokens BIGINT NOT NULL,
+    reasoning_tokens BIGINT NOT NULL,
+    images BIGINT NOT NULL,
+    queries BIGINT NOT NULL,
+    cost_nano_usd BIGINT NOT NULL,
+    saved_nano_usd BIGINT NOT NULL,
+    -- How many took how long, as digits of one number (see `packed.rs`): such numbers can be added up.
+    latency NUMERIC NOT NULL,
+    first_token NUMERIC NOT NULL,
+    PRIMARY KEY (at, group_id)
+);
+
+-- Sums by day (UTC), kept in the same transaction as the records. They outlive them.
+CREATE TABLE usage_daily (
+    -- Its first moment.
+    at TIMESTAMPTZ NOT NULL,
+    group_id BYTEA NOT NULL,
+    requests BIGINT NOT NULL,
+    errors BIGINT NOT NULL,
+    estimated BIGINT NOT NULL,
+    unpriced BIGINT NOT NULL,
+    input_tokens BIGINT NOT NULL,
+    cache_read_tokens BIGINT NOT NULL,
+    cache_write_5m_tokens BIGINT NOT NULL,
+    cache_write_1h_tokens BIGINT NOT NULL,
+    output_tokens BIGINT NOT NULL,
+    reasoning_tokens BIGINT NOT NULL,
+    images BIGINT NOT NULL,
+    queries BIGINT NOT NULL,
+    cost_nano_usd BIGINT NOT NULL,
+    saved_nano_usd BIGINT NOT NULL,
+    latency NUMERIC NOT NULL,
+    first_token NUMERIC NOT NULL,
+    PRIMARY KEY (at, group_id)
+);
+
+-- Each raised once, however many processes see that it is due.
+CREATE TABLE alerts (
+    id TEXT COLLATE "C" PRIMARY KEY,
+    at TIMESTAMPTZ NOT NULL,
+    policy_id TEXT COLLATE "C" NOT NULL,
+    level TEXT NOT NULL,
+    holder TEXT COLLATE "C" NOT NULL,
+    team_id TEXT COLLATE "C",
+    model TEXT,
+    budget_nano_usd BIGINT NOT NULL,
+    -- JSON.
+    period TEXT NOT NULL,
+    period_start TIMESTAMPTZ NOT NULL,
+    per_cent BIGINT NOT NULL,
+    spent_nano_usd BIGINT NOT NULL,
+    -- When it is to be told; never (again) without.
+    next_at TIMESTAMPTZ,
+    -- How often telling it was begun.
+    attempts BIGINT NOT NULL,
+    told_at TIMESTAMPTZ,
+    UNIQUE (policy_id, holder, period, period_start, per_cent, budget_nano_usd)
+);
+CREATE INDEX alerts_by_team ON alerts (team_id, id);
+CREATE INDEX alerts_to_tell ON alerts (next_at, id) WHERE next_at IS NOT NULL;
 
 -- Answers of the Responses API that their clients may come back to, until they expire.
 CREATE TABLE responses (

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use outcrop_ports::{Changed, KeyFilter, KeyStore, PortError};
-use outcrop_types::{ApiKey, AuditDraft, KeyHash, KeyId, Limits, Page, Subject, TeamId};
+use outcrop_types::{ApiKey, AuditDraft, KeyHash, KeyId, Limits, Page, Policy, Subject, TeamId};
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 use sqlx::{FromRow, PgConnection, Postgres, QueryBuilder};
 
-use crate::PostgresStore;
 use crate::change::one_row;
 use crate::rows::{Row, json_text, one_more, storable};
+use crate::{PostgresStore, policies};
 
 macro_rules! columns {
     () => {
@@ -82,11 +82,15 @@ impl KeyStore for PostgresStore {
         &self,
         old: &ApiKey,
         next: &ApiKey,
+        policies: &[Policy],
         audit: &AuditDraft,
     ) -> Result<Changed, PortError> {
         self.change("replace an API key", audit, async |connection| {
             match one_row(connection, update(old)?).await? {
-                Changed::Done => one_row(connection, insert(next)?).await,
+                Changed::Done => {
+                    policies::pass_on(connection, policies).await?;
+                    one_row(connection, insert(next)?).await
+                }
                 other => Ok(other),
             }
         })

@@ -4,6 +4,7 @@
 //! connects when it must, gives up quickly and recovers by itself. Tables and file names are those of
 //! `outcrop-sqlite`. Start reading at [`PostgresStore`] and `migrations/`.
 
+mod alerts;
 mod audit;
 mod change;
 mod error;
@@ -14,6 +15,7 @@ mod ledger;
 mod members;
 mod options;
 mod passwords;
+mod policies;
 mod refresh_tokens;
 mod responses;
 mod rows;

@@ -8,7 +8,7 @@ use sqlx::{FromRow, Postgres, QueryBuilder};
 
 use crate::change::one_row;
 use crate::rows::{Row, one_more, storable};
-use crate::{PostgresStore, keys, sessions};
+use crate::{PostgresStore, keys, policies, sessions};
 
 macro_rules! columns {
     () => {
@@ -103,6 +103,7 @@ impl ServiceAccountStore for PostgresStore {
             if changed == Changed::Done {
                 let subject = Subject::ServiceAccount(account.id);
                 sessions::remove_of_subject(connection, subject).await?;
+                policies::remove_of_subject(connection, subject).await?;
                 keys::revoke_of_subject(connection, subject, now).await?;
             }
             Ok(changed)

@@ -1,6 +1,7 @@
 //! The pool of connections: opening, migrating, and how statements are run.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,6 +14,7 @@ use sqlx::{Connection, FromRow, PgConnection, Postgres};
 
 use crate::PostgresOptions;
 use crate::error::{migrate_error, port_error};
+use crate::ledger::months::Seen;
 
 /// How much longer than the server we wait for a statement, before we take the server to be gone.
 const GRACE: Duration = Duration::from_secs(1);
@@ -26,6 +28,7 @@ pub struct PostgresStore {
     connect: PgConnectOptions,
     acquire_timeout: Duration,
     statement_timeout: Duration,
+    pub(crate) months: Arc<Seen>,
 }
 
 impl PostgresStore {
@@ -51,7 +54,7 @@ impl PostgresStore {
                 })
             })
             .connect_lazy_with(connect.clone());
-        Ok(Self { pool, connect, acquire_timeout, statement_timeout })
+        Ok(Self { pool, connect, acquire_timeout, statement_timeout, months: Arc::default() })
     }
 
     /// Brings the tables up to date. Of several processes one does and the others wait for it.
@@ -133,12 +136,22 @@ impl PostgresStore {
         attempted: &'static str,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
     ) -> Result<T, PortError> {
+        self.run_for(attempted, self.statement_timeout, work).await
+    }
+
+    /// Lends a connection for a piece of work of several statements that takes longer.
+    pub(crate) async fn run_for<T>(
+        &self,
+        attempted: &'static str,
+        limit: Duration,
+        work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, PortError> {
         let connection = self.pool.acquire().await.map_err(|error| port_error(attempted, error))?;
         let mut lent = Lent(Some(connection));
         let Some(connection) = lent.0.as_deref_mut() else {
             unreachable!("it was put there the line before")
         };
-        let result = within(self.statement_timeout + GRACE, work(connection)).await;
+        let result = within(limit + GRACE, work(connection)).await;
         if matches!(result, Ok(_) | Err(sqlx::Error::Database(_))) {
             lent.give_back();
         }

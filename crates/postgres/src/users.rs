@@ -13,7 +13,7 @@ use sqlx::{FromRow, PgConnection, Postgres, QueryBuilder};
 
 use crate::change::one_row;
 use crate::rows::{Row, one_more, storable};
-use crate::{PostgresStore, invitations, keys, members, passwords, sessions, standing, teams};
+use crate::{PostgresStore, invitations, keys, members, passwords, policies, sessions, standing, teams};
 
 macro_rules! columns {
     () => {
@@ -127,6 +127,7 @@ impl UserStore for PostgresStore {
             if changed == Changed::Done {
                 let subject = Subject::User(user.id);
                 sessions::remove_of_subject(connection, subject).await?;
+                policies::remove_of_subject(connection, subject).await?;
                 keys::revoke_of_subject(connection, subject, now).await?;
             }
             Ok(changed)

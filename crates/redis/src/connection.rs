@@ -10,10 +10,16 @@ use futures::future::{BoxFuture, Shared};
 use outcrop_ports::PortError;
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
-use redis::{AsyncConnectionConfig, Client, Cmd, IntoConnectionInfo, RedisError, RedisResult};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ErrorKind, IntoConnectionInfo, RedisError,
+    RedisResult, ServerErrorKind,
+};
 use tokio::runtime::Handle;
 
 use crate::breaker::{Breaker, Permit};
+
+/// How often a call follows the nodes of a cluster that send it on.
+const MOST_MOVES: usize = 2;
 
 /// Bounds of what Redis may cost a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +66,8 @@ type Connecting = Shared<BoxFuture<'static, RedisResult<MultiplexedConnection>>>
 /// the client's own reconnecting manager is not used.)
 pub(crate) struct Connection {
     client: Client,
+    /// Of a cluster, the node that has what we ask for, as it said itself; otherwise the URL's.
+    node: RwLock<Option<Client>>,
     options: RedisOptions,
     home: Option<Handle>,
     slot: RwLock<Option<Connecting>>,
@@ -90,6 +98,7 @@ impl Connection {
             .map_err(|error| PortError::broken("read the Redis URL", error))?;
         Ok(Self {
             client,
+            node: RwLock::new(None),
             options,
             home: Handle::try_current().ok(),
             slot: RwLock::new(None),
@@ -100,11 +109,14 @@ impl Connection {
 
     /// Makes one call within the time-out, or fails at once if Redis is known to be away. `trial` is run in the
     /// background now and then in that case, and should end in [`Self::ping`].
-    pub(crate) async fn call<T>(
+    pub(crate) async fn call<T, F>(
         &self,
-        call: impl AsyncFnOnce(MultiplexedConnection) -> RedisResult<T>,
+        call: impl Fn(MultiplexedConnection) -> F,
         trial: impl FnOnce(),
-    ) -> Result<T, NoAnswer> {
+    ) -> Result<T, NoAnswer>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
         match self.breaker.ask(self.started.elapsed()) {
             Permit::Go => self.bounded(self.options.timeout, call).await,
             Permit::FailFast => Err(NoAnswer::LeftAlone),
@@ -115,17 +127,37 @@ impl Connection {
         }
     }
 
+    /// Makes one call with more patience, whatever is known of Redis: for what nobody waits for.
+    pub(crate) async fn call_patiently<T, F>(
+        &self,
+        call: impl Fn(MultiplexedConnection) -> F,
+    ) -> Result<T, NoAnswer>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        let answer = self.bounded(self.options.connect_timeout, call).await;
+        if answer.is_err() {
+            // Whatever is wrong with this connection, the next try shall not inherit it.
+            self.discard(None);
+        }
+        answer
+    }
+
     /// Makes one call, and, if it fails, makes it once more on a new connection and with more patience: for calls
     /// that are few and matter. It may then have been made twice.
     pub(crate) async fn insist(&self, command: &Cmd) -> Result<(), NoAnswer> {
-        let call = async |mut redis: MultiplexedConnection| command.query_async(&mut redis).await;
+        let call = |mut redis: MultiplexedConnection| async move { command.query_async(&mut redis).await };
         let answer = self.bounded(self.options.timeout, call).await;
         if answer.is_ok() {
             return answer;
         }
         self.discard(None);
-        let again = async |mut redis: MultiplexedConnection| command.query_async(&mut redis).await;
-        self.bounded(self.options.connect_timeout, again).await
+        self.bounded(self.options.connect_timeout, call).await
+    }
+
+    /// How long [`Self::call_patiently`] waits at most.
+    pub(crate) const fn patience(&self) -> Duration {
+        self.options.connect_timeout
     }
 
     /// What connects, for connections of another kind.
@@ -135,21 +167,20 @@ impl Connection {
 
     /// Asks Redis itself whether it is there, whatever is known of it; an answer ends the time of failing fast.
     pub(crate) async fn ping(&self) -> Result<(), NoAnswer> {
-        let ping = async |mut redis: MultiplexedConnection| redis::cmd("PING").query_async(&mut redis).await;
-        let answer = self.bounded(self.options.connect_timeout, ping).await;
-        if answer.is_err() {
-            // Whatever is wrong with this connection, the next try shall not inherit it.
-            self.discard(None);
-        }
-        answer
+        let ping = redis::cmd("PING");
+        let ping = &ping;
+        self.call_patiently(|mut redis| async move { ping.query_async(&mut redis).await }).await
     }
 
-    async fn bounded<T>(
+    async fn bounded<T, F>(
         &self,
         limit: Duration,
-        call: impl AsyncFnOnce(MultiplexedConnection) -> RedisResult<T>,
-    ) -> Result<T, NoAnswer> {
-        let answer = match tokio::time::timeout(limit, self.connected(call)).await {
+        call: impl Fn(MultiplexedConnection) -> F,
+    ) -> Result<T, NoAnswer>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        let answer = match tokio::time::timeout(limit, self.followed(call)).await {
             Ok(answer) => answer.map_err(NoAnswer::from),
             Err(_) => Err(NoAnswer::Late(limit)),
         };
@@ -170,10 +201,45 @@ impl Connection {
         answer
     }
 
-    async fn connected<T>(
-        &self,
-        call: impl AsyncFnOnce(MultiplexedConnection) -> RedisResult<T>,
-    ) -> RedisResult<T> {
+    /// Makes a call, and goes where the node of a cluster sends it. All keys of a caller are on one node, so there is
+    /// only ever one to know.
+    async fn followed<T, F>(&self, call: impl Fn(MultiplexedConnection) -> F) -> RedisResult<T>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        for _ in 0..MOST_MOVES {
+            let answer = self.connected(&call).await;
+            let Some(node) = answer.as_ref().err().and_then(|error| self.elsewhere(error)) else {
+                return answer;
+            };
+            *self.node.write().unwrap_or_else(PoisonError::into_inner) = Some(node);
+            self.discard_connection(None);
+        }
+        self.connected(&call).await
+    }
+
+    /// The node that an answer sends us to for good. One that is about to take over (`ASK`) is asked when it has.
+    fn elsewhere(&self, error: &RedisError) -> Option<Client> {
+        if error.kind() != ErrorKind::Server(ServerErrorKind::Moved) {
+            return None;
+        }
+        let (host, port) = error.redirect_node()?.0.rsplit_once(':')?;
+        let port = port.parse().ok()?;
+        let info = self.client.get_connection_info();
+        let addr = match info.addr().clone() {
+            ConnectionAddr::Tcp(known, _) => ConnectionAddr::Tcp(host_or(host, known), port),
+            ConnectionAddr::TcpTls { host: known, insecure, tls_params, .. } => {
+                ConnectionAddr::TcpTls { host: host_or(host, known), port, insecure, tls_params }
+            }
+            _ => return None,
+        };
+        Client::open(info.clone().set_addr(addr)).ok()
+    }
+
+    async fn connected<T, F>(&self, call: impl Fn(MultiplexedConnection) -> F) -> RedisResult<T>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
         let connecting = self.connecting();
         let answer = match connecting.clone().await {
             Ok(connection) => call(connection).await,
@@ -200,7 +266,8 @@ impl Connection {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.options.connect_timeout))
             .set_response_timeout(Some(self.options.connect_timeout));
-        let client = self.client.clone();
+        let node = self.node.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let client = node.unwrap_or_else(|| self.client.clone());
         let home = self.home.clone().unwrap_or_else(Handle::current);
         // A task of its own, so that it goes on when the caller's time is up, and the next one finds it further.
         let task =
@@ -210,12 +277,26 @@ impl Connection {
             .shared()
     }
 
-    /// Lets go of the connection, if it still is this one; of any, if not told which.
+    /// Lets go of the connection, if it still is this one; of any, if not told which. The next one begins at the URL
+    /// again: the node of a cluster may be gone.
     fn discard(&self, broken: Option<&Connecting>) {
+        if self.discard_connection(broken) {
+            *self.node.write().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+    }
+
+    fn discard_connection(&self, broken: Option<&Connecting>) -> bool {
         let mut slot = self.slot.write().unwrap_or_else(PoisonError::into_inner);
         let is_newer = matches!((broken, &*slot), (Some(broken), Some(held)) if !broken.ptr_eq(held));
         if !is_newer {
             *slot = None;
         }
+        !is_newer
     }
+}
+
+/// A node that does not know its own name leaves it out: it is where we asked.
+fn host_or(host: &str, known: String) -> String {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    if host.is_empty() { known } else { host.to_owned() }
 }

@@ -3,7 +3,8 @@
 //!
 //! One Lua script and one round trip per admission; one channel for what changed. Redis may be away when the
 //! process starts and at any time later: callers then get an error at once and decide by their own policy, and
-//! listeners are told. This crate keeps nothing in Redis that must survive. Start reading at [`RedisLimiter`].
+//! listeners are told. Nothing in Redis must survive: what it loses, the processes that counted it bring back. Start
+//! reading at [`RedisLimiter`].
 
 mod breaker;
 mod changes;
@@ -12,4 +13,4 @@ mod limiter;
 
 pub use changes::RedisChanges;
 pub use connection::RedisOptions;
-pub use limiter::RedisLimiter;
+pub use limiter::{LimiterOptions, RedisLimiter};

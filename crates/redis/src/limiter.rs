@@ -1,32 +1,98 @@
-//! Sliding windows as pairs of counters in Redis.
+//! Limits in Redis.
 
-use std::sync::Arc;
+mod calls;
+mod keys;
+mod reserve;
+mod scripts;
+mod shared;
+mod upkeep;
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use outcrop_ports::sliding::{self, Counts, Slide};
-use outcrop_ports::{Admission, Limiter, PortError, Probe, Window};
-use redis::Script;
-use redis::aio::MultiplexedConnection;
+use outcrop_ports::window::{self, Place};
+use outcrop_ports::{Admission, Ask, IdGen, Limiter, Meter, MeterState, PortError, Probe, Seed, Settlement};
+use tokio::runtime::Handle;
+use tokio::sync::{RwLock, watch};
+use uuid::Uuid;
+
+use calls::Calls;
+use keys::Keys;
+use reserve::{Answer, Mode};
+use scripts::Scripts;
+use shared::Shared;
 
 use crate::connection::{Connection, NoAnswer, RedisOptions};
 
-/// How long a counter outlives its use, so that replicas whose clocks are behind still find it.
-const SLACK_MS: u64 = 10_000;
+/// Settlements in one script: Redis does nothing else meanwhile.
+const SETTLED_AT_ONCE: usize = 64;
 
-/// Counts in Redis, over all replicas that use the same one.
+/// How limits are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimiterOptions {
+    /// What all keys begin with: whoever shares counts has the same. Without braces.
+    pub namespace: String,
+    /// How long a call holds what it was reserved if its process is not heard of any more.
+    pub lease: Duration,
+    /// Between two signs of life of a process.
+    pub heartbeat: Duration,
+    /// How long nothing is let in at least after Redis lost its data, so that every process can bring back its part.
+    pub grace: Duration,
+    /// How long at most, while processes that were alive have not done so.
+    pub longest_grace: Duration,
+}
+
+impl Default for LimiterOptions {
+    fn default() -> Self {
+        Self {
+            namespace: "outcrop".to_owned(),
+            lease: Duration::from_secs(60),
+            heartbeat: Duration::from_millis(500),
+            grace: Duration::from_secs(2),
+            longest_grace: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Counts in Redis, over all replicas that use the same one; also in a cluster, where all of it is on one node.
 ///
-/// Every period of a window has a counter of its own, named for it, which expires by itself. All keys carry the
-/// hash tag `{limits}`, so that they live on one node of a cluster and one script may touch them together.
+/// A call that is let in has a lease. This process renews those of its own calls in the background until they are
+/// settled or over their time. It also remembers what it counted lately: when Redis loses its data, nothing is let in
+/// for a moment, and every process brings back its part.
 #[derive(Debug, Clone)]
 pub struct RedisLimiter {
     shared: Arc<Shared>,
+    upkeep: Arc<Upkeep>,
 }
 
+/// The task in the background; it ends with the last limiter.
 #[derive(Debug)]
-struct Shared {
-    connection: Connection,
-    script: Script,
+struct Upkeep {
+    every: Duration,
+    started: AtomicBool,
+}
+
+/// A question that is being put. Dropped without an answer, because that is late or nobody waits for it any more, what
+/// Redis took for it, or may yet, is given back.
+struct Asking<'a> {
+    calls: &'a Calls,
+    ask: Option<&'a Ask<'a>>,
+}
+
+impl Asking<'_> {
+    fn answered(mut self) {
+        self.ask = None;
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        if let Some(ask) = self.ask {
+            self.calls.abandoned(ask);
+        }
+    }
 }
 
 /// Redis answered something that the script does not say.
@@ -34,84 +100,152 @@ struct Shared {
 #[error("the script's answer does not fit its question")]
 struct OddAnswer;
 
+/// Redis lost its data a moment ago.
+#[derive(Debug, thiserror::Error)]
+#[error("limits are being restored")]
+struct Restoring;
+
 impl RedisLimiter {
-    /// Uses the Redis at a URL: `redis://[user:password@]host[:port][/db]`, `rediss://…` with TLS.
+    /// Uses the Redis at a URL: `redis://[user:password@]host[:port][/db]`, `rediss://…` with TLS; any node of a cluster.
     ///
-    /// Connects when first used, so Redis may be away now. The URL alone can be wrong here. Call it where the
-    /// process's main runtime is current: the connection will live there.
-    pub fn connect(url: &str, options: RedisOptions) -> Result<Self, PortError> {
+    /// Connects in the background, so Redis may be away now. The URL alone can be wrong here. Call it where the
+    /// process's main runtime is current: the connection will live there. `ids` names this process and what it begins.
+    pub fn connect(
+        url: &str,
+        options: RedisOptions,
+        limits: &LimiterOptions,
+        ids: &dyn IdGen,
+    ) -> Result<Self, PortError> {
         let connection = Connection::new(url, options)?;
-        let script = Script::new(include_str!("admit.lua"));
-        Ok(Self { shared: Arc::new(Shared { connection, script }) })
-    }
-
-    /// Looks for Redis in the background.
-    fn look_again(&self) {
-        let shared = Arc::clone(&self.shared);
-        tokio::spawn(async move {
-            // The connection notes and logs the outcome.
-            let _ = shared.connection.ping().await;
-        });
-    }
-
-    async fn run_script(
-        &self,
-        windows: &[Window],
-        count: u32,
-        now: Duration,
-        mut connection: MultiplexedConnection,
-    ) -> redis::RedisResult<Vec<u32>> {
-        let mut invocation = self.shared.script.prepare_invoke();
-        for window in windows {
-            let slide = Slide::at(window.length, now);
-            invocation.key(key(window, slide, slide.period));
-            invocation.key(key(window, slide, slide.period.saturating_sub(1)));
-            invocation.arg(window.limit).arg(slide.weight).arg(2 * slide.length_ms + SLACK_MS);
+        let keys = Keys::new(&limits.namespace, limits.lease);
+        let grace = [limits.grace, limits.longest_grace.max(limits.grace)];
+        let shared = Shared {
+            connection,
+            scripts: Scripts::new(keys, ids.uuid(), grace),
+            calls: Calls::default(),
+            lease: limits.lease,
+            replicas: AtomicU32::new(1),
+            alive: Mutex::default(),
+            lets_in: AtomicBool::new(false),
+            restoring: RwLock::new(()),
+        };
+        let upkeep = Upkeep { every: limits.heartbeat, started: AtomicBool::new(false) };
+        let limiter = Self { shared: Arc::new(shared), upkeep: Arc::new(upkeep) };
+        if let Ok(home) = Handle::try_current() {
+            limiter.keep_up(&home);
         }
-        invocation.arg(count);
-        invocation.invoke_async(&mut connection).await
+        Ok(limiter)
     }
-}
 
-fn key(window: &Window, slide: Slide, period: u64) -> String {
-    format!("outcrop:{{limits}}:{}:{}:{period}", window.name, slide.length_ms)
-}
-
-/// Explains the script's answer; `None` if it makes no sense.
-fn read(answer: &[u32], windows: &[Window], count: u32, now: Duration) -> Option<Admission> {
-    let (counted, counts) = answer.split_first()?;
-    if counts.len() != windows.len() * 2 {
-        return None;
+    /// Starts the background's work, once.
+    fn keep_up(&self, home: &Handle) {
+        if !self.upkeep.started.swap(true, Ordering::Relaxed) {
+            let losses = self.shared.calls.losses();
+            home.spawn(upkeep::run(Arc::downgrade(&self.shared), losses, self.upkeep.every));
+        }
     }
-    let admission = sliding::decide(windows, count, now, |index| Counts {
-        current: counts[index * 2],
-        previous: counts[index * 2 + 1],
-    });
-    // Both sides decide by the same arithmetic; if ever they did not, neither answer could be trusted.
-    let admitted = matches!(admission, Admission::Admitted { .. });
-    (admitted == (*counted == 1)).then_some(admission)
-}
 
-fn unavailable(attempted: &str, error: NoAnswer) -> PortError {
-    PortError::unavailable(attempted, error)
+    /// Asks the one script that decides.
+    async fn ask(&self, mode: Mode, ask: &Ask<'_>) -> Result<Answer, NoAnswer> {
+        if !self.upkeep.started.load(Ordering::Relaxed) {
+            self.keep_up(&Handle::current());
+        }
+        let question = reserve::question(&self.shared.scripts, mode, ask, self.shared.lease);
+        let answer: Answer = self.shared.soon(&question).await?;
+        self.shared.calls.heard_of(&answer.1);
+        Ok(answer)
+    }
 }
 
 #[async_trait]
 impl Limiter for RedisLimiter {
-    async fn admit_many(
-        &self,
-        windows: &[Window],
-        count: u32,
-        now: Duration,
-    ) -> Result<Admission, PortError> {
-        const ATTEMPTED: &str = "count against the limits";
-        if windows.is_empty() {
-            return Ok(Admission::Admitted { tightest: None });
+    async fn reserve(&self, ask: &Ask<'_>) -> Result<Admission, PortError> {
+        const ATTEMPTED: &str = "reserve from the limits";
+        if ask.meters.is_empty() {
+            return Ok(Admission::Admitted { states: Vec::new() });
         }
-        let call = async |connection| self.run_script(windows, count, now, connection).await;
-        let answer = self.shared.connection.call(call, || self.look_again()).await;
-        let answer = answer.map_err(|error| unavailable(ATTEMPTED, error))?;
-        read(&answer, windows, count, now).ok_or_else(|| PortError::broken(ATTEMPTED, OddAnswer))
+        self.shared.lets_in.store(true, Ordering::Relaxed);
+        let asking = Asking { calls: &self.shared.calls, ask: Some(ask) };
+        let answer = match self.ask(Mode::Hold, ask).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                if matches!(error, NoAnswer::LeftAlone) {
+                    asking.answered();
+                }
+                return Err(PortError::unavailable(ATTEMPTED, error));
+            }
+        };
+        if reserve::is_restoring(&answer) {
+            asking.answered();
+            return Err(PortError::unavailable(ATTEMPTED, Restoring));
+        }
+        let epoch = answer.1.clone();
+        match reserve::explain(answer, ask) {
+            Some(admission) => {
+                asking.answered();
+                if matches!(admission, Admission::Admitted { .. }) {
+                    self.shared.calls.opened(ask, &epoch);
+                }
+                Ok(admission)
+            }
+            None => Err(PortError::broken(ATTEMPTED, OddAnswer)),
+        }
+    }
+
+    async fn settle(&self, settlements: &[Settlement], _: Duration) -> Result<(), PortError> {
+        let settling = self.shared.restoring.read().await;
+        let endings = self.shared.calls.ending(settlements);
+        for endings in endings.chunks(SETTLED_AT_ONCE) {
+            let settled = self.shared.settle(endings, false).await;
+            settled.map_err(|error| PortError::unavailable("settle what calls used", error))?;
+        }
+        drop(settling);
+        Ok(())
+    }
+
+    async fn seed(&self, meter: &Meter, seed: &Seed, now: Duration) -> Result<bool, PortError> {
+        if !window::has_past(meter) {
+            return Ok(false);
+        }
+        let seeded = self.shared.seed(meter, seed, now).await;
+        seeded.map_err(|error| PortError::unavailable("tell the limits what was spent", error))
+    }
+
+    async fn read(&self, meters: &[Meter], now: Duration) -> Result<Vec<MeterState>, PortError> {
+        const ATTEMPTED: &str = "read where limits stand";
+        let ask = Ask { calls: &[], meters, now, longest: Duration::ZERO };
+        let answer = self.ask(Mode::Read, &ask).await;
+        let answer = answer.map_err(|error| PortError::unavailable(ATTEMPTED, error))?;
+        let views =
+            reserve::views(answer, meters, now).ok_or_else(|| PortError::broken(ATTEMPTED, OddAnswer))?;
+        let states = meters.iter().zip(views);
+        Ok(states.map(|(it, view)| window::state(it, &Place::of(it.window, now), &view.slots)).collect())
+    }
+
+    fn replicas(&self) -> u32 {
+        self.shared.replicas.load(Ordering::Relaxed)
+    }
+
+    fn losses(&self) -> Option<watch::Receiver<u64>> {
+        Some(self.shared.calls.losses())
+    }
+
+    async fn count(&self, meters: &[Meter], now: Duration) -> Result<Admission, PortError> {
+        const ATTEMPTED: &str = "count against the limits";
+        if meters.is_empty() {
+            return Ok(Admission::Admitted { states: Vec::new() });
+        }
+        // Any id will do: nothing is kept under it.
+        let ask = Ask { calls: &[Uuid::nil()], meters, now, longest: Duration::ZERO };
+        let answer = self.ask(Mode::Count, &ask).await;
+        let answer = answer.map_err(|error| PortError::unavailable(ATTEMPTED, error))?;
+        let epoch = answer.1.clone();
+        let admission =
+            reserve::explain(answer, &ask).ok_or_else(|| PortError::broken(ATTEMPTED, OddAnswer))?;
+        if matches!(admission, Admission::Admitted { .. }) {
+            self.shared.calls.counted(meters, now, &epoch, &self.shared.scripts.keys);
+        }
+        Ok(admission)
     }
 }
 
@@ -122,72 +256,10 @@ impl Probe for RedisLimiter {
     }
 
     async fn probe(&self) -> Result<(), PortError> {
-        self.shared.connection.ping().await.map_err(|error| unavailable("reach Redis", error))
+        let pong = self.shared.connection.ping().await;
+        pong.map_err(|error| PortError::unavailable("reach Redis", error))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Instant;
-
-    use outcrop_ports::PortFailure;
-
-    use super::*;
-
-    fn window() -> Window {
-        Window { name: "n".to_owned(), limit: 2, length: Duration::from_secs(60) }
-    }
-
-    #[test]
-    fn all_keys_share_one_hash_tag() {
-        let slide = Slide::at(Duration::from_secs(60), Duration::from_secs(120));
-        assert_eq!(key(&window(), slide, slide.period), "outcrop:{limits}:n:60000:2");
-    }
-
-    #[test]
-    fn an_answer_must_fit_its_question() {
-        let now = Duration::from_secs(600);
-        let admitted = |answer: &[u32]| {
-            read(answer, &[window()], 1, now).map(|admission| matches!(admission, Admission::Admitted { .. }))
-        };
-        assert_eq!(admitted(&[1, 1, 0]), Some(true));
-        assert_eq!(admitted(&[0, 2, 0]), Some(false));
-        for odd in [&[][..], &[1], &[1, 1], &[1, 1, 0, 0], &[1, 2, 0], &[0, 1, 0]] {
-            assert_eq!(admitted(odd), None, "{odd:?}");
-        }
-    }
-
-    #[test]
-    fn a_bad_url_is_refused_without_its_password() {
-        for url in ["http://u:hunter2@h", "redis://u:hunter2@h:port", ""] {
-            let error = RedisLimiter::connect(url, RedisOptions::default()).expect_err(url);
-            assert_eq!(error.failure, PortFailure::Broken);
-            assert!(!format!("{} {error:?}", error.chain()).contains("hunter2"), "{error:?}");
-        }
-        let limiter = RedisLimiter::connect("redis://u:hunter2@127.0.0.1:1", RedisOptions::default());
-        assert!(!format!("{limiter:?}").contains("hunter2"));
-    }
-
-    #[tokio::test]
-    async fn away_from_the_start_is_unavailable_and_soon_free() {
-        // Port 1 is never bound without privileges.
-        let limiter =
-            RedisLimiter::connect("redis://127.0.0.1:1", RedisOptions::default()).expect("a good URL");
-        for _ in 0..RedisOptions::default().failures_to_open {
-            let error = limiter.admit(&[window()], Duration::from_secs(600)).await.expect_err("away");
-            assert_eq!(error.failure, PortFailure::Unavailable);
-        }
-        let started = Instant::now();
-        for _ in 0..1_000 {
-            let error = limiter.admit(&[window()], Duration::from_secs(600)).await.expect_err("away");
-            assert!(error.chain().contains("left alone"), "{}", error.chain());
-        }
-        // The time-out of one call alone would be a quarter of this.
-        assert!(started.elapsed() < Duration::from_millis(200), "{:?}", started.elapsed());
-        assert_eq!(
-            limiter.admit(&[], Duration::ZERO).await.expect("no question"),
-            Admission::Admitted { tightest: None }
-        );
-        assert!(limiter.probe().await.is_err());
-    }
-}
+mod tests;

@@ -91,6 +91,37 @@ CREATE INDEX api_keys_by_age ON api_keys (created_at, id);
 CREATE INDEX api_keys_by_team ON api_keys (team_id, created_at, id);
 CREATE INDEX api_keys_by_subject ON api_keys (subject, created_at, id);
 
+-- How much may be used, and by whom.
+CREATE TABLE policies (
+    id TEXT PRIMARY KEY,
+    level TEXT NOT NULL,
+    -- For whom: one of the level by name, or each.
+    team_id TEXT,
+    -- `user_…` or `svc_…`.
+    subject TEXT,
+    key_id TEXT,
+    -- The same as one text.
+    target TEXT NOT NULL,
+    -- For which models; empty is all.
+    model TEXT NOT NULL,
+    -- JSON.
+    rules TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    revision INTEGER NOT NULL,
+    UNIQUE (target, model)
+) STRICT;
+CREATE INDEX policies_by_team ON policies (team_id, id);
+CREATE INDEX policies_by_subject ON policies (subject, id);
+CREATE INDEX policies_by_key ON policies (key_id, id);
+
+-- A number that grows with every change of a policy. One row.
+CREATE TABLE policies_version (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    version INTEGER NOT NULL
+) STRICT;
+INSERT INTO policies_version (id, version) VALUES (1, 0);
+
 -- Logins.
 CREATE TABLE sessions (
     id TEXT PRIMARY KEY,
@@ -220,7 +251,7 @@ CREATE INDEX jobs_by_team ON jobs (team_id, id);
 CREATE INDEX jobs_open ON jobs (nudged_at, id) WHERE state IN ('queued', 'running');
 CREATE INDEX jobs_open_by_team ON jobs (team_id) WHERE state IN ('queued', 'running');
 
--- Written once, never changed.
+-- Written once; only what a record costs may change.
 CREATE TABLE usage_records (
     id TEXT PRIMARY KEY,
     request_id TEXT NOT NULL,
@@ -233,6 +264,10 @@ CREATE TABLE usage_records (
     model_asked TEXT NOT NULL,
     model_served TEXT NOT NULL,
     region TEXT NOT NULL,
+    tier TEXT NOT NULL,
+    -- JSON: an object of strings.
+    tags TEXT NOT NULL,
+    cache TEXT NOT NULL,
     -- Disjoint, except that reasoning is a part of output.
     input_tokens INTEGER NOT NULL,
     cache_read_tokens INTEGER NOT NULL,
@@ -249,9 +284,106 @@ CREATE TABLE usage_records (
     first_token_ms INTEGER,
     stop_reason TEXT,
     outcome TEXT NOT NULL,
-    error TEXT
+    error TEXT,
+    -- All three or, without a price, none.
+    cost_nano_usd INTEGER,
+    saved_nano_usd INTEGER,
+    price TEXT
 ) STRICT;
+CREATE INDEX usage_records_by_time ON usage_records (at);
 CREATE INDEX usage_records_by_team ON usage_records (team_id, id);
+CREATE INDEX usage_records_by_subject ON usage_records (subject, id);
+CREATE INDEX usage_records_by_key ON usage_records (key_id, id);
+
+-- What records have in common that are summed up together.
+CREATE TABLE usage_groups (
+    -- A digest of all the rest.
+    id BLOB PRIMARY KEY,
+    team_id TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    key_id TEXT,
+    dialect TEXT NOT NULL,
+    operation TEXT NOT NULL,
+    model_asked TEXT NOT NULL,
+    model_served TEXT NOT NULL,
+    region TEXT NOT NULL,
+    tier TEXT NOT NULL,
+    tags TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Sums by hour (UTC), kept in the same transaction as the records. They outlive them.
+CREATE TABLE usage_hourly (
+    -- Its first moment.
+    at INTEGER NOT NULL,
+    group_id BLOB NOT NULL,
+    requests INTEGER NOT NULL,
+    errors INTEGER NOT NULL,
+    estimated INTEGER NOT NULL,
+    unpriced INTEGER NOT NULL,
+    input_tokens INTEGER NOT NULL,
+    cache_read_tokens INTEGER NOT NULL,
+    cache_write_5m_tokens INTEGER NOT NULL,
+    cache_write_1h_tokens INTEGER NOT NULL,
+    output_tokens INTEGER NOT NULL,
+    reasoning_tokens INTEGER NOT NULL,
+    images INTEGER NOT NULL,
+    queries INTEGER NOT NULL,
+    cost_nano_usd INTEGER NOT NULL,
+    saved_nano_usd INTEGER NOT NULL,
+    -- How many took how long: JSON, counts by bucket.
+    latency TEXT NOT NULL,
+    first_token TEXT NOT NULL,
+    PRIMARY KEY (at, group_id)
+) STRICT, WITHOUT ROWID;
+
+-- Sums by day (UTC), kept in the same transaction as the records. They outlive them.
+CREATE TABLE usage_daily (
+    -- Its first moment.
+    at INTEGER NOT NULL,
+    group_id BLOB NOT NULL,
+    requests INTEGER NOT NULL,
+    errors INTEGER NOT NULL,
+    estimated INTEGER NOT NULL,
+    unpriced INTEGER NOT NULL,
+    input_tokens INTEGER NOT NULL,
+    cache_read_tokens INTEGER NOT NULL,
+    cache_write_5m_tokens INTEGER NOT NULL,
+    cache_write_1h_tokens INTEGER NOT NULL,
+    output_tokens INTEGER NOT NULL,
+    reasoning_tokens INTEGER NOT NULL,
+    images INTEGER NOT NULL,
+    queries INTEGER NOT NULL,
+    cost_nano_usd INTEGER NOT NULL,
+    saved_nano_usd INTEGER NOT NULL,
+    latency TEXT NOT NULL,
+    first_token TEXT NOT NULL,
+    PRIMARY KEY (at, group_id)
+) STRICT, WITHOUT ROWID;
+
+-- Each raised once, however many processes see that it is due.
+CREATE TABLE alerts (
+    id TEXT PRIMARY KEY,
+    at INTEGER NOT NULL,
+    policy_id TEXT NOT NULL,
+    level TEXT NOT NULL,
+    holder TEXT NOT NULL,
+    team_id TEXT,
+    model TEXT,
+    budget_nano_usd INTEGER NOT NULL,
+    -- JSON.
+    period TEXT NOT NULL,
+    period_start INTEGER NOT NULL,
+    per_cent INTEGER NOT NULL,
+    spent_nano_usd INTEGER NOT NULL,
+    -- When it is to be told; never (again) without.
+    next_at INTEGER,
+    -- How often telling it was begun.
+    attempts INTEGER NOT NULL,
+    told_at INTEGER,
+    UNIQUE (policy_id, holder, period, period_start, per_cent, budget_nano_usd)
+) STRICT;
+CREATE INDEX alerts_by_team ON alerts (team_id, id);
+CREATE INDEX alerts_to_tell ON alerts (next_at, id) WHERE next_at IS NOT NULL;
 
 -- Answers of the Responses API that their clients may come back to, until they expire.
 CREATE TABLE responses (

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use outcrop_ports::{Changed, KeyFilter, KeyStore, PortError};
-use outcrop_types::{ApiKey, AuditDraft, KeyHash, KeyId, Limits, Page, Subject, TeamId};
+use outcrop_types::{ApiKey, AuditDraft, KeyHash, KeyId, Limits, Page, Policy, Subject, TeamId};
 use sqlx::query::Query;
 use sqlx::sqlite::SqliteArguments;
 use sqlx::{FromRow, QueryBuilder, Sqlite, SqliteConnection};
 
-use crate::SqliteStore;
 use crate::change::one_row;
 use crate::error::port_error;
 use crate::rows::{Row, json_text, micros, one_more, push_name_prefix};
+use crate::{SqliteStore, policies};
 
 macro_rules! columns {
     () => {
@@ -68,11 +68,15 @@ impl KeyStore for SqliteStore {
         &self,
         old: &ApiKey,
         next: &ApiKey,
+        policies: &[Policy],
         audit: &AuditDraft,
     ) -> Result<Changed, PortError> {
         self.change("replace an API key", audit, async |connection| {
             match one_row(connection, update(old)?).await? {
-                Changed::Done => one_row(connection, insert(next)?).await,
+                Changed::Done => {
+                    policies::pass_on(connection, policies).await?;
+                    one_row(connection, insert(next)?).await
+                }
                 other => Ok(other),
             }
         })

@@ -4,6 +4,7 @@
 //! policy; it turns rows into the types of `outcrop-types` and back. Tables and file names are those of
 //! `outcrop-postgres`. Start reading at [`SqliteStore`] and `migrations/`.
 
+mod alerts;
 mod audit;
 mod change;
 mod error;
@@ -13,6 +14,7 @@ mod keys;
 mod ledger;
 mod members;
 mod passwords;
+mod policies;
 mod queue;
 mod refresh_tokens;
 mod responses;

@@ -8,7 +8,7 @@ use sqlx::{FromRow, QueryBuilder, Sqlite};
 
 use crate::change::one_row;
 use crate::rows::{Row, micros, one_more, push_disabled, push_name_prefix};
-use crate::{SqliteStore, keys, sessions};
+use crate::{SqliteStore, keys, policies, sessions};
 
 macro_rules! columns {
     () => {
@@ -100,6 +100,7 @@ impl ServiceAccountStore for SqliteStore {
             if changed == Changed::Done {
                 let subject = Subject::ServiceAccount(account.id);
                 sessions::remove_of_subject(connection, subject).await?;
+                policies::remove_of_subject(connection, subject).await?;
                 keys::revoke_of_subject(connection, subject, now).await?;
             }
             Ok(changed)

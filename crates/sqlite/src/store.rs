@@ -101,6 +101,14 @@ impl SqliteStore {
         self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(|error| port_error(attempted, error))
     }
 
+    /// A transaction that only reads: all it reads is of the same moment.
+    pub(crate) async fn begin_reading(
+        &self,
+        attempted: &'static str,
+    ) -> Result<Transaction<'static, Sqlite>, PortError> {
+        self.readers.begin().await.map_err(|error| port_error(attempted, error))
+    }
+
     /// Runs a statement that reads at most one row.
     pub(crate) async fn read_optional<R>(
         &self,

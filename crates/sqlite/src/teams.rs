@@ -10,7 +10,7 @@ use sqlx::{FromRow, QueryBuilder, Sqlite};
 
 use crate::change::one_row;
 use crate::rows::{Row, micros, one_more, push_disabled, push_name_prefix};
-use crate::{SqliteStore, keys, members, sessions};
+use crate::{SqliteStore, keys, members, policies, sessions};
 
 macro_rules! columns {
     () => {
@@ -86,6 +86,7 @@ impl TeamStore for SqliteStore {
             let changed = one_row(connection, query).await?;
             if changed == Changed::Done {
                 sessions::remove_of_team(connection, team.id).await?;
+                policies::remove_of_team(connection, team.id).await?;
                 keys::revoke_of_team(connection, team.id, now).await?;
             }
             Ok(changed)

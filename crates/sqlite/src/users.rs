@@ -13,7 +13,7 @@ use sqlx::{FromRow, QueryBuilder, Sqlite, SqliteConnection};
 
 use crate::change::one_row;
 use crate::rows::{Row, micros, one_more, push_disabled, push_name_prefix};
-use crate::{SqliteStore, invitations, keys, members, passwords, sessions, standing, teams};
+use crate::{SqliteStore, invitations, keys, members, passwords, policies, sessions, standing, teams};
 
 macro_rules! columns {
     () => {
@@ -123,6 +123,7 @@ impl UserStore for SqliteStore {
             if changed == Changed::Done {
                 let subject = Subject::User(user.id);
                 sessions::remove_of_subject(connection, subject).await?;
+                policies::remove_of_subject(connection, subject).await?;
                 keys::revoke_of_subject(connection, subject, now).await?;
             }
             Ok(changed)

@@ -95,10 +95,11 @@ impl FromStr for KeyId {
 }
 
 impl TryFrom<String> for KeyId {
-    type Error = MalformedKey;
+    /// Goes on in a sentence that begins with the field's name.
+    type Error = &'static str;
 
-    fn try_from(text: String) -> Result<Self, MalformedKey> {
-        text.parse()
+    fn try_from(text: String) -> Result<Self, &'static str> {
+        text.parse().map_err(|_| "must be the id of a key, as the list of keys shows it")
     }
 }
 

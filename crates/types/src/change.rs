@@ -17,6 +17,8 @@ pub enum Change {
     Team(TeamId),
     /// A login.
     Session(SessionId),
+    /// Some policy: how much somebody may use. Answers about credentials do not depend on it.
+    Policies,
     /// More than can be named: forget all.
     Everything,
 }

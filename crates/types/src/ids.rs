@@ -112,6 +112,17 @@ id!(
     "ses"
 );
 
+id!(
+    /// A policy: how much somebody may use.
+    PolicyId,
+    "pol"
+);
+id!(
+    /// An alert: a share of a budget that was spent.
+    AlertId,
+    "alert"
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,16 +3,20 @@
 //! No I/O, no async, no clock: times and randomness come in as arguments. Nothing here knows a wire
 //! format, a database or Bedrock. Start at [`Principal`] (who acts) and [`UsageRecord`] (what it cost).
 
+mod alert;
 mod api_key;
 mod audit;
 mod change;
 mod error_code;
 mod ids;
 mod job;
+mod latency;
 mod limits;
+mod money;
 mod network;
 mod paging;
 mod pattern;
+mod policy;
 mod price;
 mod principal;
 mod request_id;
@@ -21,8 +25,10 @@ mod roles;
 mod scope;
 mod session;
 mod team;
+mod time_zone;
 mod usage;
 
+pub use alert::Alert;
 pub use api_key::{
     ApiKey, KeyHash, KeyHasher, KeyId, KeySecretTooShort, MalformedKey, PresentedKey, SecretKind,
     without_secrets,
@@ -30,13 +36,20 @@ pub use api_key::{
 pub use audit::{Actor, AuditDraft, AuditEvent, AuditFault, AuditHash, AuditOutcome, AuditRow, AuditSealer};
 pub use change::Change;
 pub use error_code::{Classify, ErrorCode};
-pub use ids::{JobId, MalformedId, ResponseId, ServiceAccountId, SessionId, TeamId, UsageId, UserId};
+pub use ids::{
+    AlertId, JobId, MalformedId, PolicyId, ResponseId, ServiceAccountId, SessionId, TeamId, UsageId, UserId,
+};
 pub use job::{IdempotencyKey, Job, JobKind, JobState, LeaseToken, MalformedIdempotencyKey};
+pub use latency::Latencies;
 pub use limits::Limits;
+pub use money::Money;
 pub use network::{MalformedNetwork, Network};
 pub use paging::Page;
 pub use pattern::{MalformedPattern, Pattern};
-pub use price::{Band, Factor, MalformedAmount, Price, PriceTier, Rate, TokenRates};
+pub use policy::{
+    Budget, Level, MAX_BUDGET, MAX_POLICY_ENTRIES, MAX_ROLLING_DAYS, Period, Policy, Rules, Target,
+};
+pub use price::{Band, Cost, Factor, MalformedAmount, Price, PriceTier, Rate, TokenRates};
 pub use principal::{Principal, Subject};
 pub use request_id::RequestId;
 pub use response::StoredResponse;
@@ -44,4 +57,5 @@ pub use roles::{Permission, Role, UnknownPermission, UnknownRole};
 pub use scope::{MAX_ENTRIES as MAX_SCOPE_ENTRIES, Scope};
 pub use session::{Invitation, LoginMethod, RefreshToken, Session, StoredSigningKey};
 pub use team::{Membership, ServiceAccount, Team, User};
-pub use usage::{Outcome, TokenUsage, UsageRecord};
+pub use time_zone::{Calendar, TimeZone, UnknownTimeZone};
+pub use usage::{CacheState, Outcome, TokenUsage, UsageRecord};

@@ -19,7 +19,7 @@ pub struct Pattern(String);
 
 /// A text that is no pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a pattern is 1 to {MAX_LEN} visible ASCII characters, of which at most {MAX_STARS} are `*`")]
+#[error("must be 1 to {MAX_LEN} visible ASCII characters, of which at most {MAX_STARS} are `*`")]
 pub struct MalformedPattern;
 
 impl Pattern {

@@ -1,11 +1,12 @@
 //! What a model call used: the immutable record that money is later derived from.
 
+use std::collections::BTreeMap;
 use std::ops::AddAssign;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{KeyId, RequestId, Subject, TeamId, UsageId};
+use crate::{Cost, KeyId, PriceTier, RequestId, Subject, TeamId, UsageId};
 
 /// What one call used, in disjoint buckets: tokens as Bedrock reports them, and what it sells by the piece.
 ///
@@ -84,6 +85,8 @@ pub enum Outcome {
     Failed,
     /// The client went away before the end.
     Cancelled,
+    /// The process died while the call was under way: nobody heard how it ended.
+    Lost,
 }
 
 impl Outcome {
@@ -94,13 +97,42 @@ impl Outcome {
             Self::Completed => "completed",
             Self::Failed => "failed",
             Self::Cancelled => "cancelled",
+            Self::Lost => "lost",
         }
     }
 
     /// Reads a name back.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Completed, Self::Failed, Self::Cancelled].into_iter().find(|it| it.name() == name)
+        [Self::Completed, Self::Failed, Self::Cancelled, Self::Lost].into_iter().find(|it| it.name() == name)
+    }
+}
+
+/// What Outcrop's own cache of answers had to do with a call.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CacheState {
+    /// It was not asked.
+    #[default]
+    Bypass,
+    /// It had no answer, and may have one now.
+    Miss,
+}
+
+impl CacheState {
+    /// The name used in the database, in headers and in the API.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bypass => "bypass",
+            Self::Miss => "miss",
+        }
+    }
+
+    /// Reads a name back.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Bypass, Self::Miss].into_iter().find(|it| it.name() == name)
     }
 }
 
@@ -129,6 +161,15 @@ pub struct UsageRecord {
     pub model_served: String,
     /// The AWS region that was called.
     pub region: String,
+    /// The tier that served it; `batch` is batch inference, all others are on demand.
+    #[serde(default)]
+    pub tier: PriceTier,
+    /// What the request says of itself, as far as settings allow the names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: BTreeMap<String, String>,
+    /// What Outcrop's cache of answers had to do with it.
+    #[serde(default)]
+    pub cache: CacheState,
     /// Tokens by bucket.
     pub tokens: TokenUsage,
     /// Whether `tokens` is our estimate, because the call ended before Bedrock reported.
@@ -145,6 +186,10 @@ pub struct UsageRecord {
     pub outcome: Outcome,
     /// The error's name when it failed (see `ErrorCode::name`).
     pub error: Option<String>,
+    /// What it costs by the price list of its day; `None` where that states no price. The tokens are the truth: this can
+    /// be worked out anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
 }
 
 #[cfg(test)]

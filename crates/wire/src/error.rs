@@ -4,6 +4,8 @@
 //! that of its exception. Shapes: OpenAI and Anthropic API references (errors), RFC 9457 for our own, Smithy's REST-JSON
 //! protocol (`x-amzn-errortype`) for Bedrock, JSON-RPC 2.0 for MCP, RFC 6749 section 5.2 for OAuth.
 
+use std::fmt;
+
 use outcrop_chat::InvalidRequest;
 use outcrop_types::ErrorCode;
 use serde::Serialize;
@@ -22,6 +24,36 @@ pub struct ErrorBody {
     /// The request's id, to be quoted in a support case.
     pub request_id: Option<String>,
 }
+
+/// The word of a budget that is spent: OpenAI's `type` and `code` of a 429 that waiting does not help. Bedrock's dialect says
+/// `ServiceQuotaExceededException`.
+pub const INSUFFICIENT_QUOTA: &str = "insufficient_quota";
+
+/// The word of what is larger than a limit as a whole: trying again is of no use. In Bedrock's dialect only, where the SDKs
+/// would try again whatever the headers of a `ThrottlingException` say.
+pub const NEVER_FITS: &str = "ServiceQuotaExceededException";
+
+/// Which limit has no room, for programs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LimitFacts {
+    /// Whose it is: `key`, `user`, `team`, `platform`.
+    pub level: &'static str,
+    /// What is limited: `requests`, `tokens`, `concurrency`, `money`.
+    pub kind: &'static str,
+    /// How much, with its unit: `60 requests per minute`.
+    pub limit: String,
+    /// When it has room again, RFC 3339, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reset: Option<String>,
+}
+
+impl fmt::Display for LimitFacts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no room in a limit of {} at the level {}: {}", self.kind, self.level, self.limit)
+    }
+}
+
+impl std::error::Error for LimitFacts {}
 
 impl From<InvalidRequest> for ErrorBody {
     fn from(error: InvalidRequest) -> Self {
@@ -57,18 +89,32 @@ pub fn render(dialect: Dialect, error: &ErrorBody) -> Rendered {
 /// `invalid_grant`, OpenAI's `previous_response_not_found`, Bedrock's `ModelNotReadyException`. The other dialects leave it out.
 #[must_use]
 pub fn render_with(dialect: Dialect, error: &ErrorBody, reason: Option<&'static str>) -> Rendered {
+    render_limit(dialect, error, reason, None)
+}
+
+/// The same of a limit without room; our own dialect says in members of their own which one it is.
+#[must_use]
+pub fn render_limit(
+    dialect: Dialect,
+    error: &ErrorBody,
+    reason: Option<&'static str>,
+    limit: Option<&LimitFacts>,
+) -> Rendered {
     match dialect {
         Dialect::OpenAi => json(error, &openai(error, reason), Vec::new()),
         Dialect::Outcrop => Rendered {
             status: error.code.status(),
             content_type: "application/problem+json",
-            body: to_vec(&Problem::from(error)),
+            body: to_vec(&Problem { limit, ..Problem::from(error) }),
             headers: Vec::new(),
         },
         Dialect::Anthropic => json(error, &anthropic(error), id_header("request-id", error)),
         Dialect::Bedrock => {
             let mut headers = id_header("x-amzn-requestid", error);
-            let exception = reason.filter(|it| it.ends_with("Exception"));
+            let exception = match reason {
+                Some(INSUFFICIENT_QUOTA) => Some("ServiceQuotaExceededException"),
+                reason => reason.filter(|it| it.ends_with("Exception")),
+            };
             let exception = exception.unwrap_or_else(|| bedrock_type(error.code));
             headers.push(("x-amzn-errortype", exception.to_owned()));
             let rendered = json(error, &BedrockError { message: &with_param(error) }, headers);
@@ -117,7 +163,9 @@ struct OpenAiDetail<'a> {
 
 fn openai<'a>(error: &'a ErrorBody, reason: Option<&'static str>) -> OpenAiError<'a> {
     let (r#type, code) = openai_words(error.code);
-    let code = reason.or(code);
+    let r#type = if reason == Some(INSUFFICIENT_QUOTA) { INSUFFICIENT_QUOTA } else { r#type };
+    // Bedrock's words are no codes of OpenAI's.
+    let code = reason.filter(|it| !it.ends_with("Exception")).or(code);
     OpenAiError {
         error: OpenAiDetail { message: &error.message, r#type, param: error.param.as_deref(), code },
     }
@@ -156,6 +204,8 @@ pub(crate) struct Problem<'a> {
     param: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     request_id: Option<&'a str>,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    limit: Option<&'a LimitFacts>,
 }
 
 impl<'a> From<&'a ErrorBody> for Problem<'a> {
@@ -168,6 +218,7 @@ impl<'a> From<&'a ErrorBody> for Problem<'a> {
             code: error.code.name(),
             param: error.param.as_deref(),
             request_id: error.request_id.as_deref(),
+            limit: None,
         }
     }
 }

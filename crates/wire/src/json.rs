@@ -210,10 +210,24 @@ fn wrong_value(text: &str) -> String {
         .and_then(|rest| rest.rsplit_once(", expected "));
     match found {
         Some((found, expected)) => {
-            format!("must be {}, not {}", plain_expected(expected), plain_found(found))
+            let found = plain_found(found);
+            match most(expected).filter(|most| found.parse::<f64>().is_ok_and(|it| it > *most)) {
+                Some(most) => format!("must be a whole number from 0 to {most}, not {found}"),
+                None => format!("must be {}, not {found}", plain_expected(expected)),
+            }
         }
         // Our own `Error::custom` messages: they continue a sentence that begins with the field's name.
         None => text.to_owned(),
+    }
+}
+
+/// The largest number of a type that a client can go beyond.
+fn most(expected: &str) -> Option<f64> {
+    match expected {
+        "u8" => Some(u8::MAX.into()),
+        "u16" => Some(u16::MAX.into()),
+        "u32" => Some(u32::MAX.into()),
+        _ => None,
     }
 }
 
@@ -330,7 +344,7 @@ mod tests {
 
     #[test]
     fn errors_name_the_field_in_the_clients_words() {
-        let cases: [(&str, Option<&str>, &str); 14] = [
+        let cases: [(&str, Option<&str>, &str); 15] = [
             ("", None, "The body is empty; expected a JSON object."),
             ("{\"list\":", None, "The body is not valid JSON: EOF while parsing a value at line 1 column 8."),
             ("5", None, "The body must be an object, not 5."),
@@ -342,6 +356,11 @@ mod tests {
                 r#"{"list":[{"count":-1}]}"#,
                 Some("list[0].count"),
                 "`list[0].count` must be a whole number of 0 or more, not -1.",
+            ),
+            (
+                r#"{"list":[{"count":18446744073709551615}]}"#,
+                Some("list[0].count"),
+                "`list[0].count` must be a whole number from 0 to 4294967295, not 18446744073709551615.",
             ),
             (
                 r#"{"list":[{"count":1.5}]}"#,

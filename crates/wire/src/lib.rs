@@ -6,6 +6,7 @@
 //! Start at [`openai::chat`] or [`anthropic`]; [`outcrop::generate`] is the same for our own dialect, [`bedrock`] for Amazon
 //! Bedrock's, and [`error`] says how every failure reads in every dialect.
 
+pub mod alert;
 pub mod anthropic;
 pub mod base64;
 pub mod bedrock;

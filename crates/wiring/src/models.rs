@@ -95,9 +95,15 @@ async fn emulator(config: &Config, stop: CancellationToken) -> Result<(String, J
 
 /// Whether the catalogue can be put together and has the default model, without connecting to anything.
 pub fn check_models(config: &Config) -> Result<(), WiringError> {
+    names(config).map(drop)
+}
+
+/// The catalogue and the price list as they are written, without connecting to anything: what names models, for those
+/// that call none.
+pub fn names(config: &Config) -> Result<Arc<dyn ModelCatalog>, WiringError> {
     let region = config.models.url.split_once("://").map_or("", |(_, region)| region.trim_matches('/'));
     let region = if region.is_empty() { EMULATED_REGION } else { region };
-    catalog(&config.models, region, Catalog::load).map(drop)
+    Ok(Arc::new(catalog(&config.models, region, Catalog::load)?))
 }
 
 fn file(setting: &str, path: Option<&Path>) -> Result<Option<String>, WiringError> {

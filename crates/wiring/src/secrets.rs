@@ -19,6 +19,8 @@ pub async fn resolve(mut config: Config) -> Result<Config, WiringError> {
         ("auth.signing_key", &mut config.auth.signing_key),
         ("auth.static_key", &mut config.auth.static_key),
         ("auth.federation", &mut config.auth.federation),
+        ("alerts.webhook_url", &mut config.alerts.webhook_url),
+        ("alerts.webhook_secret", &mut config.alerts.webhook_secret),
         ("internal.secret", &mut config.internal.secret),
     ];
     let references: Vec<_> = fields.into_iter().filter(|(_, secret)| is_reference(secret.as_ref())).collect();

@@ -9,7 +9,7 @@ use outcrop_aws::AwsOptions;
 use outcrop_config::Config;
 use outcrop_embedded::{FileBlobs, MemoryChanges, MemoryLimiter};
 use outcrop_ports::{Blobs, Changes, Limiter, Probe, Queue};
-use outcrop_redis::{RedisChanges, RedisLimiter, RedisOptions};
+use outcrop_redis::{LimiterOptions, RedisChanges, RedisLimiter, RedisOptions};
 use outcrop_s3::S3Blobs;
 use outcrop_sqs::SqsQueue;
 use secrecy::{ExposeSecret, SecretString};
@@ -41,7 +41,7 @@ pub async fn limiter(config: &Config) -> Result<Probed<dyn Limiter>, WiringError
     let url = with_password(&config.cache.url, config.cache.password.as_ref());
     let options =
         RedisOptions { timeout: Duration::from_millis(config.cache.timeout_ms), ..RedisOptions::default() };
-    let limiter = RedisLimiter::connect(&url, options)
+    let limiter = RedisLimiter::connect(&url, options, &LimiterOptions::default(), &*crate::ids())
         .map_err(|error| WiringError::setting(format!("`cache.url`: {}", error.chain())))?;
     let limiter = Arc::new(limiter);
     Ok(Probed { probe: Some(limiter.clone()), port: limiter })

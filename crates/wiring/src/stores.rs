@@ -7,12 +7,13 @@ use std::sync::Arc;
 use outcrop_config::Config;
 use outcrop_embedded::SystemClock;
 use outcrop_ports::{
-    AuditLog, JobStore, KeyStore, Ledger, Probe, Queue, ResponseStore, ServiceAccountStore, SessionStore,
-    SigningKeyStore, TeamStore, UserStore,
+    AlertStore, AuditLog, JobStore, KeyStore, Ledger, PolicyStore, Probe, Queue, ResponseStore,
+    ServiceAccountStore, SessionStore, SigningKeyStore, TeamStore, UserStore,
 };
 use outcrop_postgres::{PostgresOptions, PostgresStore};
 use outcrop_sqlite::{SqliteQueue, SqliteStore};
 
+use crate::replica::Replicated;
 use crate::{WiringError, data_dir};
 
 /// The database's name in the data folder.
@@ -40,8 +41,12 @@ pub struct Stores {
     pub audit: Arc<dyn AuditLog>,
     /// Jobs.
     pub jobs: Arc<dyn JobStore>,
-    /// Usage.
+    /// How much may be used.
+    pub policies: Arc<dyn PolicyStore>,
+    /// Usage; its lists and reports may come from a replica.
     pub ledger: Arc<dyn Ledger>,
+    /// Budgets that were used up to a share.
+    pub alerts: Arc<dyn AlertStore>,
     /// Answers that clients come back to.
     pub responses: Arc<dyn ResponseStore>,
     /// Whether the database is there.
@@ -66,8 +71,13 @@ pub async fn stores(config: &Config) -> Result<Stores, WiringError> {
             SqliteStore::connect(&sqlite_file(config)).await.map_err(|error| WiringError::port(&error))?;
         return Ok(of(store.clone(), Database::Sqlite(store)));
     }
-    let store = postgres(config)?;
-    Ok(of(store.clone(), Database::Postgres(Box::new(store))))
+    let store = postgres(config, "store.url", config.store.url.as_deref())?;
+    let mut stores = of(store.clone(), Database::Postgres(Box::new(store)));
+    if config.store.read_url.is_some() {
+        let replica = Arc::new(postgres(config, "store.read_url", config.store.read_url.as_deref())?);
+        stores.ledger = Arc::new(Replicated { primary: stores.ledger, replica });
+    }
+    Ok(stores)
 }
 
 fn of<S>(store: S, database: Database) -> Stores
@@ -80,7 +90,9 @@ where
         + SigningKeyStore
         + AuditLog
         + JobStore
+        + PolicyStore
         + Ledger
+        + AlertStore
         + ResponseStore
         + Probe,
 {
@@ -94,7 +106,9 @@ where
         signing_keys: store.clone(),
         audit: store.clone(),
         jobs: store.clone(),
+        policies: store.clone(),
         ledger: store.clone(),
+        alerts: store.clone(),
         responses: store.clone(),
         probe: store,
         database,
@@ -133,15 +147,15 @@ impl Stores {
 }
 
 /// Connects when first used, so Postgres may be away now.
-fn postgres(config: &Config) -> Result<PostgresStore, WiringError> {
-    let mut options = PostgresOptions::new(config.store.url.clone().unwrap_or_default());
+fn postgres(config: &Config, key: &str, url: Option<&str>) -> Result<PostgresStore, WiringError> {
+    let mut options = PostgresOptions::new(url.unwrap_or_default());
     options.password.clone_from(&config.store.password);
     options.max_connections = match config.store.max_connections {
         0 => DEFAULT_CONNECTIONS,
         number => number,
     };
     PostgresStore::connect(options)
-        .map_err(|error| WiringError::setting(format!("`store.url`: {}", error.chain())))
+        .map_err(|error| WiringError::setting(format!("`{key}`: {}", error.chain())))
 }
 
 /// Whether rows live in a SQLite file.

@@ -77,6 +77,7 @@ async fn ports(
         accounts: stores.accounts,
         sessions: stores.sessions,
         signing_keys: stores.signing_keys,
+        policies: stores.policies,
         audit: stores.audit,
         changes: outcrop_wiring::changes(config)?,
         limiter: limiter.port,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use outcrop_ports::{
-    AuditLog, Changes, Clock, IdGen, KeyStore, Limiter, Outbound, ServiceAccountStore, SessionStore,
-    SigningKeyStore, TeamStore, UserStore,
+    AuditLog, Changes, Clock, IdGen, KeyStore, Limiter, Outbound, PolicyStore, ServiceAccountStore,
+    SessionStore, SigningKeyStore, TeamStore, UserStore,
 };
 use outcrop_types::{AuditDraft, AuditEvent, AuditSealer, Change, KeyHasher, PresentedKey, SecretKind};
 use tokio::sync::Semaphore;
@@ -39,6 +39,8 @@ pub struct AuthPorts {
     pub sessions: Arc<dyn SessionStore>,
     /// What signs access tokens.
     pub signing_keys: Arc<dyn SigningKeyStore>,
+    /// How much may be used.
+    pub policies: Arc<dyn PolicyStore>,
     /// What was done and what was refused.
     pub audit: Arc<dyn AuditLog>,
     /// How gateways learn of changes.

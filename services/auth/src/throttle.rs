@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
-use outcrop_ports::{Admission, PortError, Window};
+use outcrop_ports::{Admission, Kind, Meter, PortError, Window};
 use secrecy::ExposeSecret;
 use sha2::Sha256;
 
@@ -30,40 +30,34 @@ impl AuthService {
         name: &str,
         address: Option<IpAddr>,
     ) -> Result<Option<Throttled>, PortError> {
-        let mut windows = vec![Window {
-            name: format!("login:account:{}", self.account_mark(name)),
-            limit: self.options().attempts_per_account,
-            length: LENGTH,
-        }];
+        let account = format!("login:account:{}", self.account_mark(name));
+        let mut meters = vec![attempts(account, self.options().attempts_per_account, LENGTH)];
         if let Some(address) = address {
-            windows.push(Window {
-                name: format!("login:address:{}", network_of(address)),
-                limit: self.options().attempts_per_address,
-                length: LENGTH,
-            });
+            let address = format!("login:address:{}", network_of(address));
+            meters.push(attempts(address, self.options().attempts_per_address, LENGTH));
         }
-        Ok(match self.admit(&windows).await? {
-            Admission::Admitted { .. } => None,
-            Admission::Refused { full, retry_after } => {
-                Some(Throttled { retry_after, account: full.name == windows[0].name })
+        Ok(match self.admit(&meters).await? {
+            Admission::Admitted { .. } | Admission::Unseeded { .. } => None,
+            Admission::Refused { full, retry_after, .. } => {
+                Some(Throttled { retry_after: retry_after.unwrap_or(LENGTH), account: full == 0 })
             }
         })
     }
 
-    /// Counts in all windows or in none; over all replicas, or in this process alone while that cannot be done.
-    pub(crate) async fn admit(&self, windows: &[Window]) -> Result<Admission, PortError> {
-        match self.admit_everywhere(windows).await {
+    /// Counts in all meters or in none; over all replicas, or in this process alone while that cannot be done.
+    pub(crate) async fn admit(&self, meters: &[Meter]) -> Result<Admission, PortError> {
+        match self.admit_everywhere(meters).await {
             Ok(admission) => Ok(admission),
             Err(error) => {
                 tracing::warn!(error = error.chain(), "logins are counted by this process alone");
-                self.ports().local_limiter.admit(windows, self.since_epoch()).await
+                self.ports().local_limiter.count(meters, self.since_epoch()).await
             }
         }
     }
 
     /// The same over all replicas or not at all, for what must not happen twice.
-    pub(crate) async fn admit_everywhere(&self, windows: &[Window]) -> Result<Admission, PortError> {
-        self.ports().limiter.admit(windows, self.since_epoch()).await
+    pub(crate) async fn admit_everywhere(&self, meters: &[Meter]) -> Result<Admission, PortError> {
+        self.ports().limiter.count(meters, self.since_epoch()).await
     }
 
     fn since_epoch(&self) -> Duration {
@@ -79,6 +73,13 @@ impl AuthService {
         mac.update(name.as_bytes());
         mac.finalize().into_bytes().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+/// At most so many attempts of something in such a time.
+pub(crate) fn attempts(name: String, limit: u32, length: Duration) -> Meter {
+    let length_ms = u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
+    let window = Window::Sliding { length_ms };
+    Meter { name, kind: Kind::Requests, window, limit: limit.into(), amount: 1 }
 }
 
 /// The network that one subscriber has: an IPv4 address, or 64 bits of IPv6 (RFC 6177: no site is given fewer).

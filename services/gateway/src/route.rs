@@ -67,6 +67,8 @@ pub fn find(method: &Method, path: &str) -> Option<Route> {
             "chat" | "completions" | "embeddings" | "responses" | "rerank" | "images" | "messages"
             | "generate" => inference(Permission::InvokeModel),
             "models" => inference(Permission::ReadModels),
+            // Its own to everybody.
+            _ if rest == "usage/me" => Some(Route { owner: Owner::Inference, access: Access::Known }),
             "usage" => inference(Permission::ReadUsage),
             "jobs" | "files" | "batches" => {
                 let permission = if reads { Permission::ReadJobs } else { Permission::WriteJobs };
@@ -80,6 +82,8 @@ pub fn find(method: &Method, path: &str) -> Option<Route> {
         _ if matches!(rest, "generate" | "v2/rerank") => inference(Permission::InvokeModel),
         "model" => inference(Permission::InvokeModel),
         "mcp" => inference(Permission::UseMcp),
+        _ if rest == "admin/v1/usage/recount" => inference(Permission::ManagePlatform),
+        _ if is_of_the_ledger(rest) => inference(Permission::ReadUsage),
         _ => auth_access(rest).map(|access| Route { owner: Owner::Auth, access }),
     }
 }
@@ -103,10 +107,19 @@ fn auth_access(rest: &str) -> Option<Access> {
     }
 }
 
-/// Whether a path is administrative: there the auth service decides, and notes whom it refuses.
+/// Whether a path is administrative: there the auth service decides, and notes whom it refuses. What is told of the
+/// ledger stands there too, but changes nothing of anybody's, and is decided about as any other.
 #[must_use]
 pub fn is_admin(path: &str) -> bool {
-    path == "/admin/v1" || path.starts_with("/admin/v1/")
+    path == "/admin/v1"
+        || path.starts_with("/admin/v1/") && !path.strip_prefix('/').is_some_and(is_of_the_ledger)
+}
+
+/// Sums and alerts, which the inference service keeps, the leading slash left out.
+fn is_of_the_ledger(rest: &str) -> bool {
+    ["admin/v1/usage", "admin/v1/alerts"]
+        .iter()
+        .any(|root| rest.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
 
 fn first(rest: &str) -> &str {
@@ -153,6 +166,13 @@ mod tests {
             (Method::GET, "/v1/models/a/b:0", Some((Inference, Needs(Permission::ReadModels)))),
             (Method::GET, "/v1/models", Some((Inference, Needs(Permission::ReadModels)))),
             (Method::GET, "/v1/usage", Some((Inference, Needs(Permission::ReadUsage)))),
+            (Method::GET, "/v1/usage/me", Some((Inference, Known))),
+            (Method::GET, "/api/v1/usage/me", Some((Inference, Known))),
+            (Method::GET, "/v1/usage/me/more", Some((Inference, Needs(Permission::ReadUsage)))),
+            (Method::GET, "/admin/v1/usage", Some((Inference, Needs(Permission::ReadUsage)))),
+            (Method::POST, "/admin/v1/usage/recount", Some((Inference, Needs(Permission::ManagePlatform)))),
+            (Method::GET, "/admin/v1/alerts", Some((Inference, Needs(Permission::ReadUsage)))),
+            (Method::GET, "/admin/v1/usages", Some((Auth, Known))),
             (Method::POST, "/mcp", Some((Inference, Needs(Permission::UseMcp)))),
             (Method::GET, "/v1/jobs/job_1", Some((Jobs, Needs(Permission::ReadJobs)))),
             (Method::POST, "/v1/jobs", Some((Jobs, Needs(Permission::WriteJobs)))),
@@ -177,6 +197,18 @@ mod tests {
         ];
         for (method, path, expected) in cases {
             assert_eq!(of(&method, path), expected, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn the_auth_service_decides_about_what_is_its_own() {
+        for path in ["/admin/v1", "/admin/v1/keys", "/admin/v1/usages", "/admin/v1/policies"] {
+            assert!(is_admin(path), "{path}");
+        }
+        for path in
+            ["/admin/v1/usage", "/admin/v1/usage/x", "/admin/v1/alerts", "/v1/usage", "/administrator"]
+        {
+            assert!(!is_admin(path), "{path}");
         }
     }
 

@@ -5,7 +5,9 @@
 //! of one account, whatever model is behind it, and is within the scope by its own text alone.
 
 use outcrop_ports::{ModelCatalog, ModelInfo, ResolvedModel};
-use outcrop_types::Scope;
+use outcrop_types::{Principal, Scope};
+
+use crate::policies::{Book, Named};
 
 /// Whether a model may be called by this name, to which it was found.
 pub(crate) fn allows(scope: &Scope, asked: &str, model: &ResolvedModel) -> bool {
@@ -15,11 +17,29 @@ pub(crate) fn allows(scope: &Scope, asked: &str, model: &ResolvedModel) -> bool 
     scope.allows_model([asked, model.info.id.as_str(), model.bedrock_id.as_str()])
 }
 
+/// Whom models are listed for.
+#[derive(Clone, Copy)]
+pub(crate) struct Reader<'a> {
+    pub(crate) scope: &'a Scope,
+    /// Policies that may keep a principal from some models; `None` if none does.
+    pub(crate) policies: Option<(&'a Book, &'a Principal)>,
+}
+
 /// The names by which a model may be called, its id first if it is one of them; none if it may not be called.
-pub(crate) fn names<'a>(scope: &Scope, model: &'a ModelInfo, catalog: &dyn ModelCatalog) -> Vec<&'a str> {
-    let allowed = |name: &&str| catalog.resolve(Some(name)).is_some_and(|model| allows(scope, name, &model));
+pub(crate) fn names<'a>(
+    reader: Reader<'_>,
+    model: &'a ModelInfo,
+    catalog: &dyn ModelCatalog,
+) -> Vec<&'a str> {
+    let Reader { scope, policies } = reader;
+    let allowed = |name: &&str| {
+        let Some(model) = catalog.resolve(Some(name)) else { return false };
+        let named = Named { asked: name, model: &model };
+        allows(scope, name, &model)
+            && policies.is_none_or(|(book, principal)| book.forbids(principal, named).is_none())
+    };
     let all = std::iter::once(&model.id).chain(&model.aliases).map(String::as_str);
-    if scope.models.is_empty() { all.collect() } else { all.filter(allowed).collect() }
+    if scope.models.is_empty() && policies.is_none() { all.collect() } else { all.filter(allowed).collect() }
 }
 
 #[cfg(test)]
@@ -90,7 +110,8 @@ mod tests {
     #[test]
     fn only_names_that_may_be_asked_for_are_shown() {
         let one = One::new();
-        let shown = |patterns: &[&str]| names(&scope(patterns), &one.0, &one);
+        let shown =
+            |patterns: &[&str]| names(Reader { scope: &scope(patterns), policies: None }, &one.0, &one);
         assert_eq!(shown(&[]), ["haiku", "gpt-4o", "vendor.haiku", PROFILE]);
         assert_eq!(shown(&["haiku"]), ["haiku", "gpt-4o", "vendor.haiku"]);
         assert_eq!(shown(&["gpt-*"]), ["gpt-4o"]);

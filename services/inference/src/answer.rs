@@ -9,10 +9,13 @@ use outcrop_chat::{Guardrail, Request};
 use outcrop_http::ApiError;
 use outcrop_ports::ModelFailure;
 use outcrop_types::{Classify, ErrorCode};
+use outcrop_wire::error::{INSUFFICIENT_QUOTA, LimitFacts, NEVER_FITS};
 
 use crate::ChatError;
+use crate::admission::Exceeded;
 use crate::chat::Facts;
 use crate::routes::headers;
+use crate::tags::Tags;
 
 /// A body that is sent as it comes.
 pub(crate) type Pieces = Pin<Box<dyn Stream<Item = Bytes> + Send>>;
@@ -48,11 +51,13 @@ pub(crate) struct Manner {
     pub(crate) may_stream: bool,
     /// The guardrail that Bedrock's headers name.
     pub(crate) guardrail: Option<Guardrail>,
+    /// The tags that the header names.
+    pub(crate) tags: Tags,
 }
 
 impl Manner {
     /// How jobs are answered.
-    pub(crate) const JOB: Self = Self { strict: false, may_stream: false, guardrail: None };
+    pub(crate) const JOB: Self = Self { strict: false, may_stream: false, guardrail: None, tags: Tags::NONE };
 
     /// Refuses what cannot be given.
     pub(crate) fn check(&self, stream: bool, dropped: &[&'static str]) -> Result<(), ApiError> {
@@ -102,13 +107,11 @@ impl From<ChatError> for ApiError {
             ChatError::NoModel | ChatError::UnknownModel { .. } | ChatError::OutOfScope { .. } => {
                 Self::new(code, error.to_string()).with_param("model")
             }
-            ChatError::RateLimited { ref full, retry_after, .. } => {
-                let mut this = Self::new(code, error.to_string()).with_retry_after(retry_after);
-                for (name, value) in headers::rate_limit(full) {
-                    this = this.with_header(name, value);
-                }
-                this
+            ChatError::NotAllowed { .. } | ChatError::Unpriced { .. } => {
+                Self::new(code, error.to_string()).with_param("model")
             }
+            ChatError::OverClamp { .. } | ChatError::Unbounded { .. } => Self::new(code, error.to_string()),
+            ChatError::RateLimited(exceeded) => rate_limited(&exceeded),
             ChatError::Model { ref source } | ChatError::Denied { ref source } => {
                 let retry_after = source.retry_after;
                 let too_long = source.failure == ModelFailure::TooLong;
@@ -118,9 +121,37 @@ impl From<ChatError> for ApiError {
                 this.param = param.map(str::to_owned);
                 if too_long { this.with_reason("context_length_exceeded") } else { this }
             }
-            ChatError::Limits { .. } | ChatError::SpoolFull | ChatError::Malformed => Self::from_error(error),
+            ChatError::Limits { .. }
+            | ChatError::SpoolFull
+            | ChatError::PoliciesUnknown
+            | ChatError::Malformed => Self::from_error(error),
         }
     }
+}
+
+/// A limit without room. Clients that would try again in vain are told not to.
+fn rate_limited(exceeded: &Exceeded) -> ApiError {
+    let mut this = ApiError::new(ErrorCode::RateLimited, exceeded.to_string());
+    if exceeded.is_spent() {
+        this = this.with_reason(INSUFFICIENT_QUOTA);
+    } else if exceeded.never_fits() {
+        this = this.with_reason(NEVER_FITS);
+    }
+    if let Some(wait) = exceeded.retry_after() {
+        this = this.with_retry_after(wait).with_header("retry-after-ms", headers::whole_millis(wait));
+    }
+    if exceeded.is_final() {
+        this = this.with_header("x-should-retry", "false");
+    }
+    for (name, value) in exceeded.standings.iter().flat_map(headers::rate_limit) {
+        this = this.with_header(name, value);
+    }
+    this.with_header("x-outcrop-limit", headers::limit(exceeded)).with_limit(LimitFacts {
+        level: exceeded.limit.level.name(),
+        kind: exceeded.kind(),
+        limit: exceeded.size(),
+        reset: exceeded.reset(),
+    })
 }
 
 /// The field that a refusal of the model's blames, where that is certain: our adapter begins with it, Bedrock names

@@ -5,13 +5,12 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 use outcrop_chat::{Request, Response};
 use outcrop_http::RequestContext;
-use outcrop_ports::{
-    EventStream, Modality, ModelCall, ModelError, ModelFailure, PortError, ResolvedModel, WindowState,
-};
-use outcrop_types::{Classify, ErrorCode, Principal};
+use outcrop_ports::{EventStream, Modality, ModelCall, ModelError, ModelFailure, PortError, ResolvedModel};
+use outcrop_types::{Classify, ErrorCode, Level, Principal};
 
-use crate::admission::NotAdmitted;
-use crate::metering::{OpenCall, Operation, estimate_input};
+use crate::admission::{Exceeded, Standing, whose};
+use crate::metering::{OpenCall, Operation, reserve_input};
+use crate::policies::Named;
 use crate::prepare::{Prepared, Reshape};
 use crate::{InferenceService, access};
 
@@ -33,16 +32,46 @@ pub enum ChatError {
         /// As the client named it.
         model: String,
     },
-    /// A limit is reached.
-    #[error("Rate limit reached: {} requests per minute for this {}{}.", full.limit, level(full), several(*calls))]
-    RateLimited {
-        /// The limit.
-        full: WindowState,
-        /// How many calls the request makes.
-        calls: u32,
-        /// When it admits one again.
-        retry_after: Duration,
+    /// A policy allows other models.
+    #[error("A policy of {} does not allow the model `{model}`.", whose(*level))]
+    NotAllowed {
+        /// As the client named it.
+        model: String,
+        /// The level of the policy.
+        level: Level,
     },
+    /// Nobody knows what the model costs, and there is a budget.
+    #[error("The price of the model `{model}` is not known, and under the budget of {} it may not be called without one.", whose(*level))]
+    Unpriced {
+        /// As the client named it.
+        model: String,
+        /// The level of the budget.
+        level: Level,
+    },
+    /// A policy allows fewer tokens of output than a request may write that is passed on as it is.
+    #[error("A policy of {} allows at most {most} tokens of output, {}.", whose(*level), asks(*asked))]
+    OverClamp {
+        /// How many it asks for, if it says.
+        asked: Option<u32>,
+        /// How many it may ask for.
+        most: u32,
+        /// The level of the policy.
+        level: Level,
+    },
+    /// Nobody knows how much a model writes at most, and tokens or money are limited.
+    #[error(
+        "Nobody knows how much the model `{model}` writes at most, and tokens or money are limited here: the request must say."
+    )]
+    Unbounded {
+        /// As the client named it.
+        model: String,
+    },
+    /// A limit is reached.
+    #[error("{0}")]
+    RateLimited(Box<Exceeded>),
+    /// This process has just begun, and does not know the policies yet.
+    #[error("Policies cannot be read now, so no model is called.")]
+    PoliciesUnknown,
     /// Whether a limit is reached cannot be told, and settings say to refuse then.
     #[error("Limits cannot be checked now.")]
     Limits {
@@ -77,20 +106,12 @@ impl Classify for ChatError {
         match self {
             Self::NoModel => ErrorCode::InvalidRequest,
             Self::UnknownModel { .. } => ErrorCode::ModelNotFound,
-            Self::OutOfScope { .. } => ErrorCode::Forbidden,
-            Self::RateLimited { .. } => ErrorCode::RateLimited,
-            Self::Limits { .. } | Self::SpoolFull => ErrorCode::Unavailable,
+            Self::OutOfScope { .. } | Self::NotAllowed { .. } | Self::Unpriced { .. } => ErrorCode::Forbidden,
+            Self::OverClamp { .. } | Self::Unbounded { .. } => ErrorCode::InvalidRequest,
+            Self::RateLimited(_) => ErrorCode::RateLimited,
+            Self::Limits { .. } | Self::SpoolFull | Self::PoliciesUnknown => ErrorCode::Unavailable,
             Self::Denied { source } | Self::Model { source } => source.code(),
             Self::Malformed => ErrorCode::Upstream,
-        }
-    }
-}
-
-impl From<NotAdmitted> for ChatError {
-    fn from(reason: NotAdmitted) -> Self {
-        match reason {
-            NotAdmitted::Full { full, calls, retry_after } => Self::RateLimited { full, calls, retry_after },
-            NotAdmitted::Unknown(source) => Self::Limits { source },
         }
     }
 }
@@ -119,16 +140,11 @@ fn shown(asked: &str) -> String {
     asked.chars().take(200).collect()
 }
 
-fn level(full: &WindowState) -> &str {
-    match full.name.split(':').next() {
-        Some("team") => "team",
-        Some("subject") => "caller",
-        _ => "key",
+fn asks(asked: Option<u32>) -> String {
+    match asked {
+        Some(asked) => format!("and this request asks for {asked}"),
+        None => "and this request must say how many it asks for".to_owned(),
     }
-}
-
-fn several(calls: u32) -> String {
-    if calls > 1 { format!(", and this one counts as {calls}") } else { String::new() }
 }
 
 /// On whose behalf, and within which request, a model is called.
@@ -150,8 +166,8 @@ pub(crate) struct AskedModel {
 pub(crate) struct Facts {
     /// The Bedrock id that answered.
     pub(crate) model: String,
-    /// Where the tightest limit stands.
-    pub(crate) rate: Option<WindowState>,
+    /// Where limits stand.
+    pub(crate) standings: Vec<Standing>,
     /// From the call of the model to its answer, or to the beginning of its stream.
     pub(crate) upstream: Duration,
     /// Headers that tell of how the answer came about, such as `x-outcrop-structured-output`.
@@ -162,6 +178,11 @@ impl AskedModel {
     /// The name asked for, as long as an answer may repeat it.
     pub(crate) fn shown(&self) -> String {
         shown(&self.asked)
+    }
+
+    /// The names by which policies know it.
+    pub(crate) fn named(&self) -> Named<'_> {
+        Named { asked: &self.asked, model: &self.model }
     }
 }
 
@@ -203,7 +224,11 @@ impl InferenceService {
         if !access::allows(principal.scope(), &asked, &model) {
             return Err(ChatError::OutOfScope { model: shown(&asked) });
         }
-        Ok(AskedModel { asked, model })
+        let model = AskedModel { asked, model };
+        match self.inner().admission.forbids(principal, model.named()).await? {
+            Some(level) => Err(ChatError::NotAllowed { model: model.shown(), level }),
+            None => Ok(model),
+        }
     }
 
     /// The whole answer. Its usage is safe when this returns.
@@ -213,8 +238,8 @@ impl InferenceService {
         model: &AskedModel,
         Prepared { request, told, reshape, entry }: Prepared,
     ) -> Result<(Response, Facts), ChatError> {
-        let cost = (Operation::Chat, estimate_input(&request));
-        let (mut open, mut facts) = self.open(caller, model, &entry, cost);
+        let cost = (Operation::Chat, reserve_input(&request, &model.model.info));
+        let (mut open, mut facts) = self.open(caller, model, &entry, cost)?;
         facts.told = told;
         let begun = Instant::now();
         let answer = self.inner().model.chat(self.call(caller, model, request)).await;
@@ -236,8 +261,8 @@ impl InferenceService {
         model: &AskedModel,
         Prepared { request, told, reshape, entry }: Prepared,
     ) -> Result<(EventStream, OpenCall, Facts), ChatError> {
-        let cost = (Operation::Chat, estimate_input(&request));
-        let (mut open, mut facts) = self.open(caller, model, &entry, cost);
+        let cost = (Operation::Chat, reserve_input(&request, &model.model.info));
+        let (mut open, mut facts) = self.open(caller, model, &entry, cost)?;
         facts.told = told;
         open.set_streamed();
         let begun = Instant::now();

@@ -7,12 +7,15 @@ use outcrop_policy::{Decision, Resource, decide};
 use outcrop_ports::{Inference, InferenceAnswer, InferenceCall, PortError};
 use outcrop_types::{ErrorCode, Permission};
 use outcrop_wire::Dialect;
-use outcrop_wire::error::{ErrorBody, render_with};
+use outcrop_wire::error::{ErrorBody, LimitFacts, render_limit};
 use outcrop_wire::json::check_depth;
 
 use crate::answer::{Body, Manner};
 use crate::chat::Caller;
 use crate::{InferenceService, routes};
+
+/// What tells OpenAI's and Anthropic's SDKs not to try again.
+const SHOULD_RETRY: &str = "x-should-retry";
 
 /// The [`Inference`] port by a call in this process, with no HTTP in between.
 #[derive(Debug, Clone)]
@@ -77,20 +80,28 @@ impl Inference for LocalInference {
         };
         Ok(match self.answer(&call, &context).await {
             Ok(body) => InferenceAnswer { status: 200, body, retry_after: None },
-            Err(error) => {
-                let body = ErrorBody {
-                    code: error.code,
-                    message: error.message,
-                    param: error.param,
-                    request_id: Some(context.request_id.into()),
-                };
-                let rendered = render_with(context.dialect, &body, error.reason);
-                InferenceAnswer {
-                    status: rendered.status,
-                    body: rendered.body.into(),
-                    retry_after: error.retry_after,
-                }
-            }
+            Err(error) => refused(error, context),
         })
     }
+}
+
+/// A refusal, as over HTTP, with the status that says whether the work may be done later.
+fn refused(error: ApiError, context: RequestContext) -> InferenceAnswer {
+    let limit = error.source.as_deref().and_then(|it| it.downcast_ref::<LimitFacts>());
+    let body = ErrorBody {
+        code: if is_futile(&error) { ErrorCode::InvalidRequest } else { error.code },
+        message: error.message,
+        param: error.param,
+        request_id: Some(context.request_id.into()),
+    };
+    let rendered = render_limit(context.dialect, &body, error.reason, limit);
+    InferenceAnswer { status: rendered.status, body: rendered.body.into(), retry_after: error.retry_after }
+}
+
+/// Whether a limit will never have room for a request, because it is larger than the limit as a whole. Nobody waits here
+/// who could ask for less: said as a limit it would be tried again for a day. (A budget that is spent says when it begins
+/// anew; work waits for that as for any limit.)
+fn is_futile(error: &ApiError) -> bool {
+    let told = error.headers.iter().any(|(name, value)| *name == SHOULD_RETRY && value == "false");
+    error.code == ErrorCode::RateLimited && told && error.retry_after.is_none()
 }

@@ -100,21 +100,17 @@ where
         answers.push(answer);
         together = Some(match together {
             None => facts,
-            Some(before) => both(before, facts),
+            Some(before) => both(before, &facts),
         });
     }
     // At least one answer is asked for, always.
     together.map(|facts| (answers, facts)).ok_or(ChatError::Malformed)
 }
 
-/// What two calls of one request say together: the slower of them, and the limit as the later left it.
-fn both(one: Facts, other: Facts) -> Facts {
+/// What two calls of one request say together: the slower of them, one entry let both in.
+fn both(one: Facts, other: &Facts) -> Facts {
     let upstream = one.upstream.max(other.upstream);
-    let rate = match (one.rate, other.rate) {
-        (Some(one), Some(other)) => Some(if other.remaining < one.remaining { other } else { one }),
-        (one, other) => one.or(other),
-    };
-    Facts { upstream, rate, ..one }
+    Facts { upstream, ..one }
 }
 
 /// Writes the frames of one choice of a stream of several.

@@ -1,27 +1,33 @@
 //! Values for the unit tests of this crate.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use outcrop_chat::{Block, Message, Request, Role};
 use outcrop_embedded::SystemIdGen;
 use outcrop_http::RequestContext;
 use outcrop_lifecycle::InFlight;
-use outcrop_ports::{Clock, Ledger, ModelInfo, PortError, ResolvedModel};
+use outcrop_ports::{
+    Clock, Ledger, Modality, ModelCatalog, ModelInfo, PortError, ReportQuery, ReportRow, Repriced,
+    ResolvedModel, SpendQuery, Spent, UsageFilter, UsageMonth,
+};
 use outcrop_types::{
-    KeyId, Limits, Outcome, Page, Principal, RequestId, Subject, TeamId, TokenUsage, UsageId, UsageRecord,
-    UserId,
+    CacheState, KeyId, Limits, Outcome, Page, PriceTier, Principal, RequestId, Subject, TeamId, TokenUsage,
+    UsageId, UsageRecord, UserId,
 };
 use outcrop_wire::Dialect;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::metering::{Metering, OpenCall, Operation, estimate_input};
+use crate::chat::{AskedModel, Caller};
+use crate::metering::{Metering, OpenCall, Opening, Operation, estimate_input};
 use crate::spool::Spool;
 use crate::spool::ship::Shipper;
+use crate::tags::TagNames;
 
 /// A clock at the epoch.
 pub(crate) struct StoppedClock;
@@ -48,6 +54,19 @@ pub(crate) fn principal() -> Principal {
     }
 }
 
+/// A catalogue without models and prices.
+pub(crate) struct NoModels;
+
+impl ModelCatalog for NoModels {
+    fn resolve_for(&self, _: Option<&str>, _: Modality) -> Option<ResolvedModel> {
+        None
+    }
+
+    fn list(&self) -> Vec<Arc<ModelInfo>> {
+        Vec::new()
+    }
+}
+
 /// Metering into a spool of its own.
 pub(crate) struct Meter {
     metering: Metering,
@@ -59,8 +78,14 @@ impl Meter {
     pub(crate) fn new() -> Self {
         let root = TempDir::new().unwrap();
         let spool = Arc::new(Spool::open(root.path().to_owned(), "a", 1 << 20).unwrap());
-        let metering =
-            Metering::new(spool, Arc::new(StoppedClock), Arc::new(SystemIdGen), InFlight::default());
+        let metering = Metering::new(
+            spool,
+            Arc::new(NoModels),
+            TagNames::default(),
+            Arc::new(StoppedClock),
+            Arc::new(SystemIdGen),
+            InFlight::default(),
+        );
         Self { metering, ledger: Arc::default(), _root: root }
     }
 
@@ -75,14 +100,21 @@ impl Meter {
         };
         let content = vec![Block::Text(prompt.to_owned())];
         let request = Request { messages: vec![Message { role: Role::User, content }], ..Request::default() };
-        self.metering.open(
-            &principal(),
-            &context,
-            "m",
-            &model(),
-            "us-east-1",
-            (Operation::Chat, estimate_input(&request)),
-        )
+        let principal = principal();
+        let model = AskedModel { asked: "m".into(), model: model() };
+        self.metering
+            .open(Opening {
+                caller: Caller { principal: &principal, context: &context },
+                model: &model,
+                region: "us-east-1",
+                operation: Operation::Chat,
+                input: estimate_input(&request),
+                reserved: TokenUsage { input: 100, output: 1_000, ..TokenUsage::default() },
+                tier: PriceTier::Standard,
+                tags: BTreeMap::new(),
+                hold: None,
+            })
+            .unwrap()
     }
 
     /// What has been recorded so far.
@@ -122,6 +154,9 @@ pub(crate) fn usage_record(number: u128) -> UsageRecord {
         model_asked: "m".into(),
         model_served: "vendor.m".into(),
         region: "us-east-1".into(),
+        tier: PriceTier::Standard,
+        tags: BTreeMap::new(),
+        cache: CacheState::Bypass,
         tokens: TokenUsage { input: 3, output: 4, ..TokenUsage::default() },
         estimated: false,
         streamed: false,
@@ -130,6 +165,7 @@ pub(crate) fn usage_record(number: u128) -> UsageRecord {
         stop_reason: Some("end_turn".into()),
         outcome: Outcome::Completed,
         error: None,
+        cost: None,
     }
 }
 
@@ -180,10 +216,51 @@ impl Ledger for TestLedger {
 
     async fn list_usage(
         &self,
-        _: Option<TeamId>,
+        _: &UsageFilter,
+        _: Option<outcrop_ports::usage_span::Stretch>,
         _: Option<UsageId>,
         limit: usize,
     ) -> Result<Page<UsageRecord>, PortError> {
         Ok(Page::from_one_too_many(self.lock().clone(), limit))
+    }
+
+    async fn report(&self, _: &ReportQuery) -> Result<Page<ReportRow>, PortError> {
+        unreachable!("no test here asks this of its ledger")
+    }
+
+    async fn spent(&self, query: &SpendQuery, _: usize) -> Result<Vec<Spent>, PortError> {
+        let counts = |it: &&UsageRecord| (query.from..query.until).contains(&it.at);
+        let cost = self.lock().iter().filter(counts).filter_map(|it| Some(it.cost.as_ref()?.usd)).sum();
+        let (model_asked, model_served) = ("m".to_owned(), "vendor.m".to_owned());
+        Ok(vec![Spent { from: query.from, holder: None, team: None, model_asked, model_served, cost }])
+    }
+
+    async fn make_months(&self, _: NaiveDate, _: u32) -> Result<(), PortError> {
+        unreachable!("no test here asks this of its ledger")
+    }
+
+    async fn months(&self) -> Result<Vec<UsageMonth>, PortError> {
+        unreachable!("no test here asks this of its ledger")
+    }
+
+    async fn month_records(
+        &self,
+        _: UsageMonth,
+        _: Option<UsageId>,
+        _: usize,
+    ) -> Result<Page<UsageRecord>, PortError> {
+        unreachable!("no test here asks this of its ledger")
+    }
+
+    async fn drop_month(
+        &self,
+        _: UsageMonth,
+        _: Option<&outcrop_ports::MonthDigest>,
+    ) -> Result<bool, PortError> {
+        unreachable!("no test here asks this of its ledger")
+    }
+
+    async fn reprice(&self, _: &[Repriced]) -> Result<u64, PortError> {
+        unreachable!("no test here asks this of its ledger")
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use outcrop_config::{Config, OnUnavailable};
 use outcrop_http::{Dependency, Health, Server, ServerParts, internal_identity};
-use outcrop_inference::{InferenceOptions, InferencePorts, InferenceService, routes};
+use outcrop_inference::{InferenceOptions, InferencePorts, InferenceService, alert_routes, routes};
 use outcrop_lifecycle::InFlight;
 use outcrop_wiring::{Process, ServiceError, Upkeep, run_service};
 use tokio_util::sync::CancellationToken;
@@ -54,6 +54,8 @@ async fn build(
         media: outcrop_wiring::media(config)?,
         limiter: limiter.port,
         local_limiter: outcrop_wiring::local_limiter(),
+        policies: stores.policies,
+        changes: outcrop_wiring::changes(config)?,
         ledger: stores.ledger,
         responses: stores.responses,
         clock: Arc::clone(&clock),
@@ -69,6 +71,10 @@ async fn build(
     dependencies.extend(limiter.probe.map(|probe| Dependency { probe, required: closed }));
     let layer = internal_identity(Arc::new(outcrop_wiring::verifier(config)?), clock);
     let parts = ServerParts { in_flight: InFlight::default(), ids, layer, health: Health::new(dependencies) };
-    let server = Server::bind(&config.server, parts, routes(service.clone()))?;
+    let (routes, alerts) = (routes(service.clone()), alert_routes(stores.alerts));
+    let server = Server::bind(&config.server, parts, move |app| {
+        alerts(app);
+        routes(app);
+    })?;
     Ok((service, server, models.upkeep))
 }

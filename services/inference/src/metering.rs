@@ -1,18 +1,31 @@
 //! One usage record per model call that cost something, however the call ended.
 
 mod estimate;
+mod heard;
+mod kept;
+mod need;
+mod open_call;
+mod pricing;
+mod reserve;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use outcrop_chat::{BlockStart, Delta, Event, Response, StopReason};
-use outcrop_http::RequestContext;
-use outcrop_lifecycle::{Guard, InFlight};
-use outcrop_ports::{Clock, IdGen, ModelError, ResolvedModel, Tally};
-use outcrop_types::{Classify, ErrorCode, Outcome, Principal, TokenUsage, UsageId, UsageRecord};
+use chrono::{DateTime, Utc};
+use outcrop_lifecycle::InFlight;
+use outcrop_ports::{Clock, Hold, IdGen, ModelCatalog};
+use outcrop_types::{CacheState, Outcome, PriceTier, TokenUsage, UsageId, UsageRecord};
 
 pub(crate) use self::estimate::{estimate_input, estimate_text};
-use crate::spool::Spool;
+pub(crate) use self::kept::kept_in;
+pub(crate) use self::need::{most, price_tier};
+pub(crate) use self::open_call::OpenCall;
+use self::pricing::Pricing;
+pub(crate) use self::reserve::{reserve_body, reserve_input, reserve_text};
+use crate::admission::OpenHold;
+use crate::chat::{AskedModel, Caller};
+use crate::spool::{MarkError, Spool};
+use crate::tags::TagNames;
 
 /// Longest model name in a record; what a client sends as a name has no bound of its own.
 const MODEL_NAME_BYTES: usize = 512;
@@ -39,9 +52,28 @@ impl Operation {
     }
 }
 
+/// What is known of a call that is about to be made.
+pub(crate) struct Opening<'a> {
+    pub(crate) caller: Caller<'a>,
+    pub(crate) model: &'a AskedModel,
+    pub(crate) region: &'a str,
+    pub(crate) operation: Operation,
+    /// About how many tokens it reads: what counts if nobody tells.
+    pub(crate) input: u64,
+    /// What it uses at most: what counts if this process dies.
+    pub(crate) reserved: TokenUsage,
+    /// The tier that is asked for.
+    pub(crate) tier: PriceTier,
+    pub(crate) tags: BTreeMap<String, String>,
+    /// What it holds of its limits, whose call this is.
+    pub(crate) hold: Option<OpenHold>,
+}
+
 /// Opens records and keeps them safe when they are closed.
 pub(crate) struct Metering {
     pub(crate) spool: Arc<Spool>,
+    pub(crate) tags: TagNames,
+    catalog: Arc<dyn ModelCatalog>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGen>,
     open_calls: InFlight,
@@ -50,251 +82,65 @@ pub(crate) struct Metering {
 impl Metering {
     pub(crate) fn new(
         spool: Arc<Spool>,
+        catalog: Arc<dyn ModelCatalog>,
+        tags: TagNames,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdGen>,
         open_calls: InFlight,
     ) -> Self {
-        Self { spool, clock, ids, open_calls }
+        Self { spool, tags, catalog, clock, ids, open_calls }
     }
 
-    /// Opens the record of a call that is about to be made.
-    pub(crate) fn open(
-        &self,
-        principal: &Principal,
-        context: &RequestContext,
-        asked: &str,
-        model: &ResolvedModel,
-        region: &str,
-        (operation, input_estimate): (Operation, u64),
-    ) -> OpenCall {
-        // No model reads more than its window holds.
-        let input_estimate = input_estimate.min(model.info.context_window.map_or(u64::MAX, u64::from));
+    /// Opens the record of a call that is about to be made, and marks it in the spool: if this process dies, the call
+    /// counts as it was reserved.
+    ///
+    /// # Errors
+    /// [`MarkError`]: the call must not be made. What it holds of its limits is given back.
+    pub(crate) fn open(&self, opening: Opening<'_>) -> Result<OpenCall, MarkError> {
+        let Opening { caller, model, region, operation, input, reserved, tier, tags, hold } = opening;
+        let (principal, context) = (caller.principal, caller.context);
+        let held = hold.as_ref().and_then(OpenHold::hold);
+        // The limiter and the ledger speak of the same call, and of the same moment: a call that was let in before
+        // midnight counts in the day that ends.
+        let at = held.and_then(moment).unwrap_or_else(|| self.clock.now());
+        let id = held.map_or_else(|| self.ids.uuid(), |hold| hold.call);
+        let pricing = Pricing::new(Arc::clone(&self.catalog), model.model.clone(), tier, at.date_naive());
         let record = UsageRecord {
-            id: UsageId::new(self.ids.uuid()),
+            id: UsageId::new(id),
             request_id: context.request_id.clone(),
-            at: self.clock.now(),
+            at,
             team: principal.team,
             subject: principal.subject,
             key: principal.key.clone(),
             dialect: context.dialect.name().to_owned(),
             operation: operation.name().to_owned(),
-            model_asked: shorten(asked).to_owned(),
-            model_served: shorten(&model.bedrock_id).to_owned(),
+            model_asked: shorten(&model.asked).to_owned(),
+            model_served: shorten(&model.model.bedrock_id).to_owned(),
             region: region.to_owned(),
-            tokens: TokenUsage::default(),
-            estimated: false,
+            tier,
+            tags,
+            cache: CacheState::Bypass,
+            tokens: reserved,
+            estimated: true,
             streamed: false,
             latency_ms: 0,
             first_token_ms: None,
             stop_reason: None,
-            outcome: Outcome::Cancelled,
+            outcome: Outcome::Lost,
             error: None,
+            cost: pricing.cost(tier, &reserved),
         };
-        OpenCall {
-            record: Some(Box::new(record)),
-            spool: Arc::clone(&self.spool),
-            arrived: context.arrived,
-            input_estimate,
-            heard: Arc::default(),
-            listens: false,
-            tally: None,
-            _open: self.open_calls.enter(),
-        }
+        self.spool.begin(&record, held)?;
+        // No model reads more than its window holds.
+        let input = input.min(model.model.info.context_window.map_or(u64::MAX, u64::from));
+        let guard = self.open_calls.enter();
+        Ok(OpenCall::new(record, Arc::clone(&self.spool), context.arrived, input, pricing, hold, guard))
     }
 }
 
-/// A call whose record is not written yet. Dropped, it is a call whose client went away.
-pub(crate) struct OpenCall {
-    /// Taken when it is written.
-    record: Option<Box<UsageRecord>>,
-    spool: Arc<Spool>,
-    arrived: Instant,
-    input_estimate: u64,
-    heard: Arc<Mutex<Heard>>,
-    /// Whether the model itself is listened to: what is made of its words is then not counted again.
-    listens: bool,
-    /// Where what the parts of the call use is counted, if it has such.
-    tally: Option<Tally>,
-    _open: Guard,
-}
-
-impl OpenCall {
-    /// The call is made as a stream.
-    pub(crate) fn set_streamed(&mut self) {
-        if let Some(record) = &mut self.record {
-            record.streamed = true;
-        }
-    }
-
-    /// Takes note of what one event says about usage.
-    pub(crate) fn saw(&mut self, event: &Event) {
-        if !self.listens {
-            self.heard().saw(event, self.arrived);
-        }
-    }
-
-    /// Whoever gets the model's own events hands them to this before anything is made of them: what is held back from
-    /// the client is paid for all the same. What [`OpenCall::saw`] sees from then on says nothing new.
-    pub(crate) fn listen(&mut self) -> impl FnMut(&Event) + Send + use<> {
-        self.listens = true;
-        let (heard, arrived) = (Arc::clone(&self.heard), self.arrived);
-        move |event| lock(&heard).saw(event, arrived)
-    }
-
-    pub(crate) fn saw_stop(&mut self, reason: StopReason) {
-        self.heard().stop_reason = Some(reason);
-    }
-
-    /// Takes note of what a stream says at its beginning: if it ends early, only its output has to be estimated.
-    pub(crate) fn begun(&mut self, usage: TokenUsage) {
-        self.heard().begun = Some(usage);
-    }
-
-    /// What was told so far of what is used.
-    pub(crate) fn told(&self) -> TokenUsage {
-        let heard = self.heard();
-        heard.reported.or(heard.begun).unwrap_or_default()
-    }
-
-    /// The call is made in parts, and what they use is counted here.
-    pub(crate) fn watch(&mut self, tally: Tally) {
-        self.tally = Some(tally);
-    }
-
-    /// Takes note of what the answer says it used.
-    pub(crate) fn reported(&mut self, usage: TokenUsage) {
-        self.heard().reported = Some(usage);
-    }
-
-    /// Takes note of so many bytes of text in the answer, from which its tokens are estimated if nobody tells.
-    pub(crate) fn saw_output(&mut self, bytes: usize) {
-        self.heard().wrote(bytes, self.arrived);
-    }
-
-    /// Takes note of a whole answer.
-    pub(crate) fn saw_answer(&mut self, response: &Response) {
-        self.reported(response.usage);
-        self.saw_stop(response.stop_reason);
-    }
-
-    /// Answered to the end: the record is safe when this returns.
-    pub(crate) fn completed(&mut self) {
-        self.write(Outcome::Completed, None);
-    }
-
-    /// Failed on the way.
-    pub(crate) fn failed(&mut self, code: ErrorCode) {
-        self.write(Outcome::Failed, Some(code));
-    }
-
-    /// Failed before anything came. Only what Bedrock may have charged for is recorded.
-    pub(crate) fn refused(&mut self, error: &ModelError) {
-        // One part may have failed at no cost, and others not.
-        let cost = self.tally.as_ref().map_or(error.failure.may_cost(), |tally| !tally.read().0.is_nothing());
-        if cost {
-            self.failed(error.code());
-        } else {
-            self.record = None;
-        }
-    }
-
-    /// What was used, and whether that is an estimate.
-    fn used(&self, heard: &Heard) -> (TokenUsage, bool) {
-        let estimate = || TokenUsage {
-            output: estimate_text(heard.output_bytes),
-            ..heard.begun.unwrap_or(TokenUsage { input: self.input_estimate, ..TokenUsage::default() })
-        };
-        match (heard.reported, &self.tally) {
-            (Some(reported), _) => (reported, false),
-            (None, Some(tally)) => tally.read(),
-            (None, None) => (estimate(), true),
-        }
-    }
-
-    fn write(&mut self, outcome: Outcome, error: Option<ErrorCode>) {
-        let Some(mut record) = self.record.take() else { return };
-        record.outcome = outcome;
-        record.error = error.map(|code| code.name().to_owned());
-        record.latency_ms = millis_since(self.arrived);
-        {
-            let heard = self.heard();
-            record.stop_reason = heard.stop_reason.map(|reason| reason.name().to_owned());
-            record.first_token_ms = heard.first_token_ms.filter(|_| record.streamed);
-            (record.tokens, record.estimated) = self.used(&heard);
-        }
-        tracing::debug!(
-            request.id = %record.request_id,
-            team.id = %record.team,
-            gen_ai.request.model = record.model_asked,
-            gen_ai.response.model = record.model_served,
-            gen_ai.usage.input_tokens = record.tokens.total_input(),
-            gen_ai.usage.output_tokens = record.tokens.output,
-            duration_ms = record.latency_ms,
-            outcome = outcome.name(),
-            "a model was called"
-        );
-        self.spool.append(&record);
-    }
-
-    fn heard(&self) -> MutexGuard<'_, Heard> {
-        lock(&self.heard)
-    }
-}
-
-/// What came of a call so far.
-#[derive(Debug, Default)]
-struct Heard {
-    output_bytes: usize,
-    first_token_ms: Option<u64>,
-    stop_reason: Option<StopReason>,
-    /// What a stream told at its beginning: what was read, and nothing yet of what was written.
-    begun: Option<TokenUsage>,
-    /// What Bedrock says was used.
-    reported: Option<TokenUsage>,
-}
-
-impl Heard {
-    fn saw(&mut self, event: &Event, arrived: Instant) {
-        match event {
-            Event::Delta { delta, .. } => {
-                let bytes = match delta {
-                    Delta::Text(text) | Delta::ToolInput(text) | Delta::Reasoning(text) => text.len(),
-                    Delta::Signature(_) | Delta::RedactedReasoning(_) | Delta::Citation(_) => 0,
-                };
-                self.wrote(bytes, arrived);
-            }
-            Event::BlockStart { start: BlockStart::ToolUse { name, .. }, .. } => {
-                self.wrote(name.len(), arrived)
-            }
-            Event::Stop(reason) => self.stop_reason = Some(*reason),
-            Event::Usage(usage) => self.reported = Some(*usage),
-            Event::Start | Event::BlockStop { .. } | Event::Extra(_) => {}
-        }
-    }
-
-    fn wrote(&mut self, bytes: usize, arrived: Instant) {
-        self.output_bytes += bytes;
-        self.first_token_ms.get_or_insert_with(|| millis_since(arrived));
-    }
-}
-
-/// A panic between two notes leaves numbers, not a broken structure.
-fn lock(heard: &Mutex<Heard>) -> MutexGuard<'_, Heard> {
-    heard.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Drop for OpenCall {
-    fn drop(&mut self) {
-        // Whoever went away before the first part was sent cost nothing.
-        if self.tally.as_ref().is_some_and(|tally| tally.read().0.is_nothing()) {
-            self.record = None;
-        }
-        self.write(Outcome::Cancelled, None);
-    }
-}
-
-fn millis_since(then: Instant) -> u64 {
-    u64::try_from(then.elapsed().as_millis()).unwrap_or(u64::MAX)
+/// When a call was let in.
+fn moment(hold: &Hold) -> Option<DateTime<Utc>> {
+    i64::try_from(hold.at_ms).ok().and_then(DateTime::from_timestamp_millis)
 }
 
 fn shorten(name: &str) -> &str {

@@ -5,30 +5,40 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use outcrop_chat::Effort;
 use outcrop_ports::{Modality, ModelInfo, ReasoningStyle, ResolvedModel};
-use outcrop_types::{Price, PriceTier, Scope};
+use outcrop_types::{Price, PriceTier, Principal};
 use outcrop_wire::model_card::{Abilities, ModelCard, Thinking};
 
-use crate::{InferenceService, access};
+use crate::access::Reader;
+use crate::chat::AskedModel;
+use crate::policies::Book;
+use crate::{ChatError, InferenceService, access};
 
 impl InferenceService {
-    /// Cards of all models within a scope.
-    pub(crate) fn cards(&self, scope: &Scope) -> Vec<ModelCard> {
+    /// Cards of all models that a principal may call.
+    pub(crate) async fn cards(&self, principal: &Principal) -> Result<Vec<ModelCard>, ChatError> {
+        let book = self.inner().policies.book().await?;
+        let reader = reader(&book, principal);
         let (catalog, today) = (&*self.inner().catalog, self.today());
         let card = |info: &Arc<ModelInfo>| {
-            let names = access::names(scope, info, catalog);
+            let names = access::names(reader, info, catalog);
             let (id, aliases) = names.split_first()?;
             let model = ResolvedModel { bedrock_id: info.bedrock_id.clone(), info: Arc::clone(info) };
             Some(self.card(id, aliases, &model, today))
         };
-        catalog.list().iter().filter_map(card).collect()
+        Ok(catalog.list().iter().filter_map(card).collect())
     }
 
     /// The card of a model that was asked for by this name.
-    pub(crate) fn card_of(&self, scope: &Scope, asked: &str, model: &ResolvedModel) -> ModelCard {
-        let names = access::names(scope, &model.info, &*self.inner().catalog);
+    pub(crate) async fn card_of(
+        &self,
+        principal: &Principal,
+        AskedModel { asked, model }: &AskedModel,
+    ) -> Result<ModelCard, ChatError> {
+        let book = self.inner().policies.book().await?;
+        let names = access::names(reader(&book, principal), &model.info, &*self.inner().catalog);
         // Some names, such as profiles of other geographies, are found and not listed.
-        let (id, aliases) = names.split_first().map_or((asked, &[][..]), |(id, rest)| (*id, rest));
-        self.card(id, aliases, model, self.today())
+        let (id, aliases) = names.split_first().map_or((asked.as_str(), &[][..]), |(id, rest)| (*id, rest));
+        Ok(self.card(id, aliases, model, self.today()))
     }
 
     fn card(&self, id: &str, aliases: &[&str], model: &ResolvedModel, today: NaiveDate) -> ModelCard {
@@ -58,6 +68,10 @@ impl InferenceService {
     fn today(&self) -> NaiveDate {
         self.inner().clock.now().date_naive()
     }
+}
+
+fn reader<'a>(book: &'a Book, principal: &'a Principal) -> Reader<'a> {
+    Reader { scope: principal.scope(), policies: book.forbids_some(principal).then_some((book, principal)) }
 }
 
 fn abilities(info: &ModelInfo) -> Abilities {

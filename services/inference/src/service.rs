@@ -8,16 +8,20 @@ use std::time::Duration;
 use actix_web::http::header::HeaderValue;
 use outcrop_config::{Config, LimitsConfig};
 use outcrop_lifecycle::InFlight;
-use outcrop_ports::{Clock, IdGen, Ledger, Limiter, MediaFetcher, ModelCatalog, Models, ResponseStore};
+use outcrop_ports::{
+    Changes, Clock, IdGen, Ledger, Limiter, MediaFetcher, ModelCatalog, Models, PolicyStore, ResponseStore,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::SpoolError;
-use crate::admission::AdmissionControl;
+use crate::admission::{AdmissionControl, AdmissionPorts};
 use crate::media::{Media, MediaOptions};
 use crate::metering::Metering;
+use crate::policies::Policies;
 use crate::responses::Responses;
 use crate::spool::Spool;
 use crate::spool::ship::Shipper;
+use crate::tags::TagNames;
 
 /// Longest wait for the ledger when everything else has ended; what does not arrive waits on the disk.
 const LAST_FLUSH: Duration = Duration::from_secs(5);
@@ -35,6 +39,10 @@ pub struct InferencePorts {
     pub limiter: Arc<dyn Limiter>,
     /// Counts calls in this process, where settings say so while the other cannot be reached.
     pub local_limiter: Arc<dyn Limiter>,
+    /// How much may be used.
+    pub policies: Arc<dyn PolicyStore>,
+    /// How processes tell each other of changed policies.
+    pub changes: Arc<dyn Changes>,
     /// Where usage ends up.
     pub ledger: Arc<dyn Ledger>,
     /// Where answers are kept that clients come back to.
@@ -64,6 +72,8 @@ pub struct InferenceOptions {
     pub max_spool_bytes: u64,
     /// How often the spool is shipped to the ledger.
     pub flush: Duration,
+    /// Names of the tags that usage records keep.
+    pub tags: Vec<String>,
     /// How long answers are kept that clients may come back to, days; 0 keeps none.
     pub response_retention_days: u32,
     /// Deepest nesting of a JSON body that comes in through [`crate::LocalInference`].
@@ -81,6 +91,7 @@ impl From<&Config> for InferenceOptions {
             spool_dir,
             max_spool_bytes: config.usage.max_spool_bytes,
             flush: Duration::from_millis(config.usage.flush_ms),
+            tags: config.usage.tag_names().map(str::to_owned).collect(),
             response_retention_days: config.responses.retention_days,
             max_json_depth: config.server.max_json_depth,
             drain: Duration::from_millis(config.server.drain_ms),
@@ -101,6 +112,7 @@ pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdGen>,
     pub(crate) admission: AdmissionControl,
+    pub(crate) policies: Arc<Policies>,
     pub(crate) metering: Metering,
     /// The model's region as it stands in every answer.
     pub(crate) region: Option<HeaderValue>,
@@ -122,6 +134,8 @@ impl InferenceService {
             media: fetcher,
             limiter,
             local_limiter,
+            policies,
+            changes,
             ledger,
             responses,
             clock,
@@ -133,6 +147,7 @@ impl InferenceService {
             spool_dir,
             max_spool_bytes,
             flush,
+            tags,
             response_retention_days,
             max_json_depth,
             drain,
@@ -140,10 +155,27 @@ impl InferenceService {
         let instance = ids.uuid().simple().to_string();
         let spool = Arc::new(Spool::open(spool_dir, &instance, max_spool_bytes)?);
         let open_calls = InFlight::default();
+        let policies = Arc::new(Policies::new(policies, changes));
+        let ports = AdmissionPorts {
+            limiter,
+            local: local_limiter,
+            ledger: Arc::clone(&ledger),
+            catalog: Arc::clone(&catalog),
+            clock: Arc::clone(&clock),
+            ids: Arc::clone(&ids),
+        };
         Ok(Self(Arc::new(Inner {
             region: HeaderValue::from_str(model.region()).ok(),
-            admission: AdmissionControl::new(limiter, local_limiter, limits, Arc::clone(&clock)),
-            metering: Metering::new(spool, Arc::clone(&clock), Arc::clone(&ids), open_calls.clone()),
+            admission: AdmissionControl::new(ports, Arc::clone(&policies), Arc::clone(&spool), limits),
+            policies,
+            metering: Metering::new(
+                spool,
+                Arc::clone(&catalog),
+                TagNames::new(tags),
+                Arc::clone(&clock),
+                Arc::clone(&ids),
+                open_calls.clone(),
+            ),
             model,
             catalog,
             media: Media::new(fetcher, media),
@@ -170,7 +202,13 @@ impl InferenceService {
             let _ = tokio::time::timeout(self.0.drain, self.0.open_calls.idle()).await;
             over.cancel();
         };
-        tokio::join!(drained, shipper.run(&over), self.0.responses.sweep(&stop));
+        tokio::join!(
+            drained,
+            shipper.run(&over),
+            self.0.admission.run(&over),
+            self.0.policies.run(&over),
+            self.0.responses.sweep(&stop)
+        );
         if tokio::time::timeout(LAST_FLUSH, shipper.round()).await.is_err() {
             tracing::warn!("usage records are left in the spool for the next start");
         }

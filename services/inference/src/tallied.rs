@@ -6,6 +6,7 @@ use outcrop_http::ApiError;
 use outcrop_ports::{InvokeApi, Modality, ModelError, Tally};
 use outcrop_types::{ErrorCode, TokenUsage};
 
+use crate::admission::Need;
 use crate::chat::{AskedModel, Caller, Facts};
 use crate::metering::{OpenCall, Operation};
 use crate::{ChatError, InferenceService};
@@ -20,18 +21,20 @@ pub(crate) struct Tallied<T> {
 }
 
 impl InferenceService {
-    /// Lets the call in, with as many calls of the model as so many texts or pictures take, makes it, and meters it if it fails; whoever takes the answer closes the record.
+    /// Lets the call in, makes it, and meters it if it fails; whoever takes the answer closes the record, which is about
+    /// all calls of the model that `need` is for.
     pub(crate) async fn tallied<T>(
         &self,
         caller: Caller<'_>,
         model: &AskedModel,
-        items: usize,
+        need: Need,
         cost: (Operation, u64),
         call: impl AsyncFnOnce(Tally) -> Result<T, ModelError>,
     ) -> Result<Tallied<T>, ChatError> {
-        let batch = model.model.info.invoke_api.map_or(usize::MAX, InvokeApi::batch);
-        let entry = self.enter(caller, items.div_ceil(batch)).await?;
-        let (mut open, mut facts) = self.open(caller, model, &entry, cost);
+        let calls = need.calls;
+        let entry = self.enter(caller, model, need).await?.of_calls(calls);
+        let (mut open, mut facts) = self.open(caller, model, &entry, cost)?;
+        open.keeps(entry);
         let tally = Tally::default();
         open.watch(tally.clone());
         let begun = Instant::now();
@@ -44,6 +47,11 @@ impl InferenceService {
 }
 
 impl AskedModel {
+    /// How many calls of the model so many texts or pictures take.
+    pub(crate) fn calls(&self, items: usize) -> usize {
+        items.div_ceil(self.model.info.invoke_api.map_or(usize::MAX, InvokeApi::batch))
+    }
+
     /// Refuses a model that does not make what this operation gives; `doing` is what it would have to do.
     pub(crate) fn must_write(&self, output: Modality, doing: &str) -> Result<(), ApiError> {
         if self.model.info.output.contains(&output) {

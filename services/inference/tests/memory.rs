@@ -8,6 +8,10 @@
 mod harness;
 #[path = "it/response_store.rs"]
 mod response_store;
+#[path = "it/stores.rs"]
+mod stores;
+#[path = "it/test_limiter.rs"]
+mod test_limiter;
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};

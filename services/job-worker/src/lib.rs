@@ -3,7 +3,11 @@
 //! A job's row in the store is the truth; a queue message is only a nudge to look at it, and may come late,
 //! twice or never ([`sweep`](JobWorker::run) makes up for the last). [`JobWorker`] submits and runs jobs over
 //! ports; it calls models through the inference service, as the job's owner. Start at `run_job.rs`.
+//!
+//! [`LedgerUpkeep`] works beside it: months of the ledger, and alerts about budgets.
 
+mod alerts;
+mod ledger_upkeep;
 mod owner;
 mod routes;
 mod run_job;
@@ -12,6 +16,7 @@ mod submit;
 mod sweep;
 mod worker;
 
+pub use ledger_upkeep::{LedgerUpkeep, UnfitWebhook, UpkeepOptions, UpkeepPorts, Webhook, archive};
 pub use routes::routes;
 pub use service::{JobPorts, JobWorker};
 pub use submit::{Submission, SubmitError};

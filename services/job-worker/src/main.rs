@@ -4,10 +4,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use outcrop_config::Config;
 use outcrop_http::{Dependency, Health, Server, ServerParts, internal_identity};
-use outcrop_job_worker::{JobPorts, JobWorker};
+use outcrop_job_worker::{JobPorts, JobWorker, LedgerUpkeep, UpkeepOptions, UpkeepPorts};
 use outcrop_lifecycle::InFlight;
-use outcrop_wiring::{Process, ServiceError, run_service};
+use outcrop_ports::ModelCatalog;
+use outcrop_wiring::{Process, ServiceError, WiringError, run_service};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -23,6 +25,17 @@ async fn start(Process { config, stop }: Process) -> Result<(), ServiceError> {
     let blobs = outcrop_wiring::blobs(&config).await?;
     let verifier = Arc::new(outcrop_wiring::verifier(&config)?);
     let inference = outcrop_wiring::inference(&config, "outcrop-job-worker")?;
+    let upkeep = UpkeepPorts {
+        ledger: stores.ledger,
+        policies: stores.policies,
+        alerts: stores.alerts,
+        blobs: blobs.port.clone(),
+        outbound: outcrop_wiring::outbound(&config),
+        catalog: names(&config)?,
+        clock: clock.clone(),
+        ids: ids.clone(),
+    };
+    let upkeep = LedgerUpkeep::new(upkeep, UpkeepOptions::try_from(&config)?);
     let ports = JobPorts {
         jobs: stores.jobs,
         keys: stores.keys,
@@ -44,7 +57,7 @@ async fn start(Process { config, stop }: Process) -> Result<(), ServiceError> {
     let server = Server::bind(&config.server, parts, outcrop_job_worker::routes(&worker))?;
     let working = tokio::spawn({
         let stop = stop.clone();
-        async move { worker.run(stop).await }
+        async move { tokio::join!(worker.run(stop.clone()), upkeep.run(stop)) }
     });
     let rest = async {
         // A server that failed by itself takes the workers with it; what they hold goes back to the queue.
@@ -55,4 +68,13 @@ async fn start(Process { config, stop }: Process) -> Result<(), ServiceError> {
         }
     };
     Ok(server.run_then(stop.clone(), rest).await?)
+}
+
+/// The names that policies have for models. Whoever configures models for the inference service alone has its own names
+/// known there alone; budgets here then go by the ids that are built in.
+fn names(config: &Config) -> Result<Arc<dyn ModelCatalog>, WiringError> {
+    outcrop_wiring::names(config).or_else(|error| {
+        tracing::warn!(%error, "the settings' models are not known here");
+        outcrop_wiring::names(&Config::default())
+    })
 }

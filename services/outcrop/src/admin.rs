@@ -44,6 +44,11 @@ impl Admin {
         Ok(Self { config, stores })
     }
 
+    /// The settings, with their secrets.
+    pub(crate) const fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// The auth service's operations, without a server around them. What they change is announced where `cache.url`
     /// says, so that running replicas hear of it.
     pub(crate) async fn auth(&self) -> Result<AuthService, Failure> {

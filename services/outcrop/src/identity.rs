@@ -24,6 +24,7 @@ pub(crate) async fn auth_service(
         accounts: stores.accounts.clone(),
         sessions: stores.sessions.clone(),
         signing_keys: stores.signing_keys.clone(),
+        policies: stores.policies.clone(),
         audit: stores.audit.clone(),
         changes,
         limiter,

@@ -61,9 +61,11 @@ async fn administer(command: &Command, config: &Config) -> Result<(), Failure> {
         Command::Keys(command) => Box::pin(commands::keys::run(command, config)).await,
         Command::Users(command) => Box::pin(commands::users::run(command, config)).await,
         Command::Teams(command) => Box::pin(commands::teams::run(command, config)).await,
+        Command::Policies(command) => Box::pin(commands::policies::run(command, config)).await,
         Command::Audit(command) => Box::pin(commands::audit::run(command, config)).await,
         Command::Chat(args) => commands::chat::run(args, config).await,
         Command::Usage(args) => Box::pin(commands::usage::run(args, config)).await,
+        Command::Ledger(command) => Box::pin(commands::ledger::run(command, config)).await,
         Command::Migrate(args) => commands::migrate::run(args, config).await,
         Command::Healthcheck(args) => commands::healthcheck::run(args, config).await,
         // Handled before settings are loaded, or with the server.

@@ -8,7 +8,7 @@ use outcrop_config::{Config, OnUnavailable};
 use outcrop_gateway::{Gateway, GatewayOptions};
 use outcrop_http::{Dependency, Health, Server, ServerParts};
 use outcrop_inference::{InferenceOptions, InferencePorts, InferenceService, LocalInference};
-use outcrop_job_worker::{JobPorts, JobWorker};
+use outcrop_job_worker::{JobPorts, JobWorker, LedgerUpkeep, UpkeepOptions, UpkeepPorts};
 use outcrop_lifecycle::InFlight;
 use outcrop_ports::Probe;
 use outcrop_wiring::{Models, Stores, Upkeep};
@@ -25,6 +25,7 @@ pub(crate) struct Platform {
     server: Server,
     inference: InferenceService,
     worker: JobWorker,
+    ledger: LedgerUpkeep,
     emulator: Option<JoinHandle<()>>,
     upkeep: Upkeep,
     /// Ends what must outlive every model call.
@@ -45,14 +46,16 @@ impl Platform {
         let (clock, ids) = (outcrop_wiring::clock(), outcrop_wiring::ids());
         let changes = outcrop_wiring::changes(config)?;
         let auth = auth_service(config, &stores, changes.clone(), limiter.port.clone()).await?;
-        let gateway =
-            Gateway::new(GatewayOptions::from(config), Arc::new(auth.clone()), changes, clock.clone());
+        let known = Arc::new(auth.clone());
+        let gateway = Gateway::new(GatewayOptions::from(config), known, changes.clone(), clock.clone());
         let ports = InferencePorts {
             model: models.model.clone(),
             catalog: models.catalog.clone(),
             media: outcrop_wiring::media(config)?,
             limiter: limiter.port,
             local_limiter: outcrop_wiring::local_limiter(),
+            policies: stores.policies.clone(),
+            changes,
             ledger: stores.ledger.clone(),
             responses: stores.responses.clone(),
             clock: clock.clone(),
@@ -65,12 +68,25 @@ impl Platform {
             keys: stores.keys.clone(),
             users: stores.users.clone(),
             queue: queue.port,
-            blobs: blobs.port,
+            blobs: blobs.port.clone(),
             inference: Arc::new(LocalInference::new(inference.clone())),
-            clock,
+            clock: clock.clone(),
             ids: ids.clone(),
         };
         let worker = JobWorker::new(ports, config.jobs.clone());
+        let ports = UpkeepPorts {
+            ledger: stores.ledger.clone(),
+            policies: stores.policies.clone(),
+            alerts: stores.alerts.clone(),
+            blobs: blobs.port,
+            outbound: outcrop_wiring::outbound(config),
+            catalog: models.catalog.clone(),
+            clock,
+            ids: ids.clone(),
+        };
+        let options = UpkeepOptions::try_from(config);
+        let ledger =
+            LedgerUpkeep::new(ports, options.map_err(|error| Failure::Settings(vec![error.to_string()]))?);
         let limiter_required = config.limits.on_unavailable == OnUnavailable::Closed;
         let optional = [(limiter.probe, limiter_required), (queue.probe, false), (blobs.probe, false)];
         let parts = ServerParts {
@@ -79,13 +95,14 @@ impl Platform {
             layer: gateway.layer(),
             health: health(&stores, &models, optional),
         };
-        let server = bind(config, parts, &auth, &inference, &worker)?;
+        let server = bind(config, parts, &stores, &auth, &inference, &worker)?;
         Ok(Self {
             auth,
             gateway,
             server,
             inference,
             worker,
+            ledger,
             emulator: models.emulator,
             upkeep: models.upkeep,
             last,
@@ -100,8 +117,12 @@ impl Platform {
     /// Serves until `stop`, then drains: first the open answers and the jobs under way, then the usage they
     /// leave behind, then the emulator they may have been talking to.
     pub(crate) async fn run(self, stop: CancellationToken) -> Result<(), Failure> {
-        let Self { auth, gateway, server, inference, worker, emulator, upkeep, last } = self;
+        let Self { auth, gateway, server, inference, worker, ledger, emulator, upkeep, last } = self;
         tokio::spawn(upkeep);
+        let keeping_books = tokio::spawn({
+            let stop = stop.clone();
+            async move { ledger.run(stop).await }
+        });
         let over = CancellationToken::new();
         let listening = tokio::spawn({
             let over = over.clone();
@@ -123,6 +144,7 @@ impl Platform {
             // A server that failed by itself takes the rest with it.
             stop.cancel();
             joined("job worker", working).await;
+            joined("upkeep of the ledger", keeping_books).await;
             over.cancel();
             joined("metering", metering).await;
             joined("changes", listening).await;
@@ -159,16 +181,20 @@ fn health(stores: &Stores, models: &Models, optional: [(Option<Arc<dyn Probe>>, 
 fn bind(
     config: &Config,
     parts: ServerParts,
+    stores: &Stores,
     auth: &AuthService,
     inference: &InferenceService,
     worker: &JobWorker,
 ) -> Result<Server, Failure> {
+    let alerts = outcrop_inference::alert_routes(stores.alerts.clone());
     let auth = outcrop_auth::routes(auth);
     let inference = outcrop_inference::routes(inference.clone());
     let worker = outcrop_job_worker::routes(worker);
     Server::bind_public(&config.server, parts, move |app| {
-        auth(app);
+        // Before the auth service, which takes all else below /admin/v1.
+        alerts(app);
         inference(app);
+        auth(app);
         worker(app);
     })
     .map_err(|error| Failure::Failed(error.to_string()))

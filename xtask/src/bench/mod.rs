@@ -3,6 +3,7 @@
 //! On Linux the system under test is pinned to the last core and everything else to the first, so that "CPU per
 //! answer" and "answers a second of one core" mean what they say. Authentication, limits and metering are on.
 
+mod ledger;
 mod load;
 mod machine;
 mod report;
@@ -18,7 +19,11 @@ use load::{Call, Latencies, Rate};
 use subject::{Emulator, Servers, Subject};
 
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Options {
+    /// One part alone.
+    #[command(subcommand)]
+    part: Option<Part>,
     /// Seconds of each measurement.
     #[arg(long, default_value_t = 8)]
     seconds: u64,
@@ -31,6 +36,12 @@ pub(crate) struct Options {
     /// Only systems whose name contains this (the emulator always runs: the others are compared with it).
     #[arg(long)]
     only: Option<String>,
+}
+
+#[derive(clap::Subcommand)]
+enum Part {
+    /// How fast the ledger takes records on Postgres, and how fast it reports on millions of them.
+    Ledger(ledger::Options),
 }
 
 /// What was measured of one system.
@@ -51,6 +62,9 @@ const CHAT_CONNECTIONS: usize = 64;
 const STREAM_CONNECTIONS: usize = 32;
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    if let Some(Part::Ledger(options)) = &options.part {
+        return ledger::run(options);
+    }
     build(&options.profile)?;
     let tools = Tools::find_or_install(&paths::tools(), &|text| println!("{text}"))?;
     let folder = tempfile::Builder::new().prefix("outcrop-bench-").tempdir()?;
@@ -76,7 +90,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let text = report::render(&rows, &machine::describe(), options.seconds);
     println!("\n{text}");
     if !options.print_only {
-        std::fs::write(paths::root().join("docs/benchmarks.md"), text)?;
+        let path = paths::root().join("docs/benchmarks.md");
+        let ledger = ledger::kept(&std::fs::read_to_string(&path).unwrap_or_default());
+        std::fs::write(path, text + &ledger)?;
     }
     Ok(())
 }

@@ -39,6 +39,7 @@ pub(super) struct Row {
     profiles: Option<Vec<String>>,
     context_window: Option<u32>,
     max_output_tokens: Option<u32>,
+    output_burndown: Option<u32>,
     min_max_tokens: Option<u32>,
     sampling: Option<bool>,
     exclusive_sampling: Option<bool>,
@@ -105,6 +106,7 @@ impl Row {
         set(&mut self.profiles, change.profiles);
         set(&mut self.context_window, change.context_window);
         set(&mut self.max_output_tokens, change.max_output_tokens);
+        set(&mut self.output_burndown, change.output_burndown);
         set(&mut self.min_max_tokens, change.min_max_tokens);
         set(&mut self.sampling, change.sampling);
         set(&mut self.exclusive_sampling, change.exclusive_sampling);
@@ -171,6 +173,7 @@ pub(super) fn into_info(row: Row) -> Result<ModelInfo, CatalogError> {
         output: words::modalities(row.output),
         context_window: row.context_window,
         max_output_tokens: row.max_output_tokens,
+        output_burndown: row.output_burndown.unwrap_or(1),
         min_max_tokens: row.min_max_tokens.unwrap_or(1),
         sampling: row.sampling.unwrap_or(true),
         exclusive_sampling: row.exclusive_sampling.unwrap_or(false),

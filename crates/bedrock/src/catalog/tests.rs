@@ -179,6 +179,33 @@ fn overrides_change_and_add_rows() {
 }
 
 #[test]
+fn output_takes_more_of_the_quota_where_bedrock_says_so() {
+    let catalog = Catalog::load(&OPTIONS).unwrap();
+    let of = |name: &str| catalog.resolve(Some(name)).unwrap().info.output_burndown;
+    for (name, expected) in [
+        ("claude-opus-4-8", 15),
+        ("claude-opus-5-5", 10),
+        ("claude-sonnet-5", 10),
+        ("us.anthropic.claude-fable-5-1", 10),
+        ("claude-opus-4-7", 5),
+        ("claude-haiku-4-5", 5),
+        ("claude-3-7-sonnet", 5),
+        ("nova-pro", 1),
+        ("llama4-scout", 1),
+        ("gpt-oss-120b", 1),
+        ("titan-embed-text-v2", 1),
+    ] {
+        assert_eq!(of(name), expected, "{name}");
+    }
+    let claude = catalog.list().into_iter().filter(|it| it.owned_by == "anthropic");
+    let counted: Vec<_> = claude.filter(|it| it.output_burndown == 1).map(|it| it.id.clone()).collect();
+    assert!(counted.is_empty(), "of every Claude model output weighs more: {counted:?}");
+    let overrides = "[[model]]\nid = \"nova-pro\"\noutput_burndown = 3";
+    let changed = Catalog::load(&CatalogOptions { overrides: Some(overrides), ..OPTIONS }).unwrap();
+    assert_eq!(changed.resolve(Some("nova-pro")).unwrap().info.output_burndown, 3);
+}
+
+#[test]
 fn mistakes_are_told() {
     let mut told = String::new();
     for (overrides, default_model) in [
@@ -222,4 +249,22 @@ fn every_price_is_of_a_model_we_know() {
     let catalog = Catalog::load(&OPTIONS).unwrap();
     let unknown = catalog.prices.models().find(|model| !catalog.by_bedrock_id.contains_key(*model));
     assert_eq!(unknown, None);
+}
+
+#[test]
+fn every_way_to_a_model_has_a_price_but_where_the_source_has_none() {
+    let catalog = Catalog::load(&OPTIONS).unwrap();
+    let mut unpriced = Vec::new();
+    for info in catalog.list() {
+        let profiles = info.profiles.iter().map(|it| format!("{it}.{}", info.base_id));
+        let bare = info.on_demand.then(|| info.base_id.clone());
+        for bedrock_id in profiles.chain(bare) {
+            let model = ResolvedModel { bedrock_id: bedrock_id.clone(), info: Arc::clone(&info) };
+            if catalog.price(&model, PriceTier::Standard, "2026-11-21".parse().unwrap()).is_none() {
+                unpriced.push(bedrock_id);
+            }
+        }
+    }
+    // Their prices depend on the size and quality of a picture, and they are at the end of their lives.
+    assert_eq!(unpriced, ["amazon.nova-canvas-v1:0", "amazon.titan-image-generator-v2:0"]);
 }

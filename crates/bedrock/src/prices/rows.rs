@@ -61,6 +61,10 @@ struct Row {
     models: Vec<String>,
     /// `YYYY-MM-DD`.
     valid_from: String,
+    valid_until: Option<String>,
+    /// Where the figures are from; for people.
+    #[serde(rename = "source")]
+    _source: Option<String>,
     #[serde(default)]
     scope: Vec<String>,
     #[serde(default)]
@@ -122,7 +126,7 @@ fn read(row: Row) -> Result<(Vec<String>, PriceRow), PriceError> {
     for above in row.above {
         let amounts =
             [above.input, above.output, above.cache_read, above.cache_write_5m, above.cache_write_1h];
-        bands.push(Band { above_tokens: above.tokens, rates: of.rates(amounts)?.or(tokens) });
+        bands.push(Band { above_tokens: above.tokens, rates: of.band(amounts, tokens)? });
     }
     bands.sort_by_key(|band| band.above_tokens);
     let mut geo = Vec::with_capacity(row.geo.len());
@@ -131,10 +135,16 @@ fn read(row: Row) -> Result<(Vec<String>, PriceRow), PriceError> {
             geo.push((geography, factor));
         }
     }
+    let valid_from = of.day("valid_from", &row.valid_from)?;
+    let valid_until = row.valid_until.as_deref().map(|it| of.day("valid_until", it)).transpose()?;
+    if let Some(last) = valid_until.filter(|last| *last < valid_from) {
+        return Err(of.wrong("valid_until", last.to_string(), "which is before `valid_from`"));
+    }
     let mut scope = row.scope;
     scope.sort();
     let read = PriceRow {
-        valid_from: of.day(&row.valid_from)?,
+        valid_from,
+        valid_until,
         scope,
         geo,
         tokens,
@@ -162,6 +172,16 @@ impl Reader<'_> {
         })
     }
 
+    /// The rates above a length: input and output stay where nothing else is stated. Cached tokens do not, once input
+    /// costs something else: what they cost with it is then not known.
+    fn band(&self, amounts: [Option<String>; 5], below: TokenRates) -> Result<TokenRates, PriceError> {
+        let own = self.rates(amounts)?;
+        if own.input.is_none() {
+            return Ok(own.or(below));
+        }
+        Ok(TokenRates { output: own.output.or(below.output), ..own })
+    }
+
     fn rate(
         &self,
         field: &'static str,
@@ -175,8 +195,8 @@ impl Reader<'_> {
         text.map(|text| text.parse().map_err(|_| self.no_amount(field, text))).transpose()
     }
 
-    fn day(&self, text: &str) -> Result<NaiveDate, PriceError> {
-        text.parse().map_err(|_| self.wrong("valid_from", text.to_owned(), "which is no day (YYYY-MM-DD)"))
+    fn day(&self, field: &'static str, text: &str) -> Result<NaiveDate, PriceError> {
+        text.parse().map_err(|_| self.wrong(field, text.to_owned(), "which is no day (YYYY-MM-DD)"))
     }
 
     fn no_amount(&self, field: &'static str, text: String) -> PriceError {

@@ -83,7 +83,7 @@ pub(crate) fn invoke(model: &Model, body: &[u8]) -> Result<Invoked, Refusal> {
     answer.insert("id".to_owned(), json!(id.into_uuid().to_string()));
     answer.insert("response_type".to_owned(), json!(kind));
     answer.insert("texts".to_owned(), json!(texts));
-    Ok(Invoked { body: Value::Object(answer).to_string().into_bytes(), input_tokens })
+    Ok(Invoked { body: Value::Object(answer).to_string().into_bytes(), input_tokens, ..Invoked::default() })
 }
 
 fn check(request: &Request, version_4: bool) -> Result<(), Refusal> {

@@ -113,7 +113,9 @@ pub(crate) fn amazon(model: &Model, body: &[u8]) -> Result<Invoked, Refusal> {
     let images: Vec<String> = (0..wanted.number_of_images.unwrap_or(1))
         .map(|at| picture(&[&prompt.text, &format!("{seed} {at} {:?}", (wanted.width, wanted.height))]))
         .collect();
-    Ok(Invoked { body: json!({"images": images, "error": null}).to_string().into_bytes(), input_tokens: 0 })
+    let count = images.len() as u64;
+    let body = json!({"images": images, "error": null}).to_string().into_bytes();
+    Ok(Invoked { body, images: count, ..Invoked::default() })
 }
 
 fn check(model: &Model, wanted: &Generation, seeds: u64) -> Result<(), Refusal> {
@@ -180,13 +182,13 @@ pub(crate) fn stability(body: &[u8]) -> Result<Invoked, Refusal> {
     }
     if is_filtered(&request.prompt)? {
         let body = json!({"finish_reasons": ["Filter reason: prompt"]}).to_string().into_bytes();
-        return Ok(Invoked { body, input_tokens: 0 });
+        return Ok(Invoked { body, ..Invoked::default() });
     }
     let seed = request.seed.filter(|it| *it > 0).unwrap_or_else(|| hash::of(body) >> 32);
     let shape = request.aspect_ratio.as_deref().unwrap_or("1:1");
     let image = picture(&[&request.prompt, shape, &seed.to_string()]);
     let body = json!({"seeds": [seed], "finish_reasons": [null], "images": [image]}).to_string().into_bytes();
-    Ok(Invoked { body, input_tokens: 0 })
+    Ok(Invoked { body, images: 1, ..Invoked::default() })
 }
 
 fn is_filtered(prompt: &str) -> Result<bool, Refusal> {

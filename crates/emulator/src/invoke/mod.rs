@@ -16,10 +16,14 @@ use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
 
 /// What a model that does not converse answers.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Invoked {
     pub(crate) body: Vec<u8>,
     pub(crate) input_tokens: u64,
+    /// Pictures made.
+    pub(crate) images: u64,
+    /// Queries, as rerankers are sold by.
+    pub(crate) queries: u64,
 }
 
 /// Members beyond the known ones.

@@ -95,7 +95,7 @@ pub(crate) fn invoke(model: &Model, body: &[u8]) -> Result<Invoked, Refusal> {
         }
     };
     let answer = json!({"embeddings": [{"embeddingType": kind, "embedding": vector}]});
-    Ok(Invoked { body: answer.to_string().into_bytes(), input_tokens })
+    Ok(Invoked { body: answer.to_string().into_bytes(), input_tokens, ..Invoked::default() })
 }
 
 fn of_text(model: &Model, text: &Text, dimensions: usize) -> Result<(Vec<f32>, u64), Refusal> {

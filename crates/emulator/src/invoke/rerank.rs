@@ -10,6 +10,8 @@ use serde_json::json;
 use std::collections::BTreeSet;
 
 const MAX_DOCUMENTS: usize = 1_000;
+/// Documents that one query of the price list has.
+const PER_QUERY: usize = 100;
 
 #[derive(Deserialize)]
 struct Request {
@@ -55,9 +57,15 @@ pub(crate) fn invoke(model: &Model, body: &[u8]) -> Result<Invoked, Refusal> {
     scored.truncate(request.top_n.unwrap_or(count));
     let results: Vec<_> =
         scored.iter().map(|(index, score)| json!({"index": index, "relevance_score": score})).collect();
+    let queries = count.div_ceil(PER_QUERY) as u64;
     let texts = request.documents.iter().chain([&request.query]);
     let input_tokens = texts.map(|it| tokens::count(it)).sum();
-    Ok(Invoked { body: json!({"results": results}).to_string().into_bytes(), input_tokens })
+    Ok(Invoked {
+        body: json!({"results": results}).to_string().into_bytes(),
+        input_tokens,
+        queries,
+        images: 0,
+    })
 }
 
 fn words(text: &str) -> BTreeSet<String> {

@@ -54,7 +54,7 @@ pub(crate) fn invoke(model: &Model, body: &[u8]) -> Result<Invoked, Refusal> {
     if model.takes("IMAGE") {
         answer.insert("message".to_owned(), Value::Null);
     }
-    Ok(Invoked { body: Value::Object(answer).to_string().into_bytes(), input_tokens })
+    Ok(Invoked { body: Value::Object(answer).to_string().into_bytes(), input_tokens, ..Invoked::default() })
 }
 
 fn is_version_2(model: &Model) -> bool {

@@ -2,6 +2,7 @@
 
 use super::{ChatLine, arguments, call_id};
 use crate::answer::{Stop, Usage, signature};
+use crate::charges::{Call, ChargedOutcome};
 use crate::counters::Counters;
 use crate::errors::{Exception, Refusal};
 use crate::events::{Encoder, End};
@@ -32,8 +33,14 @@ struct Live<E> {
     id_prefix: &'static str,
     turns: usize,
     started: Instant,
-    counters: Counters,
+    told: Told,
     done: bool,
+}
+
+/// Who is told what an answer used, once Ollama has said it.
+pub(crate) struct Told {
+    pub(crate) counters: Counters,
+    pub(crate) call: Call,
 }
 
 /// The event stream of an answer; `encoder` has written nothing yet.
@@ -43,7 +50,7 @@ pub(crate) fn stream<E: Encoder + 'static>(
     id_prefix: &'static str,
     turns: usize,
     started: Instant,
-    counters: Counters,
+    told: Told,
 ) -> impl Stream<Item = Result<Bytes, io::Error>> {
     encoder.start();
     let live = Live {
@@ -56,7 +63,7 @@ pub(crate) fn stream<E: Encoder + 'static>(
         id_prefix,
         turns,
         started,
-        counters,
+        told,
         done: false,
     };
     streams::unfold(live, |mut live| async move {
@@ -155,7 +162,9 @@ impl<E: Encoder> Live<E> {
         self.switch(Open::No);
         let stop: Stop = line.stop(self.calls > 0);
         let usage = Usage { input: line.prompt_eval_count, output: line.eval_count, ..Usage::default() };
-        self.counters.answered(usage.input, usage.output);
+        self.told.counters.answered(usage.input, usage.output);
+        self.told.call.made(usage);
+        self.told.call.ends(ChargedOutcome::Answered);
         let latency_ms = self.started.elapsed().as_millis() as u64;
         self.encoder.finish(&End { stop, stop_sequence: None, usage, latency_ms, first_byte_ms: latency_ms });
         self.done = true;
@@ -169,6 +178,7 @@ impl<E: Encoder> Live<E> {
         frame(&mut events.bytes, &Kind::exception(exception.stream_member()), |out| {
             out.extend_from_slice(&body)
         });
+        self.told.call.ends(ChargedOutcome::Failed);
         self.done = true;
     }
 }

@@ -6,7 +6,7 @@
 pub(crate) mod convert;
 mod live;
 
-pub(crate) use live::stream;
+pub(crate) use live::{Told, stream};
 
 use crate::answer::{Answer, AnswerBlock, Prompt, Stop, signature};
 use crate::errors::{Exception, Refusal};

@@ -7,8 +7,9 @@ mod http;
 mod ollama;
 mod python;
 mod sdk;
+mod usage;
 
-use outcrop_emulator::{Counters, Emulator, EmulatorConfig};
+use outcrop_emulator::{Charges, Counters, Emulator, EmulatorConfig};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 struct Running {
     url: String,
     counters: Counters,
+    charges: Charges,
     stop: CancellationToken,
 }
 
@@ -27,8 +29,9 @@ impl Running {
     async fn with(config: EmulatorConfig) -> Self {
         let emulator = Emulator::bind(config).await.unwrap();
         let (url, counters, stop) = (emulator.url(), emulator.counters(), CancellationToken::new());
+        let charges = emulator.charges();
         tokio::spawn(emulator.run(stop.clone()));
-        Self { url, counters, stop }
+        Self { url, counters, charges, stop }
     }
 
     /// Posts to a model and gives the status, the error type and the body.

@@ -3,8 +3,10 @@
 mod access;
 mod dialects;
 mod identity;
+mod ledger;
 mod models;
 mod people;
+mod policies;
 
 use crate::Operation;
 
@@ -13,9 +15,11 @@ pub fn operations() -> impl Iterator<Item = &'static Operation> {
     let groups = [
         dialects::OPERATIONS,
         models::OPERATIONS,
+        ledger::OPERATIONS,
         identity::OPERATIONS,
         people::OPERATIONS,
         access::OPERATIONS,
+        policies::OPERATIONS,
     ];
     groups.into_iter().flatten()
 }

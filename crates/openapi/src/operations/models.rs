@@ -1,4 +1,4 @@
-//! Models, usage, jobs, and what says how the platform is.
+//! Models, jobs, and what says how the platform is.
 
 use outcrop_types::Permission as P;
 
@@ -38,14 +38,6 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             Field::optional("before_id", Kind::Text, "The first id of the page after."),
         ]),
     Operation::new("GET", "/v1/models/{model}", "Models", "Show a model", Needs(P::ReadModels)),
-    Operation::new(
-        "GET",
-        "/v1/usage",
-        "Models",
-        "List what your team used, newest first",
-        Needs(P::ReadUsage),
-    )
-    .query(&[LIMIT, AFTER]),
     Operation::new("POST", "/v1/jobs", "Jobs", "Have a model call made later", Needs(P::WriteJobs))
         .body(Body::Fields {
             fields: &[

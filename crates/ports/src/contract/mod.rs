@@ -7,8 +7,9 @@ pub mod blobs;
 pub mod limiter;
 
 pub use blobs::blobs;
-pub use limiter::limiter;
+pub use limiter::{limiter, limiter_against_oracle};
 
+mod alert_store;
 mod at_once;
 mod audit_log;
 mod changed;
@@ -18,6 +19,7 @@ mod key_store;
 mod last_admin;
 mod ledger;
 mod pages;
+mod policy_store;
 mod queue;
 mod response_store;
 pub mod samples;
@@ -28,12 +30,14 @@ mod team_store;
 mod trail;
 mod user_store;
 
+pub use alert_store::alert_store;
 use at_once::at_once;
 pub use audit_log::audit_log;
 pub use changes::changes;
 pub use job_store::job_store;
 pub use key_store::key_store;
 pub use ledger::ledger;
+pub use policy_store::policy_store;
 pub use queue::{queue, queue_dead_letters};
 pub use response_store::response_store;
 pub use service_account_store::service_account_store;

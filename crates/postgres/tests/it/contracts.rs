@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use outcrop_ports::{JobStore, Ledger, ResponseStore, contract};
+use outcrop_ports::{AlertStore, JobStore, Ledger, ResponseStore, contract};
 
 use crate::database::with_databases;
 
@@ -53,6 +53,15 @@ async fn keeps_the_service_account_store_contract() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs postgres: cargo xtask test"]
+async fn keeps_the_policy_store_contract() {
+    with_databases(|databases| async move {
+        contract::policy_store(|| async { Arc::new(databases.store().await) }).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs postgres: cargo xtask test"]
 async fn keeps_the_session_store_contract() {
     with_databases(|databases| async move {
         contract::session_store(|| async { Arc::new(databases.store().await) }).await;
@@ -93,6 +102,15 @@ async fn keeps_the_response_store_contract() {
     with_databases(|databases| async move {
         contract::response_store(|| async { Arc::new(databases.store().await) as Arc<dyn ResponseStore> })
             .await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs postgres: cargo xtask test"]
+async fn keeps_the_alert_store_contract() {
+    with_databases(|databases| async move {
+        contract::alert_store(|| async { Arc::new(databases.store().await) as Arc<dyn AlertStore> }).await;
     })
     .await;
 }

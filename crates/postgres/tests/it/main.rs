@@ -6,6 +6,7 @@ mod audit_log;
 mod contracts;
 mod database;
 mod outage;
+mod policies;
 mod proxy;
 mod schema;
 mod text;

@@ -1,5 +1,11 @@
 //! Against a real Redis.
 
 mod changes;
+mod cluster;
+mod grace;
+mod leases;
 mod limiter;
+mod limits;
+mod losses;
 mod server;
+mod speed;

@@ -13,12 +13,18 @@ pub(crate) fn free_port() -> u16 {
 
 /// A Redis on this port, which ends when dropped.
 pub(crate) async fn start(port: u16, folder: &std::path::Path) -> Child {
+    start_with(port, folder, &[]).await
+}
+
+/// The same with more settings.
+pub(crate) async fn start_with(port: u16, folder: &std::path::Path, settings: &[&str]) -> Child {
     let program = std::env::var(outcrop_testkit::REDIS_SERVER).unwrap_or_else(|_| "redis-server".into());
     let server = Command::new(program)
         .args(["--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--port"])
         .arg(port.to_string())
         .arg("--dir")
         .arg(folder)
+        .args(settings)
         .stdout(Stdio::null())
         .kill_on_drop(true)
         .spawn()

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use outcrop_ports::{JobStore, Ledger, Queue, ResponseStore, contract};
+use outcrop_ports::{AlertStore, JobStore, Ledger, Queue, ResponseStore, contract};
 
 use crate::support::{Folder, RealTime};
 
@@ -28,6 +28,12 @@ async fn keeps_the_team_store_contract() {
 async fn keeps_the_service_account_store_contract() {
     let folder = Folder::new();
     contract::service_account_store(|| async { Arc::new(folder.store().await) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keeps_the_policy_store_contract() {
+    let folder = Folder::new();
+    contract::policy_store(|| async { Arc::new(folder.store().await) }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -64,6 +70,12 @@ async fn keeps_the_ledger_contract() {
 async fn keeps_the_response_store_contract() {
     let folder = Folder::new();
     contract::response_store(|| async { Arc::new(folder.store().await) as Arc<dyn ResponseStore> }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keeps_the_alert_store_contract() {
+    let folder = Folder::new();
+    contract::alert_store(|| async { Arc::new(folder.store().await) as Arc<dyn AlertStore> }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use outcrop_ports::contract::samples::{draft, first, job, key, key_id, record, team_id};
-use outcrop_ports::{AuditLog, Changed, JobStore, KeyStore, Ledger, PortFailure, Probe, UserStore};
+use outcrop_ports::{
+    AuditLog, Changed, JobStore, KeyStore, Ledger, PortFailure, Probe, UsageFilter, UserStore,
+};
 use outcrop_sqlite::SqliteStore;
 use sqlx::{AssertSqlSafe, Connection, Executor, SqliteConnection};
 
@@ -82,7 +84,7 @@ async fn what_was_written_outlives_a_kill() {
     assert!(again.lookup_key(&key_id(1)).await.unwrap().is_some());
     assert_eq!(again.audit_head().await.unwrap().unwrap().0, 1);
     assert!(again.lookup_job(job(1, team_id(1)).id).await.unwrap().is_some());
-    assert_eq!(again.list_usage(None, None, 10).await.unwrap().items.len(), 1);
+    assert_eq!(again.list_usage(&UsageFilter::default(), None, None, 10).await.unwrap().items.len(), 1);
 }
 
 #[cfg(unix)]

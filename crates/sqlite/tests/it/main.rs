@@ -4,5 +4,6 @@
 mod audit_log;
 mod contracts;
 mod file;
+mod policies;
 mod queue;
 mod support;

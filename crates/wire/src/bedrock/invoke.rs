@@ -1,5 +1,6 @@
 //! InvokeModel: the model's own words in Bedrock's frames, and what Bedrock says of them.
 
+mod limit;
 mod s3;
 mod sold;
 mod written;
@@ -11,11 +12,13 @@ use serde::Deserialize;
 use super::event_stream::{put_event, put_exception};
 use super::response::put_blob;
 use crate::Dialect;
+use crate::anthropic::invoke::Weight;
 use crate::error::{ErrorBody, render};
 use crate::json::end_of_string;
 
+pub use limit::{MostOutput, most_output, most_output_of, take_most_output};
 pub use s3::{Check, check_s3, check_s3_fields};
-pub use sold::{count_asked_pictures, count_documents, count_pictures};
+pub use sold::{Queries, count_asked_pictures, count_pictures, queries};
 
 /// The member that Bedrock adds to the last chunk of a stream.
 const METRICS: &str = "\"amazon-bedrock-invocationMetrics\"";
@@ -127,21 +130,21 @@ pub const fn with_lifetimes(counted: TokenUsage, told: &TokenUsage) -> TokenUsag
     TokenUsage { cache_write_5m: told.cache_write_5m, cache_write_1h: told.cache_write_1h, ..counted }
 }
 
-/// How many bytes of text the model wrote in a chunk, or in a whole answer: in the shapes of those whose models Bedrock
-/// has, all other chunks of which hold none; else about as many as `longest_string` says.
+/// What the text weighs that the model wrote in a chunk, or in a whole answer: in the shapes of those whose models Bedrock
+/// has, all other chunks of which hold none; else what `longest_string` says.
 #[must_use]
-pub fn text_bytes(chunk: &[u8]) -> usize {
-    written::bytes(chunk).unwrap_or_else(|| longest_string(chunk))
+pub fn written(chunk: &[u8]) -> Weight {
+    written::weight(chunk).unwrap_or_else(|| Weight::of_json_string(longest_string(chunk)))
 }
 
-/// The bytes of the longest string, which next to ids and names of events is what the model wrote.
-fn longest_string(chunk: &[u8]) -> usize {
-    let (mut longest, mut at) = (0, 0);
+/// The longest string, which next to ids and names of events is what the model wrote.
+fn longest_string(chunk: &[u8]) -> &[u8] {
+    let (mut longest, mut at) = (&chunk[..0], 0);
     while let Some(start) = memchr::memchr(b'"', &chunk[at..]).map(|found| at + found + 1) {
         let end = end_of_string(chunk, start);
         // A name is followed by a colon.
         if chunk.get(end + 1) != Some(&b':') {
-            longest = longest.max(end - start);
+            longest = if end - start > longest.len() { &chunk[start..end] } else { longest };
         }
         at = (end + 1).min(chunk.len());
     }
@@ -191,7 +194,7 @@ mod tests {
             ("", 0),
         ];
         for (chunk, bytes) in cases {
-            assert_eq!(longest_string(chunk.as_bytes()), bytes, "{chunk}");
+            assert_eq!(longest_string(chunk.as_bytes()).len(), bytes, "{chunk}");
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Rotation: a new key in the place of an old one, and a time in which both are good.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
-use outcrop_ports::Changed;
+use outcrop_ports::{Changed, KeyFilter, PolicyFilter};
 use outcrop_types::{ApiKey, Change, KeyId, PresentedKey};
 use serde_json::json;
 
@@ -13,10 +14,16 @@ use crate::keys::changes::check_active;
 use crate::keys::minting::KeyTerms;
 use crate::keys::terms::MAX_YEAR;
 use crate::keys::{audited, id_taken};
-use crate::{Acting, AdminError, AuthService};
+use crate::{Acting, AdminError, AuthService, policies};
 
 /// Longest time in which both keys are good.
 const MAX_OVERLAP: Duration = Duration::from_secs(30 * 24 * 3_600);
+
+/// How far back ended keys of a chain are looked for whose policies are still there: each rotation looks.
+const MOST_LOOKED_BACK: usize = 32;
+/// How many of an owner's keys are looked at for that, and how many at once.
+const MOST_PAGES: usize = 20;
+const PAGE: usize = 200;
 
 /// A key that took another's place. The presented form exists only in this answer.
 #[derive(Debug)]
@@ -49,14 +56,23 @@ impl AuthService {
             let now = self.ports().clock.now();
             let (presented, next) = self.successor(&old, &ceiling, now);
             let ended = ended(&old, next.id.clone(), now + overlap);
+            let policies = self.policies_passed_on(&old.id, &next).await?;
             let mut event = self.event(acting, "key.rotate", &old.id, Some(old.team));
             event.before = Some(audited(&old));
-            event.after = Some(json!({ "old": audited(&ended), "new": audited(&next) }));
-            let written = self.ports().keys.replace_key(&ended, &next, &self.draft(event)).await;
+            let ids: Vec<_> = policies.iter().map(|policy| policy.id).collect();
+            event.after = Some(json!({ "old": audited(&ended), "new": audited(&next), "policies": ids }));
+            let draft = self.draft(event);
+            let written = self.ports().keys.replace_key(&ended, &next, &policies, &draft).await;
             match written.map_err(AdminError::store("rotate the key"))? {
                 Changed::Done => {
                     tracing::info!(api_key.prefix = next.id.prefix(), team.id = %next.team, replaces = ended.id.prefix(), "API key rotated");
                     self.announce(Change::Key(ended.id.clone())).await;
+                    if !policies.is_empty() {
+                        self.announce(Change::Policies).await;
+                    }
+                    if let Err(error) = self.remove_policies_before(acting, &ended, now).await {
+                        tracing::warn!(%error, "policies of ended keys stay until the next rotation");
+                    }
                     let replaced = ApiKey { revision: ended.revision + 1, ..ended };
                     return Ok(RotatedKey { presented, key: next, replaced });
                 }
@@ -85,6 +101,54 @@ impl AuthService {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Removes what was for the keys before this one in its chain that have ended: their successors took it along.
+    async fn remove_policies_before(
+        &self,
+        acting: &Acting,
+        key: &ApiKey,
+        now: DateTime<Utc>,
+    ) -> Result<(), AdminError> {
+        let mut before = self.keys_by_successor(key).await?;
+        let (mut heir, mut removed) = (key.id.clone(), false);
+        for _ in 0..MOST_LOOKED_BACK {
+            let Some(old) = before.remove(&heir) else { break };
+            heir = old.id.clone();
+            if old.expires_at.is_none_or(|end| end > now) {
+                continue;
+            }
+            let filter = PolicyFilter { key: Some(old.id), ..PolicyFilter::default() };
+            let found = self.ports().policies.list_policies(&filter, None, PAGE).await;
+            for policy in found.map_err(AdminError::store("look up the policies of an ended key"))?.items {
+                let mut event = self.event(acting, "policy.delete", policy.id, policy.target.team());
+                event.before = Some(policies::audited(&policy));
+                let done = self.ports().policies.delete_policy(&policy, &self.draft(event)).await;
+                removed |=
+                    done.map_err(AdminError::store("remove a policy of an ended key"))? == Changed::Done;
+            }
+        }
+        if removed {
+            self.announce(Change::Policies).await;
+        }
+        Ok(())
+    }
+
+    /// The keys of the same owner and team that were replaced, by what took their places.
+    async fn keys_by_successor(&self, of: &ApiKey) -> Result<HashMap<KeyId, ApiKey>, AdminError> {
+        let filter = KeyFilter { team: Some(of.team), subject: Some(of.subject), ..KeyFilter::default() };
+        let (mut replaced, mut after) = (HashMap::new(), None);
+        for _ in 0..MOST_PAGES {
+            let page = self.ports().keys.list_keys(&filter, after.as_ref(), PAGE).await;
+            let page = page.map_err(AdminError::store("look up the keys of the owner"))?;
+            after = page.items.last().map(|key| key.id.clone());
+            let with_successor = |key: ApiKey| Some((key.replaced_by.clone()?, key));
+            replaced.extend(page.items.into_iter().filter_map(with_successor));
+            if !page.has_more {
+                break;
+            }
+        }
+        Ok(replaced)
     }
 
     fn successor(&self, old: &ApiKey, ceiling: &Ceiling, now: DateTime<Utc>) -> (PresentedKey, ApiKey) {

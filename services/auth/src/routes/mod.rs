@@ -13,6 +13,7 @@ mod oidc_callback;
 mod oidc_login;
 mod openapi;
 mod password;
+mod policies;
 mod query;
 mod refused;
 mod roles;
@@ -46,6 +47,7 @@ pub fn routes(service: &AuthService) -> impl Fn(&mut web::ServiceConfig) + Clone
                     .wrap(from_fn(to_the_end::work))
                     .configure(people)
                     .configure(keys)
+                    .configure(policies)
                     .service(roles::list)
                     .service(audit::list)
                     .service(signing_keys::list)
@@ -110,6 +112,15 @@ fn keys(scope: &mut web::ServiceConfig) {
         .service(keys::update)
         .service(keys::rotate)
         .service(keys::revoke);
+}
+
+fn policies(scope: &mut web::ServiceConfig) {
+    scope
+        .service(policies::create)
+        .service(policies::list)
+        .service(policies::get)
+        .service(policies::update)
+        .service(policies::delete);
 }
 
 /// Somebody who is yet to show who it is. Where services run apart, such a request comes in the gateway's own name,

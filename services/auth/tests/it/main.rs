@@ -13,6 +13,7 @@ mod last_used;
 mod lists;
 mod members;
 mod office;
+mod policies;
 mod refused;
 mod roles;
 mod rotation;

@@ -47,6 +47,7 @@ impl World {
             accounts: store.clone(),
             sessions: store.clone(),
             signing_keys: store.clone(),
+            policies: store.clone(),
             audit: store,
             changes: announced.clone(),
             limiter: Arc::new(MemoryLimiter::default()),

@@ -8,6 +8,7 @@ mod cache;
 mod fence;
 mod fields;
 mod fit;
+mod limit;
 mod reasoning;
 mod reshape;
 mod schema;
@@ -23,6 +24,7 @@ use crate::InferenceService;
 use crate::chat::AskedModel;
 use crate::entry::Entry;
 pub(crate) use fields::Fields;
+pub(crate) use limit::{HEADER as MAX_TOKENS, within};
 pub(crate) use reshape::Reshape;
 use taken::Taken;
 
@@ -61,7 +63,10 @@ impl InferenceService {
         model.must_write(Modality::Text, "chat")?;
         self.inner().media.check_s3_fields(&request.additional)?;
         self.inner().media.fetch_links(entry.team, &mut request).await?;
-        let Fitted { request, told, reshape } = for_model(request, &model.model.info, fields, dropped)?;
+        let info = &model.model.info;
+        let held = limit::hold(&mut request, entry.max_output, &mut Taken::new(info, fields, dropped))?;
+        let Fitted { request, mut told, reshape } = for_model(request, info, fields, dropped)?;
+        told.extend(held);
         Ok(Prepared { request, told, reshape, entry })
     }
 }

@@ -43,7 +43,8 @@ pub(crate) async fn answer(
     let Translated { mut request, choices, functions, tool_names, mut dropped } = asked.into_chat()?;
     let model = service.resolve(caller.principal, model).await?;
     manner.guard(&mut request);
-    let entry = service.enter(caller, choices).await?;
+    let need = service.chat_need(&request, choices, fields.max_tokens, &model, &manner.tags);
+    let entry = service.enter(caller, &model, need).await?;
     let request = service.prepare(entry, &model, request, fields, &mut dropped).await?;
     if functions {
         // One call at a time is what the legacy form means, not what the client asked for.

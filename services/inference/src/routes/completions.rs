@@ -8,10 +8,12 @@ use outcrop_wire::openai::completions::{self, Choice, CompletionStream, Translat
 use outcrop_wire::openai::stream::StreamHead;
 
 use super::headers::respond;
+use crate::admission::{Need, Output};
 use crate::answer::{Answer, Body, Manner, all_dropped};
 use crate::chat::{AskedModel, Caller};
 use crate::entry::Entry;
 use crate::prepare::{Fields, Prepared};
+use crate::tags::Tags;
 use crate::{InferenceService, fan_out};
 
 /// Goes on from one prompt or several, whole or as a stream.
@@ -38,10 +40,13 @@ pub(crate) async fn answer(
     let unknown = std::mem::take(&mut asked.unknown);
     manner.check_unknown(&unknown)?;
     let (stream, include_usage, model) = (asked.stream, asked.include_usage, asked.model.take());
+    let says_output = asked.says_max_tokens;
     let Translated { mut requests, choices, echo, mut dropped } = asked.into_chat()?;
     let model = service.resolve(caller.principal, model).await?;
     requests.iter_mut().for_each(|it| manner.guard(it));
-    let entry = service.enter(caller, requests.len() * choices).await?;
+    let need = need(service, &requests, choices, &model, &manner.tags);
+    let need = if says_output { need } else { or_usual_output(need) };
+    let entry = service.enter(caller, &model, need).await?;
     let requests = prepared(service, &entry, &model, requests, choices, &mut dropped).await?;
     manner.check(stream, &dropped)?;
     let id = format!("cmpl-{}", service.inner().ids.uuid().simple());
@@ -60,6 +65,32 @@ pub(crate) async fn answer(
         (Body::Whole(completions::response(&head, choices)), facts)
     };
     Ok(Answer { body, facts, dropped: all_dropped(dropped, unknown) })
+}
+
+/// All prompts together: each call is taken for an average one.
+fn need(
+    service: &InferenceService,
+    requests: &[outcrop_chat::Request],
+    choices: usize,
+    model: &AskedModel,
+    tags: &Tags,
+) -> Need {
+    let calls = requests.len() * choices;
+    let of = |request| service.chat_need(request, calls, Fields::COMPLETIONS.max_tokens, model, tags);
+    let input: u64 = requests.iter().map(|request| of(request).input).sum();
+    let input = input.div_ceil(requests.len().max(1) as u64);
+    requests.first().map_or_else(Need::default, |first| Need { input, ..of(first) })
+}
+
+/// OpenAI's default gives way to that of a policy. Who names a number in the model's own words has said one.
+fn or_usual_output(need: Need) -> Need {
+    let usual = Some(completions::DEFAULT_MAX_TOKENS);
+    match need.output {
+        Output::Tokens { asked, field } if asked == usual => {
+            Need { output: Output::Tokens { asked: None, field }, usual_output: usual, ..need }
+        }
+        _ => need,
+    }
 }
 
 /// Each prompt as often as it is to be answered.

@@ -16,9 +16,9 @@ use outcrop_wire::error::ErrorBody;
 use super::headers::respond;
 use crate::answer::{Answer, Body, Manner};
 use crate::chat::{AskedModel, Caller};
-use crate::entry::Entry;
 use crate::prepare::{Fields, Prepared};
 use crate::stream::{FrameStream, Frames};
+use crate::tags::Tags;
 use crate::{ChatError, InferenceService};
 
 /// Answers one request in Converse's shape.
@@ -27,10 +27,11 @@ pub(crate) async fn create(
     context: RequestContext,
     service: web::Data<InferenceService>,
     id: web::Path<String>,
+    tags: Tags,
     JsonBytes(body): JsonBytes,
 ) -> Result<HttpResponse, ApiError> {
     let caller = Caller { principal: &allowed.principal, context: &context };
-    let answer = answer(&service, caller, id.into_inner(), &body).await?;
+    let answer = answer(&service, caller, id.into_inner(), tags, &body).await?;
     Ok(respond(&service, context.arrived, answer))
 }
 
@@ -39,10 +40,10 @@ pub(crate) async fn answer(
     service: &InferenceService,
     caller: Caller<'_>,
     model: String,
+    tags: Tags,
     body: &Bytes,
 ) -> Result<Answer, ApiError> {
-    let (model, request) =
-        read(service, caller, model, bedrock::parse(body)?, service.enter(caller, 1)).await?;
+    let (model, request) = read(service, caller, model, bedrock::parse(body)?, Way::Paid(tags)).await?;
     whole(service, caller, &model, request).await.map_err(refused)
 }
 
@@ -52,11 +53,12 @@ pub(crate) async fn create_stream(
     context: RequestContext,
     service: web::Data<InferenceService>,
     id: web::Path<String>,
+    tags: Tags,
     JsonBytes(body): JsonBytes,
 ) -> Result<HttpResponse, ApiError> {
     let caller = Caller { principal: &allowed.principal, context: &context };
-    let (asked, enter) = (bedrock::parse(&body)?, service.enter(caller, 1));
-    let (model, request) = read(&service, caller, id.into_inner(), asked, enter).await?;
+    let asked = bedrock::parse(&body)?;
+    let (model, request) = read(&service, caller, id.into_inner(), asked, Way::Paid(tags)).await?;
     let answer = stream(&service, caller, &model, request).await.map_err(refused)?;
     Ok(respond(&service, context.arrived, answer))
 }
@@ -83,8 +85,8 @@ async fn counted(
     let deadline = || caller.context.remaining();
     let (facts, count) = match bedrock::parse_count(body)? {
         Counted::Converse(asked) => {
-            let free = service.enter_free(caller);
-            let (model, Prepared { request, entry, .. }) = read(service, caller, model, *asked, free).await?;
+            let (model, Prepared { request, entry, .. }) =
+                read(service, caller, model, *asked, Way::Free).await?;
             let facts = entry.facts(&model);
             (facts, service.inner().model.count_tokens(model.model, request, deadline()).await)
         }
@@ -99,21 +101,35 @@ async fn counted(
     Ok(Answer { body: Body::Whole(bedrock::count(count)), facts, dropped: Vec::new() })
 }
 
+/// Which way in: that of calls that cost something, or the other.
+#[derive(Debug)]
+enum Way {
+    Paid(Tags),
+    Free,
+}
+
 async fn read(
     service: &InferenceService,
     caller: Caller<'_>,
     model: String,
     Asked { request, s3 }: Asked,
-    enter: impl Future<Output = Result<Entry, ChatError>>,
+    way: Way,
 ) -> Result<(AskedModel, Prepared), ApiError> {
     let model = service.resolve(caller.principal, Some(model)).await.map_err(refused)?;
     for S3Object { param, uri } in s3 {
         service.inner().media.check_s3(&uri, &param)?;
     }
     let mut dropped = Vec::new();
-    let entry = enter.await.map_err(refused)?;
+    let entry = match way {
+        Way::Paid(tags) => {
+            let need = service.chat_need(&request, 1, Fields::CONVERSE.max_tokens, &model, &tags);
+            service.enter(caller, &model, need).await
+        }
+        Way::Free => service.enter_free(caller).await,
+    };
+    let entry = entry.map_err(refused)?;
     let request = service.prepare(entry, &model, request, Fields::CONVERSE, &mut dropped).await?;
-    Manner { strict: true, may_stream: true, guardrail: None }.check(false, &dropped)?;
+    Manner { strict: true, ..Manner::JOB }.check(false, &dropped)?;
     Ok((model, request))
 }
 

@@ -1,5 +1,7 @@
 //! `POST /v1/embeddings`.
 
+use std::collections::BTreeMap;
+
 use actix_web::{HttpResponse, web};
 use bytes::Bytes;
 use outcrop_chat::InvalidRequest;
@@ -9,10 +11,11 @@ use outcrop_ports::{EmbedCall, EmbedPurpose, InvokeApi, Modality, ModelInfo};
 use outcrop_wire::openai::embeddings::{self, EmbeddingsRequest, Encoding, InputType};
 
 use super::headers::respond;
+use crate::admission::Need;
 use crate::answer::{Answer, Body, Manner, all_dropped};
 use crate::aside::aside;
-use crate::chat::Caller;
-use crate::metering::{Operation, estimate_text};
+use crate::chat::{AskedModel, Caller};
+use crate::metering::{Operation, estimate_text, reserve_text};
 use crate::tallied::Tallied;
 use crate::{InferenceService, tokens};
 
@@ -51,7 +54,7 @@ pub(crate) async fn answer(
     manner.check(false, &asked.dropped)?;
     let inputs = tokens::texts(&mut asked).await?;
     check_lengths(&asked, &inputs, &model.model.info)?;
-    let texts = inputs.len();
+    let need = need(service, &model, &inputs, &asked.metadata, &manner);
     let cost = (Operation::Embeddings, estimate_text(inputs.iter().map(String::len).sum()));
     let EmbeddingsRequest { dimensions, encoding, input_type, metadata, dropped, unknown, .. } = asked;
     let call = async |tally| {
@@ -60,11 +63,24 @@ pub(crate) async fn answer(
         let call = EmbedCall { model, inputs, dimensions, purpose, metadata, deadline, tally };
         service.inner().model.embed(call).await
     };
-    let Tallied { answer, mut open, used, facts } =
-        service.tallied(caller, &model, texts, cost, call).await?;
+    let Tallied { answer, mut open, used, facts } = service.tallied(caller, &model, need, cost, call).await?;
     open.completed();
     let body = write(model.asked.clone(), answer, encoding, used.total_input()).await?;
     Ok(Answer { body: Body::Whole(body), facts, dropped: all_dropped(dropped, unknown) })
+}
+
+/// All texts together: each call is taken for an average one.
+fn need(
+    service: &InferenceService,
+    model: &AskedModel,
+    inputs: &[String],
+    metadata: &BTreeMap<String, String>,
+    manner: &Manner,
+) -> Need {
+    let calls = model.calls(inputs.len());
+    let input: u64 = inputs.iter().map(|text| reserve_text(text)).sum();
+    let tags = service.inner().metering.tags.of(&manner.tags, metadata);
+    Need { calls, input: input.div_ceil(calls.max(1) as u64), tags, ..Need::default() }
 }
 
 /// Whether the model makes other vectors of a question than of a document.

@@ -39,8 +39,9 @@ pub(crate) async fn answer(
     manner.guard(&mut request);
     let model = service.resolve(caller.principal, model).await?;
     let mut dropped = Vec::new();
-    let entry = service.enter(caller, 1).await?;
     let fields = Fields::openai("max_tokens");
+    let need = service.chat_need(&request, 1, fields.max_tokens, &model, &manner.tags);
+    let entry = service.enter(caller, &model, need).await?;
     let request = service.prepare(entry, &model, request, fields, &mut dropped).await?;
     manner.check(stream, &dropped)?;
     let id = format!("gen-{}", service.inner().ids.uuid().simple());

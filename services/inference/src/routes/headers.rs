@@ -8,21 +8,25 @@ use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use outcrop_http::{ApiError, sse};
-use outcrop_ports::WindowState;
+use outcrop_ports::Kind;
 use outcrop_types::ErrorCode;
 use outcrop_wire::bedrock;
 
 use super::invoke::head;
 use crate::InferenceService;
+use crate::admission::{Exceeded, Standing};
 use crate::answer::{Answer, Body, Manner};
 use crate::chat::Facts;
+use crate::tags::Tags;
 
 pub(crate) use head::GUARDRAIL;
 
 const STRICT: &str = "x-outcrop-strict";
 pub(crate) const LIMIT: &str = "x-ratelimit-limit-requests";
 pub(crate) const REMAINING: &str = "x-ratelimit-remaining-requests";
-const RESET: &str = "x-ratelimit-reset-requests";
+pub(crate) const RESET: &str = "x-ratelimit-reset-requests";
+pub(crate) const TOKENS: [&str; 3] =
+    ["x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"];
 
 impl FromRequest for Manner {
     type Error = ApiError;
@@ -41,7 +45,8 @@ impl FromRequest for Manner {
         };
         ready(strict.and_then(|strict| {
             let guardrail = head::guardrail(request.headers())?;
-            Ok(Self { strict, may_stream: true, guardrail })
+            let tags = Tags::read(request.headers())?;
+            Ok(Self { strict, may_stream: true, guardrail, tags })
         }))
     }
 }
@@ -71,7 +76,7 @@ pub(crate) fn respond(service: &InferenceService, arrived: Instant, answer: Answ
     for (name, value) in &facts.told {
         put(headers, name, value);
     }
-    for (name, value) in facts.rate.iter().flat_map(rate_limit) {
+    for (name, value) in facts.standings.iter().flat_map(rate_limit) {
         put(headers, name, &value);
     }
     response
@@ -98,19 +103,46 @@ fn server_timing(facts: &Facts, total: Duration) -> String {
     text
 }
 
-/// Where a limit stands, in OpenAI's headers.
-pub(crate) fn rate_limit(state: &WindowState) -> [(&'static str, String); 3] {
-    [
-        (LIMIT, state.limit.to_string()),
-        (REMAINING, state.remaining.to_string()),
-        (RESET, in_words(state.reset_after)),
-    ]
+/// Where a limit stands, in OpenAI's headers; it has some for requests and for tokens. A limit of 0 has room at no time.
+pub(crate) fn rate_limit(standing: &Standing) -> impl Iterator<Item = (&'static str, String)> + use<> {
+    let Standing { kind, state } = *standing;
+    let names = match kind {
+        Kind::Requests => Some([LIMIT, REMAINING, RESET]),
+        Kind::Tokens => Some(TOKENS),
+        Kind::Concurrency | Kind::Money => None,
+    };
+    let values = [state.limit.to_string(), state.remaining().to_string(), in_words(state.reset_after)];
+    let said = if state.limit == 0 { 2 } else { 3 };
+    names.into_iter().flat_map(move |names| names.into_iter().zip(values.clone()).take(said))
+}
+
+/// Which limit has no room: `level=team; kind=money; policy=pol_…`.
+pub(crate) fn limit(exceeded: &Exceeded) -> String {
+    let mut text = format!("level={}; kind={}", exceeded.limit.level, exceeded.kind());
+    if let Some(policy) = exceeded.limit.policy {
+        // Writing to a string does not fail.
+        let _ = write!(text, "; policy={policy}");
+    }
+    text
+}
+
+/// Milliseconds, rounded up: whoever comes back a fraction too early is refused again.
+pub(crate) fn whole_millis(time: Duration) -> String {
+    time.as_micros().div_ceil(1000).to_string()
 }
 
 /// `59s`, `6m0s`, as OpenAI writes them; rounded up.
 fn in_words(time: Duration) -> String {
     let seconds = time.as_millis().div_ceil(1000);
     if seconds < 60 { format!("{seconds}s") } else { format!("{}m{}s", seconds / 60, seconds % 60) }
+}
+
+/// What [`in_words`] says; nothing where it does not speak so.
+pub(crate) fn from_words(words: &str) -> Duration {
+    let (minutes, rest) = words.split_once('m').unwrap_or(("0", words));
+    let seconds = rest.strip_suffix('s').unwrap_or_default();
+    let number = |text: &str| text.parse::<u64>().unwrap_or_default();
+    Duration::from_secs(number(minutes).saturating_mul(60).saturating_add(number(seconds)))
 }
 
 #[cfg(test)]
@@ -121,6 +153,11 @@ mod tests {
     fn times_read_as_openais_do() {
         for (millis, words) in [(0, "0s"), (1, "1s"), (1000, "1s"), (59_001, "1m0s"), (360_000, "6m0s")] {
             assert_eq!(in_words(Duration::from_millis(millis)), words);
+            assert_eq!(
+                from_words(words),
+                Duration::from_millis(u64::div_ceil(millis, 1000) * 1000),
+                "{words}"
+            );
         }
     }
 }

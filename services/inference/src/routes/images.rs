@@ -10,6 +10,7 @@ use outcrop_wire::openai::images::{self, ImagesRequest};
 
 use super::headers::respond;
 use crate::InferenceService;
+use crate::admission::Need;
 use crate::answer::{Answer, Body, Manner, all_dropped};
 use crate::chat::Caller;
 use crate::metering::Operation;
@@ -50,6 +51,13 @@ pub(crate) async fn answer(
     manner.check_unknown(&asked.unknown)?;
     manner.check(false, &asked.dropped)?;
     let ImagesRequest { prompt, negative_prompt, count, size, premium, cfg_scale, metadata, .. } = asked;
+    let calls = model.calls(count as usize);
+    let need = Need {
+        calls,
+        images: u64::from(count).div_ceil(calls.max(1) as u64),
+        tags: service.inner().metering.tags.of(&manner.tags, &metadata),
+        ..Need::default()
+    };
     // A model that is given no seed may begin with the same one each time.
     let seed = asked.seed.unwrap_or_else(|| (service.inner().ids.uuid().as_u128() % SEEDS + 1) as u64);
     let call = async |tally| {
@@ -62,8 +70,7 @@ pub(crate) async fn answer(
     };
     // What it costs is counted in pictures; no token is.
     let cost = (Operation::Images, 0);
-    let Tallied { answer, mut open, facts, .. } =
-        service.tallied(caller, &model, count as usize, cost, call).await?;
+    let Tallied { answer, mut open, facts, .. } = service.tallied(caller, &model, need, cost, call).await?;
     match answer {
         MadeImages::All(made) => {
             open.completed();

@@ -16,14 +16,15 @@ use outcrop_http::permission::InvokeModel;
 use outcrop_http::{Allowed, ApiError, JsonBytes, RequestContext};
 use outcrop_ports::{InvokeCall, Modality};
 use outcrop_types::{ErrorCode, TokenUsage};
-use outcrop_wire::anthropic::invoke::weigh;
 use outcrop_wire::bedrock::invoke;
 
 use super::converse::{millis, refused_by_invoke as refused};
 use super::headers::respond;
+use crate::admission::{Need, Output};
 use crate::answer::{Answer, Body};
 use crate::chat::{AskedModel, Caller};
-use crate::metering::Operation;
+use crate::metering::{Operation, kept_in, price_tier, reserve_body};
+use crate::tags::Tags;
 use crate::{ChatError, InferenceService};
 use head::Head;
 use pieces::Pieces;
@@ -36,10 +37,11 @@ pub(crate) async fn create(
     service: web::Data<InferenceService>,
     id: web::Path<String>,
     request: HttpRequest,
+    tags: Tags,
     JsonBytes(body): JsonBytes,
 ) -> Result<HttpResponse, ApiError> {
     let caller = Caller { principal: &allowed.principal, context: &context };
-    let head = Head::read(request.headers(), "accept")?;
+    let head = Head { tags, ..Head::read(request.headers(), "accept")? };
     let answer = answer(&service, caller, id.into_inner(), head, body).await?;
     Ok(respond(&service, context.arrived, answer))
 }
@@ -51,10 +53,11 @@ pub(crate) async fn create_stream(
     service: web::Data<InferenceService>,
     id: web::Path<String>,
     request: HttpRequest,
+    tags: Tags,
     JsonBytes(body): JsonBytes,
 ) -> Result<HttpResponse, ApiError> {
     let caller = Caller { principal: &allowed.principal, context: &context };
-    let head = Head::read(request.headers(), head::STREAM_ACCEPT)?;
+    let head = Head { tags, ..Head::read(request.headers(), head::STREAM_ACCEPT)? };
     let model = service.resolve(caller.principal, Some(id.into_inner())).await.map_err(refused)?;
     service.inner().media.check_s3_in(&body)?;
     let answer = stream(&service, caller, &model, head, body).await.map_err(refused)?;
@@ -87,22 +90,23 @@ async fn whole(
     body: Bytes,
 ) -> Result<Answer, ChatError> {
     let sold = Sold::of(model, &body);
-    // Pictures and queries are no tokens.
-    let cost = if sold.is_some() { (Operation::Invoke, 0) } else { cost(model, &body) };
-    let (mut open, mut facts) = service.admit(caller, model, cost).await?;
+    let need = need(service, model, &head, sold, &body);
+    let cost = (Operation::Invoke, need.input);
+    let (mut open, mut facts) = service.admit(caller, model, need, cost).await?;
     let sold = sold.map(|it| it.watch(&mut open));
     let begun = Instant::now();
     let answer = service.inner().model.invoke(call(caller, model, head, body)).await;
     facts.upstream = begun.elapsed();
     let by_piece = sold.map(|it| it.ended(&answer)).is_some();
     let answer = answer.inspect_err(|error| open.refused(error))?;
+    open.served_by(answer.service_tier);
     match answer.usage {
         _ if by_piece => {}
         Some(usage) => {
             let told = invoke::claude_usage(&answer.body).unwrap_or(usage);
             open.reported(invoke::with_lifetimes(usage, &told));
         }
-        None if writes_text(model) => open.saw_output(invoke::text_bytes(&answer.body)),
+        None if writes_text(model) => open.saw_output(invoke::written(&answer.body)),
         None => {}
     }
     open.completed();
@@ -122,7 +126,9 @@ async fn stream(
     head: Head,
     body: Bytes,
 ) -> Result<Answer, ChatError> {
-    let (mut open, mut facts) = service.admit(caller, model, cost(model, &body)).await?;
+    let need = need(service, model, &head, None, &body);
+    let cost = (Operation::Invoke, need.input);
+    let (mut open, mut facts) = service.admit(caller, model, need, cost).await?;
     open.set_streamed();
     let begun = Instant::now();
     let chunks = service.inner().model.invoke_stream(call(caller, model, head, body)).await;
@@ -131,6 +137,33 @@ async fn stream(
     facts.told.push(("x-amzn-bedrock-content-type", "application/json".to_owned()));
     let frames = pieces::frames(chunks, Pieces, open, caller.context.request_id.clone());
     Ok(Answer { body: Body::AwsEvents(Box::pin(frames)), facts, dropped: Vec::new() })
+}
+
+/// What one call with this body takes. Nobody puts another number of tokens into it.
+fn need(
+    service: &InferenceService,
+    model: &AskedModel,
+    head: &Head,
+    sold: Option<Sold>,
+    body: &[u8],
+) -> Need {
+    let need = Need {
+        calls: 1,
+        tier: price_tier(head.service_tier),
+        tags: service.inner().metering.tags.of(&head.tags, &head.metadata),
+        ..Need::default()
+    };
+    match sold {
+        Some(Sold::Pictures { asked }) => Need { images: asked, ..need },
+        Some(Sold::Queries(queries)) => Need { queries: queries.most, ..need },
+        None => {
+            let most = invoke::most_output(body);
+            let text = Output::Tokens { asked: most.total(None), field: None };
+            let output = if writes_text(model) { text } else { Output::None };
+            let input = reserve_body(body, &model.model.info);
+            Need { input, kept: kept_in(body), output, answers: most.answers, ..need }
+        }
+    }
 }
 
 fn call(caller: Caller<'_>, model: &AskedModel, head: Head, body: Bytes) -> InvokeCall {
@@ -147,12 +180,6 @@ fn call(caller: Caller<'_>, model: &AskedModel, head: Head, body: Bytes) -> Invo
 
 fn writes_text(model: &AskedModel) -> bool {
     model.model.info.output.contains(&Modality::Text)
-}
-
-/// What it costs if nobody tells: a model reads no more than its window holds.
-fn cost(model: &AskedModel, body: &[u8]) -> (Operation, u64) {
-    let most = model.model.info.context_window.map_or(u64::MAX, u64::from);
-    (Operation::Invoke, weigh(body).min(most))
 }
 
 /// Bedrock's counts in its own headers.

@@ -14,17 +14,23 @@ pub(crate) mod rerank;
 pub(crate) mod responses;
 mod usage;
 
+use std::sync::Arc;
+
 use actix_web::web;
+use outcrop_ports::AlertStore;
 
 use crate::InferenceService;
+use crate::reports::Reports;
 
 /// The routes of the service, for the server to call in each of its workers.
 ///
 /// What stands below `/v1` stands, for clients of the Bedrock Access Gateway, also below `/api/v1`. What stands
 /// below `/model` is for the AWS SDKs; Cohere's own client asks below `/v2`.
 pub fn routes(service: InferenceService) -> impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static {
+    let inner = service.inner();
+    let reports = Reports::new(inner.ledger.clone(), inner.catalog.clone(), inner.clock.clone());
     move |app| {
-        app.app_data(web::Data::new(service.clone()));
+        app.app_data(web::Data::new(service.clone())).configure(report_routes(reports.clone()));
         for base in ["/v1", "/api/v1"] {
             let at = |path: &str| web::resource(format!("{base}{path}"));
             app.service(at("/chat/completions").post(chat::create))
@@ -41,10 +47,11 @@ pub fn routes(service: InferenceService) -> impl Fn(&mut web::ServiceConfig) + C
                 .service(at("/responses/{id}/cancel").post(responses::cancel))
                 .service(at("/responses/{id}/input_items").get(responses::input_items))
                 .service(at("/generate").post(generate::create))
-                .service(at("/usage").get(usage::list))
+                .service(at("/usage/me").get(usage::me::me))
                 .service(at("/models").get(models::list))
                 .service(at("/models/{id:.+}").get(models::get));
         }
+        app.service(web::resource("/admin/v1/usage/recount").post(usage::recount::recount));
         app.service(web::resource("/generate").post(generate::create))
             .service(web::resource("/v2/rerank").post(rerank::create))
             .service(web::resource("/model/{id:.+}/converse").post(converse::create))
@@ -56,5 +63,26 @@ pub fn routes(service: InferenceService) -> impl Fn(&mut web::ServiceConfig) + C
                 web::resource("/model/{id:.+}/invoke-with-bidirectional-stream")
                     .post(invoke::unknown_operation),
             );
+    }
+}
+
+/// The routes that tell of the ledger as a whole, among those of [`routes`].
+pub fn report_routes(reports: Reports) -> impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static {
+    let reports = web::Data::new(reports);
+    move |app| {
+        app.app_data(reports.clone())
+            .service(web::resource("/v1/usage").get(usage::list))
+            .service(web::resource("/api/v1/usage").get(usage::list))
+            .service(web::resource("/admin/v1/usage").get(usage::report::report));
+    }
+}
+
+/// The route of alerts, which others raise: served beside [`routes`].
+pub fn alert_routes(
+    alerts: Arc<dyn AlertStore>,
+) -> impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static {
+    let alerts = web::Data::new(alerts);
+    move |app| {
+        app.app_data(alerts.clone()).service(web::resource("/admin/v1/alerts").get(usage::alerts::list));
     }
 }

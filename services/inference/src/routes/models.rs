@@ -22,7 +22,7 @@ pub(crate) async fn list(
     service: web::Data<InferenceService>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let mut cards = service.cards(allowed.principal.scope());
+    let mut cards = service.cards(&allowed.principal).await?;
     if context.dialect != Dialect::Anthropic {
         return Ok(json(openai::list(&cards)));
     }
@@ -38,8 +38,8 @@ pub(crate) async fn get(
     service: web::Data<InferenceService>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let AskedModel { asked, model } = find(&service, &allowed.principal, id.into_inner()).await?;
-    let card = service.card_of(allowed.principal.scope(), &asked, &model);
+    let model = find(&service, &allowed.principal, id.into_inner()).await?;
+    let card = service.card_of(&allowed.principal, &model).await?;
     Ok(json(if context.dialect == Dialect::Anthropic {
         anthropic::object(&card)
     } else {
@@ -61,7 +61,9 @@ async fn find(
         found => found,
     };
     found.map_err(|error| match error {
-        ChatError::OutOfScope { model } => ChatError::UnknownModel { model },
+        ChatError::OutOfScope { model } | ChatError::NotAllowed { model, .. } => {
+            ChatError::UnknownModel { model }
+        }
         other => other,
     })
 }

@@ -1,13 +1,18 @@
 //! `POST /v1/rerank`, and the same at `/v2/rerank`, where Cohere's client asks.
 
+use std::collections::BTreeMap;
+
 use actix_web::{HttpResponse, web};
 use outcrop_http::permission::InvokeModel;
 use outcrop_http::{Allowed, ApiError, JsonBytes, RequestContext};
 use outcrop_ports::{Modality, RerankCall};
+use outcrop_types::TokenUsage;
+use outcrop_wire::bedrock::invoke::Queries;
 use outcrop_wire::openai::rerank::{self, RerankRequest, Scored};
 
 use super::headers::respond;
 use crate::InferenceService;
+use crate::admission::Need;
 use crate::answer::{Answer, Body, Manner, all_dropped};
 use crate::chat::Caller;
 use crate::metering::Operation;
@@ -40,6 +45,13 @@ pub(crate) async fn answer(
     let model = service.resolve_for(caller.principal, model, Modality::Ranking).await?;
     model.must_write(Modality::Ranking, "rerank")?;
     manner.check(false, &dropped)?;
+    let queries = Queries::of(&query, documents.iter().map(String::as_str));
+    let need = Need {
+        calls: 1,
+        queries: queries.most,
+        tags: service.inner().metering.tags.of(&manner.tags, &BTreeMap::new()),
+        ..Need::default()
+    };
     // The model is sent the texts; the answer may need them again.
     let kept = if return_documents { documents.clone() } else { Vec::new() };
     let call = async |tally| {
@@ -48,9 +60,11 @@ pub(crate) async fn answer(
         service.inner().model.rerank(call).await
     };
     // What it costs is counted in queries; no token is.
-    let (cost, texts) = ((Operation::Rerank, 0), 1);
-    let Tallied { answer, mut open, used, facts } =
-        service.tallied(caller, &model, texts, cost, call).await?;
+    let cost = (Operation::Rerank, 0);
+    let Tallied { answer, mut open, used, facts } = service.tallied(caller, &model, need, cost, call).await?;
+    // The adapter counts documents; long ones are several.
+    let used = TokenUsage { queries: queries.usual, ..used };
+    open.reported(used);
     open.completed();
     let scored = |it: &outcrop_ports::Ranked| Scored {
         index: it.index,

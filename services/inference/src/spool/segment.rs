@@ -1,9 +1,12 @@
 //! The format of a segment: records one after another, framed so that a torn or spoilt one shows.
 //!
 //! A frame is the payload's length (u32, little endian), a CRC-32 over those four bytes and the payload
-//! (u32, little endian), and the payload: one usage record as JSON.
+//! (u32, little endian), and the payload as JSON: a usage record; or `{"mark":…,"hold":…}`, a call that is about to be
+//! made; or `{"void":"…"}`, the end of one that cost nothing. A call's mark stands before its end, always.
 
-use outcrop_types::UsageRecord;
+use outcrop_ports::Hold;
+use outcrop_types::{UsageId, UsageRecord};
+use serde::{Deserialize, Serialize};
 
 /// Bytes before the payload.
 const HEAD: usize = 8;
@@ -21,11 +24,52 @@ pub(crate) enum EncodeError {
     TooLarge(usize),
 }
 
+/// How the payloads begin that are no records.
+const MARK: &[u8] = b"{\"mark\":";
+const VOID: &[u8] = b"{\"void\":";
+
+/// A call that is about to be made.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Mark {
+    /// Its record, as it is to be if nobody writes another one.
+    #[serde(rename = "mark")]
+    pub(crate) record: UsageRecord,
+    /// What it holds of its limits.
+    pub(crate) hold: Option<Hold>,
+}
+
+/// The same, on its way to the disk.
+#[derive(Serialize)]
+struct MarkOf<'a> {
+    mark: &'a UsageRecord,
+    hold: Option<&'a Hold>,
+}
+
+/// The end of a call that cost nothing.
+#[derive(Serialize, Deserialize)]
+struct Void {
+    void: UsageId,
+}
+
 /// Frames one record.
 pub(crate) fn encode(record: &UsageRecord) -> Result<Vec<u8>, EncodeError> {
-    let mut frame = Vec::with_capacity(1024);
+    frame(record)
+}
+
+/// Frames the mark of a call: the record that it leaves if its process dies, and what it holds.
+pub(crate) fn encode_mark(record: &UsageRecord, hold: Option<&Hold>) -> Result<Vec<u8>, EncodeError> {
+    frame(&MarkOf { mark: record, hold })
+}
+
+/// Frames the end of a call that cost nothing.
+pub(crate) fn encode_void(call: UsageId) -> Result<Vec<u8>, EncodeError> {
+    frame(&Void { void: call })
+}
+
+fn frame(payload: &impl Serialize) -> Result<Vec<u8>, EncodeError> {
+    let mut frame = Vec::with_capacity(2048);
     frame.extend_from_slice(&[0; HEAD]);
-    serde_json::to_writer(&mut frame, record).map_err(EncodeError::Json)?;
+    serde_json::to_writer(&mut frame, payload).map_err(EncodeError::Json)?;
     let length = frame.len() - HEAD;
     let word = u32::try_from(length).ok().filter(|_| length <= MAX_PAYLOAD);
     let head = word.ok_or(EncodeError::TooLarge(length))?.to_le_bytes();
@@ -42,7 +86,7 @@ fn checksum(length: [u8; 4], payload: &[u8]) -> u32 {
     hasher.finalize()
 }
 
-/// What a segment holds.
+/// What a segment holds for the ledger.
 #[derive(Debug, Default)]
 pub(crate) struct Scan {
     /// Every record that can be read, those behind a spoilt place included.
@@ -53,32 +97,67 @@ pub(crate) struct Scan {
     pub(crate) torn: usize,
 }
 
-/// Reads a segment, or the part of one that begins and ends between records.
+/// What a segment tells of calls.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// One is about to be made.
+    Begun(Box<Mark>),
+    /// One has ended, with this record.
+    Ended(Box<UsageRecord>),
+    /// One has ended, and cost nothing.
+    Void(UsageId),
+}
+
+/// Reads the records of a segment, or of the part of one that begins and ends between frames. Marks are passed over.
 pub(crate) fn scan(bytes: &[u8]) -> Scan {
-    let mut found = Scan::default();
-    let mut at = 0;
+    let mut records = Vec::new();
+    let (spoilt, torn) = walk(bytes, |payload| {
+        if payload.starts_with(MARK) || payload.starts_with(VOID) {
+            return true;
+        }
+        match serde_json::from_slice(payload) {
+            Ok(record) => records.push(record),
+            Err(_) => return false,
+        }
+        true
+    });
+    Scan { records, spoilt, torn }
+}
+
+/// Shows everything that a segment tells of calls, in its order; what cannot be read tells nothing.
+pub(crate) fn each(bytes: &[u8], mut visit: impl FnMut(Told)) {
+    walk(bytes, |payload| {
+        let told = if payload.starts_with(MARK) {
+            serde_json::from_slice(payload).map(Told::Begun)
+        } else if payload.starts_with(VOID) {
+            serde_json::from_slice(payload).map(|Void { void }| Told::Void(void))
+        } else {
+            serde_json::from_slice(payload).map(Told::Ended)
+        };
+        told.map(&mut visit).is_ok()
+    });
+}
+
+/// Shows the payloads of all sound frames to `read`, which says whether it can make sense of one. Whether something is
+/// spoilt, and how many bytes at the end were never written whole.
+fn walk(bytes: &[u8], mut read: impl FnMut(&[u8]) -> bool) -> (bool, usize) {
+    let (mut spoilt, mut at) = (false, 0);
     while at < bytes.len() {
         let rest = &bytes[at..];
         if let Some(payload) = frame_at(rest) {
-            match serde_json::from_slice(payload) {
-                Ok(record) => found.records.push(record),
-                Err(_) => found.spoilt = true,
-            }
+            spoilt |= !read(payload);
             at += HEAD + payload.len();
         } else if let Some(skip) = next_frame(rest) {
-            found.spoilt = true;
+            spoilt = true;
             at += skip;
-        } else {
+        } else if is_torn(rest) {
             // Nothing readable follows: a write that was cut short, or a spoilt last record.
-            if is_torn(rest) {
-                found.torn = rest.len()
-            } else {
-                found.spoilt = true
-            }
-            break;
+            return (spoilt, rest.len());
+        } else {
+            return (true, 0);
         }
     }
-    found
+    (spoilt, 0)
 }
 
 /// The payload of a whole and sound frame at the beginning of `bytes`.

@@ -69,11 +69,13 @@ impl Shipper {
 
     /// Ships every `flush` until told to stop. What is left then is left to [`Shipper::round`] or the next start.
     pub(crate) async fn run(&mut self, stop: &CancellationToken) {
-        let mut pause = self.flush;
+        // What dead processes left has waited long enough.
+        let mut pause = if self.spool.caught_up.is_cancelled() { self.flush } else { Duration::ZERO };
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = sleep(pause) => {}
+                () = self.spool.hurry.notified() => {}
             }
             self.idle += pause;
             let worked = tokio::select! {
@@ -87,7 +89,11 @@ impl Shipper {
 
     /// Ships everything that is there now; says whether that worked. Logs an outage when it begins and ends.
     pub(crate) async fn round(&mut self) -> bool {
-        match self.ship_all().await {
+        self.spool.rounds.send_modify(|it| it.begun += 1);
+        let shipped = self.ship_all().await;
+        // One that is given up ends with the next.
+        self.spool.rounds.send_modify(|it| it.ended = it.begun);
+        match shipped {
             Ok(()) => {
                 if std::mem::take(&mut self.away) {
                     tracing::info!("usage records are shipped again");
@@ -108,6 +114,24 @@ impl Shipper {
     }
 
     async fn ship_all(&mut self) -> Result<(), ShipError> {
+        if !self.spool.recovered.is_cancelled() {
+            let spool = Arc::clone(&self.spool);
+            let recover = move || {
+                spool.recover();
+                Ok(())
+            };
+            blocking(recover).await.map_err(ShipError::Spool)?;
+        }
+        let shipped = self.ship_parts().await;
+        let is_away = |error: &ShipError| matches!(error, ShipError::Ledger(error) if error.failure == PortFailure::Unavailable);
+        // What the ledger refuses it will not have later either.
+        if !shipped.as_ref().is_err_and(is_away) {
+            self.spool.caught_up.cancel();
+        }
+        shipped
+    }
+
+    async fn ship_parts(&mut self) -> Result<(), ShipError> {
         let stranded = self.spool.retry_stranded();
         if stranded > 0 {
             tracing::debug!(stranded, "usage records still wait in memory");
@@ -163,7 +187,10 @@ impl Shipper {
             progress.shipped = part.upto;
             self.progress.insert(part.sequence, progress);
         }
-        let tidy = part.upto >= TIDY_BYTES || self.idle >= TIDY_AFTER || progress.spoilt;
+        let tidy = part.upto >= TIDY_BYTES
+            || self.idle >= TIDY_AFTER
+            || progress.spoilt
+            || part.upto > 0 && self.spool.wants_room();
         if !part.closed && tidy {
             // Closed now, it is removed in the next round.
             self.spool.close(part.sequence);
@@ -206,6 +233,10 @@ impl Shipper {
     }
 
     fn remove(&mut self, part: Part) -> io::Result<()> {
+        let shipped = |sequence, upto| self.progress.get(&sequence).is_some_and(|it| it.shipped >= upto);
+        if !self.spool.release(part.sequence, shipped) {
+            return Ok(());
+        }
         if self.progress.get(&part.sequence).is_some_and(|it| it.spoilt) {
             let path = self.spool.set_aside(part.sequence)?;
             tracing::error!(path = %path.display(), "a usage segment holds records that cannot be shipped; it is kept");

@@ -20,15 +20,15 @@ fn fill(spool: &Spool, numbers: std::ops::RangeInclusive<u128>) {
     numbers.for_each(|number| spool.append(&usage_record(number)));
 }
 
-async fn ship(spool: &Arc<Spool>, ledger: &Arc<TestLedger>) -> bool {
+pub(super) async fn ship(spool: &Arc<Spool>, ledger: &Arc<TestLedger>) -> bool {
     Shipper::new(Arc::clone(spool), Arc::clone(ledger) as _, FLUSH).round().await
 }
 
-fn open(root: &TempDir, instance: &str) -> Arc<Spool> {
+pub(super) fn open(root: &TempDir, instance: &str) -> Arc<Spool> {
     Arc::new(Spool::open(root.path().to_owned(), instance, PLENTY).unwrap())
 }
 
-fn files_in(path: &Path) -> Vec<String> {
+pub(super) fn files_in(path: &Path) -> Vec<String> {
     let names = fs::read_dir(path).unwrap().map(|it| it.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<_> = names.collect();
     names.sort();
@@ -201,6 +201,23 @@ async fn a_disk_that_refuses_stops_calls_and_loses_nothing() {
     assert!(spool.has_room());
     assert_eq!(ledger.numbers(), [1, 2]);
     assert_eq!(spool.report_lost(), 0);
+}
+
+#[tokio::test]
+async fn a_call_without_a_mark_is_not_made_until_the_disk_takes_something() {
+    let (root, ledger) = (TempDir::new().unwrap(), Arc::new(TestLedger::default()));
+    let spool = open(&root, "a");
+    fs::create_dir(spool.folder.segment(1)).unwrap();
+    assert!(spool.begin(&usage_record(1), None).is_err());
+    ship(&spool, &ledger).await;
+    assert!(!spool.has_room(), "nothing waits, and nothing can be written");
+    fs::remove_dir(spool.folder.segment(1)).unwrap();
+    assert!(ship(&spool, &ledger).await);
+    assert!(spool.has_room());
+    spool.begin(&usage_record(2), None).unwrap();
+    spool.append(&usage_record(2));
+    assert!(ship(&spool, &ledger).await);
+    assert_eq!(ledger.numbers(), [2], "a try leaves nothing behind");
 }
 
 #[tokio::test(start_paused = true)]

@@ -119,7 +119,7 @@ async fn usage_that_never_came_is_estimated() {
     drop(sender);
     let answer = rest(frames).await;
     assert!(answer.ends_with("data: [DONE]\n\n") && !answer.contains("\"error\""), "{answer}");
-    assert_eq!(ended(&meter.records().await[0]), (Outcome::Completed, None, 2, true));
+    assert_eq!(ended(&meter.records().await[0]), (Outcome::Completed, None, 6, true));
 }
 
 #[tokio::test]
@@ -133,7 +133,7 @@ async fn a_failure_in_mid_stream_is_an_error_event_and_no_end() {
     assert!(all.contains(r#""error":{"message":"Too many tokens.""#), "{all}");
     assert!(!all.contains("[DONE]") && !all.contains(r#""finish_reason":""#), "{all}");
     let records = meter.records().await;
-    assert_eq!(ended(&records[0]), (Outcome::Failed, Some("rate_limited"), 2, true));
+    assert_eq!(ended(&records[0]), (Outcome::Failed, Some("rate_limited"), 6, true));
 }
 
 #[tokio::test]
@@ -148,7 +148,7 @@ async fn an_answer_that_breaks_off_or_makes_no_sense_has_failed() {
         drop(sender);
         let all = rest(frames).await;
         assert!(all.contains(r#""error":{"#) && !all.contains("[DONE]"), "{all}");
-        assert_eq!(ended(&meter.records().await[0]), (Outcome::Failed, Some("upstream"), 1, true));
+        assert_eq!(ended(&meter.records().await[0]), (Outcome::Failed, Some("upstream"), 3, true));
     }
 }
 
@@ -162,7 +162,7 @@ async fn a_client_that_goes_away_ends_the_call_and_is_metered() {
     drop(frames);
     assert!(sender.is_closed(), "the call upstream is dropped");
     let records = meter.records().await;
-    assert_eq!(ended(&records[0]), (Outcome::Cancelled, None, 3, true));
+    assert_eq!(ended(&records[0]), (Outcome::Cancelled, None, 7, true));
     assert_eq!(records[0].tokens.input, 2, "eight bytes of prompt");
 }
 
@@ -234,7 +234,7 @@ async fn what_is_held_back_from_a_client_that_leaves_is_metered() {
     assert!(futures::poll!(frames.next()).is_pending(), "nothing of it is sent");
     drop(frames);
     let records = meter.records().await;
-    assert_eq!(ended(&records[0]), (Outcome::Cancelled, None, 20, true));
+    assert_eq!(ended(&records[0]), (Outcome::Cancelled, None, 60, true));
     assert!(records[0].first_token_ms.is_some());
 }
 
@@ -253,5 +253,5 @@ async fn what_is_made_of_an_answer_is_not_counted_besides_it() {
     let frames = ChatStream::new(head, ToolNames::default());
     let whole = rest(FrameStream::new(events, frames, open, RequestId::parse("r-1").unwrap())).await;
     assert!(whole.contains("12345678"), "{whole}");
-    assert_eq!(ended(&meter.records().await[0]), (Outcome::Completed, None, 5, true));
+    assert_eq!(ended(&meter.records().await[0]), (Outcome::Completed, None, 13, true));
 }

@@ -1,21 +1,21 @@
 //! A running service, and a client of it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::HttpMessage;
-use async_trait::async_trait;
 use outcrop_bedrock::{BedrockModel, BedrockOptions, CatalogOptions, ControlPlane, LiveCatalog};
 use outcrop_client::{HttpMediaFetcher, MediaRules};
 use outcrop_config::{LimitsConfig, MediaConfig, ServerConfig};
-use outcrop_embedded::{MemoryLimiter, SystemClock, SystemIdGen};
+use outcrop_embedded::{MemoryChanges, MemoryLimiter, SystemClock, SystemIdGen};
 use outcrop_emulator::{Emulator, EmulatorConfig, Lists};
 use outcrop_http::{Health, Layer, Server, ServerParts};
 use outcrop_inference::{InferenceOptions, InferencePorts, InferenceService, MediaOptions, routes};
 use outcrop_lifecycle::InFlight;
-use outcrop_ports::{Ledger, PortError};
-use outcrop_types::{Limits, Page, Principal, Role, Scope, Subject, TeamId, UsageId, UsageRecord, UserId};
+use outcrop_types::{
+    Limits, Policy, PolicyId, Principal, Role, Rules, Scope, Subject, Target, TeamId, UsageRecord, UserId,
+};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -23,6 +23,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
 use crate::response_store::MemoryResponses;
+pub(crate) use crate::stores::{MemoryLedger, MemoryPolicies};
+use crate::test_limiter::TestLimiter;
 
 pub(crate) const MODEL: &str = "claude-haiku-4-5";
 
@@ -41,7 +43,7 @@ pub(crate) struct TestApp {
     pub(crate) background: JoinHandle<()>,
     base: String,
     client: reqwest::Client,
-    _root: TempDir,
+    root: TempDir,
     _last: [DropGuard; 2],
 }
 
@@ -60,6 +62,16 @@ pub(crate) struct Setup {
     pub(crate) media: MediaOptions,
     /// Where models are called, if not at the emulator.
     pub(crate) models_at: Option<String>,
+    /// What is allowed to everybody.
+    pub(crate) rules: Rules,
+    /// Further policies.
+    pub(crate) policies: Vec<Policy>,
+    pub(crate) limiter: Arc<TestLimiter>,
+    pub(crate) ledger: Arc<MemoryLedger>,
+    /// Names of the tags that are kept.
+    pub(crate) tags: Vec<String>,
+    /// A spool of a process that is gone.
+    pub(crate) spool: Option<PathBuf>,
 }
 
 impl Default for Setup {
@@ -76,6 +88,12 @@ impl Default for Setup {
             media_rules: MediaRules { enabled: true, ..MediaRules::default() },
             media: MediaOptions::from(&MediaConfig::default()),
             models_at: None,
+            rules: Rules::default(),
+            policies: Vec::new(),
+            limiter: Arc::default(),
+            ledger: Arc::default(),
+            tags: Vec::new(),
+            spool: None,
         }
     }
 }
@@ -96,7 +114,7 @@ impl TestApp {
         let lists = emulator.lists();
         tokio::spawn(emulator.run(last.clone()));
         let root = TempDir::new().unwrap();
-        let ledger = Arc::new(MemoryLedger::default());
+        let ledger = Arc::clone(&setup.ledger);
         let service = service(&setup, model, Arc::clone(&catalog), Arc::clone(&ledger), &root);
         let background = tokio::spawn({
             let (service, stop) = (service.clone(), stop.clone());
@@ -122,24 +140,17 @@ impl TestApp {
         let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
         let _last = [stop.clone().drop_guard(), last.drop_guard()];
         let responses = setup.responses;
-        Self {
-            service,
-            catalog,
-            lists,
-            ledger,
-            responses,
-            stop,
-            background,
-            base,
-            client,
-            _root: root,
-            _last,
-        }
+        Self { service, catalog, lists, ledger, responses, stop, background, base, client, root, _last }
     }
 
     /// Where the service is.
     pub(crate) fn url(&self) -> &str {
         &self.base
+    }
+
+    /// Where the usage spool is.
+    pub(crate) fn spool(&self) -> PathBuf {
+        self.root.path().join("spool")
     }
 
     pub(crate) fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
@@ -196,8 +207,10 @@ fn service(
         model: Arc::new(model),
         catalog,
         media: Arc::new(HttpMediaFetcher::new(setup.media_rules.clone())),
-        limiter: Arc::new(MemoryLimiter::with_capacity(100)),
+        limiter: setup.limiter.clone(),
         local_limiter: Arc::new(MemoryLimiter::with_capacity(100)),
+        policies: Arc::new(MemoryPolicies(policies(setup))),
+        changes: Arc::new(MemoryChanges::default()),
         ledger,
         responses: setup.responses.clone(),
         clock: Arc::new(SystemClock::default()),
@@ -206,14 +219,29 @@ fn service(
     let options = InferenceOptions {
         limits: setup.limits,
         media: setup.media.clone(),
-        spool_dir: root.path().join("spool"),
+        spool_dir: setup.spool.clone().unwrap_or_else(|| root.path().join("spool")),
         max_spool_bytes: setup.max_spool_bytes,
         flush: Duration::from_millis(10),
+        tags: setup.tags.clone(),
         response_retention_days: 30,
         max_json_depth: 64,
         drain: Duration::from_secs(5),
     };
     InferenceService::new(ports, options).unwrap()
+}
+
+fn policies(Setup { rules, policies, .. }: &Setup) -> Vec<Policy> {
+    let at = chrono::DateTime::UNIX_EPOCH;
+    let policy = Policy {
+        id: PolicyId::new(Uuid::from_u128(1)),
+        target: Target::Platform,
+        model: None,
+        rules: rules.clone(),
+        created_at: at,
+        updated_at: at,
+        revision: 1,
+    };
+    policies.iter().cloned().chain((!rules.is_empty()).then_some(policy)).collect()
 }
 
 pub(crate) fn principal(role: Role) -> Principal {
@@ -259,42 +287,5 @@ impl Answer {
     pub(crate) fn events(&self) -> Vec<Value> {
         let data = self.text.lines().filter_map(|line| line.strip_prefix("data: "));
         data.filter(|it| *it != "[DONE]").map(|it| serde_json::from_str(it).unwrap()).collect()
-    }
-}
-
-/// A ledger in memory that can be away.
-#[derive(Debug, Default)]
-pub(crate) struct MemoryLedger {
-    pub(crate) records: Mutex<Vec<UsageRecord>>,
-    pub(crate) away: AtomicBool,
-}
-
-#[async_trait]
-impl Ledger for MemoryLedger {
-    async fn record(&self, records: &[UsageRecord]) -> Result<(), PortError> {
-        if self.away.load(Ordering::SeqCst) {
-            return Err(PortError::unavailable("record usage", "the database is away"));
-        }
-        let mut held = self.records.lock().unwrap();
-        for record in records {
-            if held.iter().all(|it| it.id != record.id) {
-                held.push(record.clone());
-            }
-        }
-        Ok(())
-    }
-
-    async fn list_usage(
-        &self,
-        team: Option<TeamId>,
-        after: Option<UsageId>,
-        limit: usize,
-    ) -> Result<Page<UsageRecord>, PortError> {
-        let mut records = self.records.lock().unwrap().clone();
-        records
-            .retain(|it| team.is_none_or(|team| it.team == team) && after.is_none_or(|after| it.id < after));
-        records.sort_by_key(|it| std::cmp::Reverse(it.id));
-        records.truncate(limit + 1);
-        Ok(Page::from_one_too_many(records, limit))
     }
 }

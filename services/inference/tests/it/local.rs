@@ -6,7 +6,7 @@ use std::time::Duration;
 use outcrop_config::LimitsConfig;
 use outcrop_inference::LocalInference;
 use outcrop_ports::{Inference, InferenceAnswer, InferenceCall};
-use outcrop_types::{Principal, RequestId, Role};
+use outcrop_types::{Principal, RequestId, Role, Rules};
 use serde_json::{Value, json};
 
 use crate::harness::{Setup, TestApp, models, principal};
@@ -37,6 +37,36 @@ async fn a_reached_limit_says_when_to_come_back() {
     let refused = answer(&app, principal(Role::Service), "/generate", &prompt).await;
     assert_eq!(refused.status, 429);
     assert!(refused.retry_after.unwrap() > Duration::ZERO);
+}
+
+#[tokio::test]
+async fn a_limit_that_a_request_never_fits_in_is_not_waited_for() {
+    let rules = Rules { tokens_per_minute: Some(100), ..Rules::default() };
+    let app = TestApp::with(Setup { rules, ..Setup::default() }).await;
+    let large = json!({"prompt": "[[say: hi]]", "max_tokens": 5000});
+    let refused = answer(&app, principal(Role::Service), "/generate", &large).await;
+    let body: Value = serde_json::from_slice(&refused.body).unwrap();
+    assert_eq!((refused.status, refused.retry_after), (400, None), "{body}");
+    assert!(
+        body["detail"].as_str().unwrap().contains("more than the limit of 100 tokens per minute"),
+        "{body}"
+    );
+    assert_eq!(body["kind"], "tokens", "as over HTTP: {body}");
+    assert_eq!(app.post("/generate", &large).await.status, 429);
+}
+
+#[tokio::test]
+async fn a_spent_budget_says_when_it_begins_anew() {
+    let budget = json!({"budgets": [{"usd": "0.012", "period": "day"}]});
+    let rules = serde_json::from_value(budget).unwrap();
+    let app = TestApp::with(Setup { rules, ..Setup::default() }).await;
+    let ask = json!({"prompt": "[[tokens: 1500]]", "max_tokens": 1500});
+    let first = answer(&app, principal(Role::Service), "/generate", &ask).await;
+    assert_eq!(first.status, 200, "{:?}", first.body);
+    app.records(1).await;
+    let refused = answer(&app, principal(Role::Service), "/generate", &ask).await;
+    assert_eq!(refused.status, 429, "{:?}", refused.body);
+    assert!(refused.retry_after.unwrap() <= Duration::from_secs(24 * 60 * 60), "{:?}", refused.retry_after);
 }
 
 #[tokio::test]

@@ -2,9 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod admission;
+mod admission_policies;
+mod budgets;
 mod chat;
 mod chat_choices;
 mod chat_fields;
+mod clamp;
 mod completions;
 mod converse;
 mod embeddings;
@@ -21,9 +24,13 @@ mod messages;
 mod messages_corpus;
 mod metering;
 mod models;
+mod reports;
 mod rerank;
 mod response_store;
 mod responses;
 mod scope;
 mod sdk;
+mod stores;
 mod structured;
+mod tags;
+mod test_limiter;

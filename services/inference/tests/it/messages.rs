@@ -1,6 +1,8 @@
 //! `/v1/messages` end to end: Claude by its own body, other models by Converse.
 
 use outcrop_config::LimitsConfig;
+use outcrop_embedded::SystemClock;
+use outcrop_ports::Clock as _;
 use outcrop_types::{Outcome, TokenUsage};
 use serde_json::{Value, json};
 
@@ -368,6 +370,31 @@ async fn limits_are_told_in_anthropics_headers() {
     }
     let count = app.post("/v1/messages/count_tokens", &ask(NOVA, "hi")).await;
     assert_eq!(count.status, 429, "limits hold for counting too");
+}
+
+#[tokio::test]
+async fn each_of_anthropics_headers_tells_of_its_own_limit() {
+    let limits = LimitsConfig { requests_per_minute_per_key: Some(10), ..LimitsConfig::default() };
+    let rules = outcrop_types::Rules { tokens_per_minute: Some(5_000), ..outcrop_types::Rules::default() };
+    let app = TestApp::with(Setup { limits, rules, ..Setup::default() }).await;
+    let large = with(ask(MODEL, "[[tokens: 3000]]"), &json!({"max_tokens": 3000}));
+    assert_eq!(app.post(PATH, &large).await.status, 200);
+    let full = app.post(PATH, &large).await;
+    assert_eq!(full.status, 429, "{}", full.text);
+    assert_eq!(full.header("x-outcrop-limit").unwrap().split("; ").nth(1), Some("kind=tokens"));
+    let number =
+        |name: &str| full.header(&format!("anthropic-ratelimit-{name}")).unwrap().parse::<u64>().unwrap();
+    assert_eq!((number("requests-limit"), number("requests-remaining")), (10, 9));
+    assert_eq!(number("tokens-limit"), 5_000);
+    assert!(number("tokens-remaining") < 3_000);
+    for name in ["requests", "tokens"] {
+        let reset = full.header(&format!("anthropic-ratelimit-{name}-reset")).unwrap();
+        let reset = chrono::DateTime::parse_from_rfc3339(reset).unwrap();
+        // A slot longer than a minute, rounded up; when there is room for this request is `retry-after`.
+        let wait = reset.to_utc() - SystemClock::default().now();
+        assert!((0..=66).contains(&wait.num_seconds()), "{name}: {wait}");
+    }
+    assert!(full.header("retry-after").is_some());
 }
 
 #[tokio::test]

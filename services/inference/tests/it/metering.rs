@@ -2,7 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use outcrop_types::Outcome;
+use outcrop_ports::ModelCatalog as _;
+use outcrop_types::{Money, Outcome, PriceTier};
 use serde_json::json;
 
 use crate::harness::{MODEL, Setup, TestApp, principal};
@@ -101,4 +102,94 @@ async fn the_last_calls_are_shipped_before_the_end() {
     background.await.unwrap();
     let records = ledger.records.lock().unwrap();
     assert_eq!((records.len(), records[0].outcome), (1, Outcome::Completed));
+}
+
+#[tokio::test]
+async fn a_record_says_what_a_call_costs() {
+    let app = TestApp::start().await;
+    let prompt = "[[say: hi]] [[usage: input=1000,output=500,cacheRead=2000,cacheWrite=100]]";
+    let body = json!({"model": MODEL, "messages": [{"role": "user", "content": prompt}]});
+    assert_eq!(app.post(PATH, &body).await.status, 200);
+    let record = app.records(1).await.remove(0);
+    let model = app.catalog.resolve(Some(MODEL)).unwrap();
+    let price = app.catalog.price(&model, PriceTier::Standard, record.at.date_naive());
+    let expected = price.and_then(|price| price.cost(&record.tokens));
+    assert!(expected.as_ref().is_some_and(|cost| cost.usd > Money::ZERO), "{expected:?}");
+    assert_eq!((record.cost, record.tier), (expected, PriceTier::Standard));
+}
+
+#[tokio::test]
+async fn a_call_of_another_tier_costs_what_that_tier_does() {
+    let app = TestApp::start().await;
+    let body = json!({
+        "model": "nova-pro", "service_tier": "flex", "messages": [{"role": "user", "content": "[[say: hi]]"}],
+    });
+    let answer = app.post(PATH, &body).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let record = app.records(1).await.remove(0);
+    let model = app.catalog.resolve(Some("nova-pro")).unwrap();
+    let price = app.catalog.price(&model, record.tier, record.at.date_naive());
+    assert_eq!(record.cost, price.and_then(|price| price.cost(&record.tokens)));
+    let served = answer.json()["service_tier"].as_str().map(str::to_owned);
+    let expected = if served.as_deref() == Some("default") { PriceTier::Standard } else { PriceTier::Flex };
+    assert_eq!(record.tier, expected, "as Bedrock says it served, else as asked: {served:?}");
+}
+
+#[tokio::test]
+async fn a_call_that_its_process_did_not_outlive_is_recorded_as_reserved() {
+    let killed = TestApp::start().await;
+    // Four seconds of answer, in the middle of which the process is gone.
+    let content = "[[tokens: 200]] [[chunk: 1]] [[rate: 50]]";
+    let body = json!({"messages": [{"role": "user", "content": content}], "stream": true, "max_tokens": 300});
+    let mut response = killed.send(PATH, &body).await;
+    assert!(response.chunk().await.unwrap().is_some());
+    assert_eq!(
+        killed.post(PATH, &json!({"messages": []})).await.status,
+        400,
+        "costs nothing, and is not lost"
+    );
+    let left = tempfile::TempDir::new().unwrap();
+    copy(&killed.spool(), left.path());
+
+    let app = TestApp::with(Setup { spool: Some(left.path().to_owned()), ..Setup::default() }).await;
+    let records = app.records(1).await;
+    let [record] = records.as_slice() else { panic!("{records:?}") };
+    assert_eq!((record.outcome, record.estimated), (Outcome::Lost, true));
+    assert_eq!(record.tokens.output, 300, "as many as it may have written");
+    assert!(record.tokens.input > 0 && record.cost.is_some(), "{record:?}");
+    assert_eq!(record.team, principal(outcrop_types::Role::Developer).team);
+    drop(response);
+    let ended = killed.records(1).await.remove(0);
+    assert_eq!(
+        (ended.id, ended.outcome),
+        (record.id, Outcome::Cancelled),
+        "whichever comes first counts, once"
+    );
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            std::fs::create_dir(&target).unwrap();
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_is_refused_leaves_no_record() {
+    let app = TestApp::start().await;
+    let body = json!({"messages": [{"role": "user", "content": "[[fault: throttling]]"}]});
+    let refused = app.post(PATH, &body).await;
+    assert_ne!(refused.status, 200, "{}", refused.text);
+    let left = tempfile::TempDir::new().unwrap();
+    copy(&app.spool(), left.path());
+    let next = TestApp::with(Setup { spool: Some(left.path().to_owned()), ..Setup::default() }).await;
+    assert_eq!(next.post(PATH, &json!({"messages": [{"role": "user", "content": "hi"}]})).await.status, 200);
+    let records = next.records(1).await;
+    assert_eq!((records.len(), records[0].outcome), (1, Outcome::Completed), "{records:?}");
 }

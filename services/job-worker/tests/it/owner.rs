@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use outcrop_ports::contract::samples;
 use outcrop_ports::{Changed, KeyFilter, KeyStore, PortError, TeamStore as _};
 use outcrop_types::{
-    ApiKey, AuditDraft, JobState, KeyId, Limits, Page, Permission, Principal, Role, Scope, Subject,
+    ApiKey, AuditDraft, JobState, KeyId, Limits, Page, Permission, Policy, Principal, Role, Scope, Subject,
 };
 use serde_json::json;
 
@@ -196,7 +196,13 @@ impl KeyStore for Away {
         away()
     }
 
-    async fn replace_key(&self, _: &ApiKey, _: &ApiKey, _: &AuditDraft) -> Result<Changed, PortError> {
+    async fn replace_key(
+        &self,
+        _: &ApiKey,
+        _: &ApiKey,
+        _: &[Policy],
+        _: &AuditDraft,
+    ) -> Result<Changed, PortError> {
         away()
     }
 

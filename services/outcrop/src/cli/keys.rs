@@ -45,7 +45,7 @@ pub(crate) struct CreateKeyArgs {
     pub(crate) requests_per_minute: Option<u32>,
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,
-    /// A word for finding it again and for usage reports, NAME=VALUE; can be repeated
+    /// A word for finding it again, NAME=VALUE; can be repeated
     #[arg(long = "tag", value_name = "NAME=VALUE", value_parser = parse_tag)]
     pub(crate) tags: Vec<(String, String)>,
     /// Print one JSON object

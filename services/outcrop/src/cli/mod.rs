@@ -3,7 +3,10 @@
 mod audit;
 mod duration;
 mod keys;
+mod ledger;
 mod people;
+mod policies;
+mod usage;
 
 use std::path::PathBuf;
 
@@ -14,10 +17,16 @@ use crate::failure::Failure;
 
 pub(crate) use audit::{AuditCommand, ListAuditArgs, VerifyAuditArgs};
 pub(crate) use keys::{CreateKeyArgs, KeysCommand, ListKeysArgs, RevokeKeyArgs, RotateKeyArgs};
+pub(crate) use ledger::{DropArgs, ExportArgs, LedgerCommand, MonthsArgs, RepriceArgs};
 pub(crate) use people::{
     CreateTeamArgs, CreateUserArgs, InviteArgs, ListTeamsArgs, ListUsersArgs, TeamsCommand, UserArgs,
     UsersCommand,
 };
+pub(crate) use policies::{
+    DeletePolicyArgs, ListPoliciesArgs, PoliciesCommand, Rule, RulesArgs, SetPolicyArgs, ShowPolicyArgs,
+    TargetArgs,
+};
+pub(crate) use usage::{ListUsageArgs, ReportArgs, UsageArgs, UsageCommand};
 
 const AFTER_HELP: &str = "\
 Without a command, `outcrop` starts the platform on http://127.0.0.1:8080; the first start prints an API key.
@@ -80,13 +89,19 @@ pub(crate) enum Command {
     /// Create and list teams
     #[command(subcommand)]
     Teams(TeamsCommand),
+    /// Say how much keys, users, teams and everybody may use
+    #[command(subcommand)]
+    Policies(PoliciesCommand),
     /// List and check the audit log
     #[command(subcommand)]
     Audit(AuditCommand),
     /// Ask a model and print its answer as it comes
     Chat(ChatArgs),
-    /// List the latest usage records
+    /// List the latest usage records, or report sums of all
     Usage(UsageArgs),
+    /// Reprice, export and remove usage records
+    #[command(subcommand)]
+    Ledger(LedgerCommand),
     /// Bring the database up to date
     Migrate(MigrateArgs),
     /// Show or check the settings
@@ -113,16 +128,6 @@ pub(crate) struct ChatArgs {
     /// API key; better set as a variable, which other users of this machine cannot see
     #[arg(long, env = "OUTCROP_API_KEY", hide_env_values = true)]
     pub(crate) key: Option<String>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct UsageArgs {
-    /// Most records to list
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub(crate) limit: u32,
-    /// Print one JSON object a line
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

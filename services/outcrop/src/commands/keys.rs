@@ -57,7 +57,7 @@ async fn owner(args: &CreateKeyArgs, auth: &AuthService) -> Result<(Option<TeamI
     let Some(name) = &args.user else {
         return Ok((named.or(Some(admins_team.id)), Subject::User(admin.id)));
     };
-    let user = auth.user_named(name).await?;
+    let user = lookup::user(auth, name).await?;
     let (_, memberships) = auth.get_user(&Acting::command_line(), user.id).await?;
     let first = memberships.first().map(|(membership, _)| membership.team);
     Ok((named.or(first).or(Some(admins_team.id)), Subject::User(user.id)))

@@ -1,7 +1,7 @@
 //! What people name on the command line.
 
-use outcrop_auth::{Acting, AuthService};
-use outcrop_types::{Team, TeamId, User};
+use outcrop_auth::{Acting, AdminError, AuthService};
+use outcrop_types::{Subject, Team, TeamId, User};
 
 use crate::failure::Failure;
 
@@ -30,5 +30,21 @@ pub(crate) async fn team_filter(auth: &AuthService, text: Option<&str>) -> Resul
     match text {
         Some(text) => Ok(Some(team(auth, text).await?.id)),
         None => Ok(None),
+    }
+}
+
+/// The user of this id or name.
+pub(crate) async fn user(auth: &AuthService, text: &str) -> Result<User, Failure> {
+    auth.user_named(text).await.map_err(|error| match error {
+        AdminError::NotFound { .. } => Failure::failed(format!("there is no user named `{text}`")),
+        error => error.into(),
+    })
+}
+
+/// The user of this id or name, or the service account of this id.
+pub(crate) async fn subject(auth: &AuthService, text: &str) -> Result<Subject, Failure> {
+    match text.parse() {
+        Ok(account @ Subject::ServiceAccount(_)) => Ok(account),
+        _ => Ok(Subject::User(user(auth, text).await?.id)),
     }
 }

@@ -1,17 +1,28 @@
-//! `outcrop usage`: the latest usage records.
+//! `outcrop usage`: the latest usage records, and sums of all.
+
+mod report;
 
 use outcrop_config::Config;
+use outcrop_ports::UsageFilter;
 use outcrop_types::UsageRecord;
 
 use crate::admin::Admin;
-use crate::cli::UsageArgs;
+use crate::cli::{ListUsageArgs, UsageArgs, UsageCommand};
 use crate::failure::Failure;
 use crate::output;
 use crate::table::{Table, time};
 
 pub(crate) async fn run(args: &UsageArgs, config: &Config) -> Result<(), Failure> {
+    match &args.command {
+        None => list(&args.list, config).await,
+        Some(UsageCommand::Report(args)) => Box::pin(report::run(args, config)).await,
+    }
+}
+
+async fn list(args: &ListUsageArgs, config: &Config) -> Result<(), Failure> {
     let admin = Admin::connect_existing(config).await?;
-    let listed = admin.stores.ledger.list_usage(None, None, args.limit as usize).await;
+    let listed =
+        admin.stores.ledger.list_usage(&UsageFilter::default(), None, None, args.limit as usize).await;
     let records = listed.map_err(|error| Failure::from_error(&error))?.items;
     if args.json {
         return records.iter().try_for_each(|record| {
@@ -19,14 +30,14 @@ pub(crate) async fn run(args: &UsageArgs, config: &Config) -> Result<(), Failure
             output::line(&text)
         });
     }
-    let mut table = Table::new(["AT", "KEY", "MODEL", "INPUT", "OUTPUT", "MS", "OUTCOME"]);
+    let mut table = Table::new(["AT", "KEY", "MODEL", "INPUT", "OUTPUT", "USD", "MS", "OUTCOME"]);
     for record in &records {
         table.row(row(record));
     }
     output::write(&table.render())
 }
 
-fn row(record: &UsageRecord) -> [String; 7] {
+fn row(record: &UsageRecord) -> [String; 8] {
     let key = record.key.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
     // Serialised, so that the command line and the API spell it alike.
     let outcome = serde_json::to_value(record.outcome).ok();
@@ -37,6 +48,7 @@ fn row(record: &UsageRecord) -> [String; 7] {
         record.model_served.clone(),
         record.tokens.total_input().to_string(),
         format!("{}{}", record.tokens.output, if record.estimated { "~" } else { "" }),
+        record.cost.as_ref().map_or_else(|| "-".to_owned(), |cost| cost.usd.to_string()),
         record.latency_ms.to_string(),
         record.error.as_ref().map_or_else(|| outcome.to_owned(), |error| format!("{outcome} ({error})")),
     ]

@@ -62,13 +62,13 @@ async fn list(args: &ListUsersArgs, auth: &AuthService) -> Result<(), Failure> {
 }
 
 async fn invite(args: &InviteArgs, auth: &AuthService) -> Result<(), Failure> {
-    let user = auth.user_named(&args.user).await?;
+    let user = lookup::user(auth, &args.user).await?;
     let invited = auth.create_invitation(&Acting::command_line(), user.id).await?;
     show(&user, &invited, args.json.then(|| view(&user)))
 }
 
 async fn keep_out(args: &UserArgs, disabled: bool, auth: &AuthService) -> Result<(), Failure> {
-    let user = auth.user_named(&args.user).await?;
+    let user = lookup::user(auth, &args.user).await?;
     let patch = UserPatch { disabled: Some(disabled), ..UserPatch::default() };
     let user = auth.update_user(&Acting::command_line(), user.id, patch).await?;
     let state = if disabled { "disabled" } else { "enabled" };

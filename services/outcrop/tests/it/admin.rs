@@ -123,9 +123,19 @@ async fn help_and_version_are_there() {
     let home = Home::new();
     assert!(home.succeed(&["--version"]).await.starts_with("outcrop "));
     let help = home.succeed(&["--help"]).await;
-    for command in
-        ["serve", "keys", "users", "teams", "audit", "chat", "usage", "migrate", "config", "healthcheck"]
-    {
+    for command in [
+        "serve",
+        "keys",
+        "users",
+        "teams",
+        "audit",
+        "chat",
+        "usage",
+        "ledger",
+        "migrate",
+        "config",
+        "healthcheck",
+    ] {
         assert!(help.contains(command), "{help}");
     }
 }

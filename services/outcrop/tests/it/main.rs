@@ -12,5 +12,7 @@ mod first_start;
 mod home;
 mod jobs;
 mod keys;
+mod ledger;
 mod people;
+mod policies;
 mod refusals;

@@ -70,8 +70,8 @@ async fn what_is_not_there_is_told() {
     }
     home.succeed(&["teams", "create", "red"]).await;
     for (command, told) in [
-        (&["users", "disable", "nobody"][..], "there is no such user"),
-        (&["users", "invite", "nobody"], "there is no such user"),
+        (&["users", "disable", "nobody"][..], "there is no user named `nobody`"),
+        (&["users", "invite", "nobody"], "there is no user named `nobody`"),
         (&["users", "create", "x", "--team", "nowhere"], "there is no team named `nowhere`"),
         (&["teams", "create", "red"], "there is a team with this name already"),
     ] {

@@ -28,8 +28,10 @@ mod models;
 mod outage;
 mod outsiders;
 mod people;
+mod policies;
 mod refusals;
 mod refused_access;
+mod reports;
 mod revocation;
 mod schemathesis;
 mod sdk;
@@ -69,11 +71,11 @@ macro_rules! journeys {
 journeys! {
     chats: [chat::journey, chat_stream::journey, chat_tools::journey, generate::journey, models::journey],
     refuses: [refusals::journey],
-    knows_its_callers: [keys::journey, limits::journey],
+    knows_its_callers: [keys::journey, limits::journey, policies::journey],
     knows_its_people: [people::journey, tokens::journey],
     knows_whom_others_vouch_for: [outsiders::journey],
     refuses_whom_it_should: [refused_access::journey, edge::journey],
-    meters_and_works_later: [usage::journey, jobs::journey],
+    meters_and_works_later: [usage::journey, reports::journey, jobs::journey],
     survives_a_failing_model: [upstream::journey],
 }
 

@@ -30,7 +30,7 @@ const PUBLIC: [&str; 14] = [
 ];
 
 /// Open to whoever is known: they show what the caller itself is, or what everybody may know.
-const KNOWN: [&str; 2] = ["GET /admin/v1/roles", "GET /auth/me"];
+const KNOWN: [&str; 3] = ["GET /admin/v1/roles", "GET /auth/me", "GET /v1/usage/me"];
 
 pub(crate) async fn journey(platform: &Platform) {
     let document = platform.admin.without_key().get("/openapi.json").await.expect(200).body;
@@ -112,6 +112,10 @@ impl World {
         let job = callers[1].1.post("/v1/jobs", &job).await.expect(202).body;
         let response = json!({ "model": "claude-haiku-4-5", "input": "[[say: ok]]" });
         let response = callers[1].1.post("/v1/responses", &response).await.expect(200).body;
+        let policy = json!({
+            "target": { "level": "key", "team": team }, "rules": { "requests_per_minute": 1_000_000 }
+        });
+        let policy = post("/admin/v1/policies", policy).await.expect(201).body;
         let powerless =
             json!({ "name": "powerless", "role": "platform_admin", "scope": { "permissions": [] } });
         let powerless = platform.create_key(&powerless).await;
@@ -126,6 +130,7 @@ impl World {
                 ("user", person.id),
                 ("account", id(&account)),
                 ("key", id(&owned)),
+                ("policy", id(&policy)),
                 ("job", id(&job)),
                 ("response", id(&response)),
                 ("model", "claude-haiku-4-5".to_owned()),
@@ -170,7 +175,7 @@ async fn refuses_who_may_not(world: &World, operation: &Operation, permission: &
 
 /// What names a thing of the first team is not there for the second.
 async fn hides_what_is_anothers(world: &World, operation: &Operation) {
-    let of_a_team = ["{team}", "{user}", "{account}", "{key}", "{job}", "{response}"];
+    let of_a_team = ["{team}", "{user}", "{account}", "{key}", "{policy}", "{job}", "{response}"];
     if of_a_team.iter().any(|it| operation.path.contains(it)) {
         let refused = world.call(&world.stranger, operation).await;
         assert_eq!(refused.status, 404, "{} of another team: {refused:#?}", operation.name);

@@ -1,5 +1,6 @@
 //! What the services apart stand on: a database, a queue and a bucket of each platform's own.
 
+use std::io;
 use std::path::PathBuf;
 
 use outcrop_testkit::Tools;
@@ -9,6 +10,7 @@ use tokio::net::TcpStream;
 
 use crate::client::http;
 use crate::platform::setting;
+use crate::wait::until;
 
 /// Where Postgres, Redis and the local AWS are.
 #[derive(Debug)]
@@ -71,16 +73,24 @@ async fn create_database(url: &str, name: &str) {
     let rest = url.strip_prefix("postgres://").expect("a Postgres URL");
     let (user, rest) = rest.split_once('@').expect("the URL names a role");
     let (address, database) = rest.split_once('/').expect("the URL names a database");
-    let mut connection = TcpStream::connect(address).await.unwrap();
     let start = format!("user\0{user}\0database\0{database}\0\0");
     let mut message = message(start.len() + 4, start.as_bytes());
     message.splice(4..4, 196_608_i32.to_be_bytes());
-    connection.write_all(&message).await.unwrap();
-    until_ready(&mut connection).await;
+    let mut connection = until("Postgres", async || {
+        let mut connection = TcpStream::connect(address).await.ok()?;
+        connection.write_all(&message).await.ok()?;
+        match until_ready(&mut connection).await.ok()? {
+            Ok(()) => Some(connection),
+            // It listens before it is ready: `cannot_connect_now` (PostgreSQL documentation, "Error Codes").
+            Err(refused) if refused.contains("57P03") => None,
+            Err(refused) => panic!("Postgres refuses: {refused}"),
+        }
+    })
+    .await;
     let query = format!("create database {name}\0");
     connection.write_all(b"Q").await.unwrap();
     connection.write_all(&self::message(query.len(), query.as_bytes())).await.unwrap();
-    until_ready(&mut connection).await;
+    until_ready(&mut connection).await.unwrap().unwrap();
 }
 
 /// A length, which counts itself, and what it is the length of.
@@ -89,15 +99,16 @@ fn message(length: usize, body: &[u8]) -> Vec<u8> {
     [&length.to_be_bytes()[..], body].concat()
 }
 
-async fn until_ready(connection: &mut TcpStream) {
+/// Reads up to the end of an answer; what it says if it is an error.
+async fn until_ready(connection: &mut TcpStream) -> io::Result<Result<(), String>> {
     loop {
-        let kind = connection.read_u8().await.unwrap();
-        let length = usize::try_from(connection.read_i32().await.unwrap()).unwrap() - 4;
+        let kind = connection.read_u8().await?;
+        let length = usize::try_from(connection.read_i32().await?).unwrap() - 4;
         let mut body = vec![0; length];
-        connection.read_exact(&mut body).await.unwrap();
+        connection.read_exact(&mut body).await?;
         match kind {
-            b'E' => panic!("Postgres refuses: {}", String::from_utf8_lossy(&body)),
-            b'Z' => return,
+            b'E' => return Ok(Err(String::from_utf8_lossy(&body).into_owned())),
+            b'Z' => return Ok(Ok(())),
             _ => {}
         }
     }

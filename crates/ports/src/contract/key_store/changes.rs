@@ -116,7 +116,7 @@ async fn a_key_is_replaced(store: &impl Stores) {
     insert(store, &first).await;
     let next = key(2, team_id(1));
     let old = ApiKey { replaced_by: Some(next.id.clone()), expires_at: Some(at(500)), ..first };
-    done(store.replace_key(&old, &next, &draft("key.rotate")).await);
+    done(store.replace_key(&old, &next, &[], &draft("key.rotate")).await);
     assert_eq!(store.lookup_key(&next.id).await.unwrap(), Some(next));
     assert_eq!(store.lookup_key(&old.id).await.unwrap(), Some(ApiKey { revision: 1, ..old }));
     assert_eq!(trail(store).await, ["key.create", "key.rotate"]);
@@ -127,11 +127,11 @@ async fn a_replacement_is_all_or_none(store: &impl Stores) {
     insert(store, &first).await;
     insert(store, &key(2, team_id(1))).await;
     let to = |number| ApiKey { replaced_by: Some(key_id(number)), ..first.clone() };
-    taken(store.replace_key(&to(2), &key(2, team_id(1)), &draft("key.rotate")).await);
+    taken(store.replace_key(&to(2), &key(2, team_id(1)), &[], &draft("key.rotate")).await);
     let late = ApiKey { revision: 1, ..to(3) };
-    stale(store.replace_key(&late, &key(3, team_id(1)), &draft("key.rotate")).await);
+    stale(store.replace_key(&late, &key(3, team_id(1)), &[], &draft("key.rotate")).await);
     let gone = key(4, team_id(1));
-    stale(store.replace_key(&gone, &key(3, team_id(1)), &draft("key.rotate")).await);
+    stale(store.replace_key(&gone, &key(3, team_id(1)), &[], &draft("key.rotate")).await);
     assert_eq!(store.lookup_key(&first.id).await.unwrap(), Some(first));
     assert_eq!(store.lookup_key(&key_id(3)).await.unwrap(), None);
     assert_eq!(trail(store).await, ["key.create", "key.create"]);
@@ -144,7 +144,7 @@ async fn of_many_replacements_at_once_one_wins(store: Arc<impl Stores>) {
         async move {
             let next = key(number, team_id(1));
             let old = ApiKey { replaced_by: Some(next.id.clone()), ..key(100, team_id(1)) };
-            store.replace_key(&old, &next, &draft("key.rotate")).await
+            store.replace_key(&old, &next, &[], &draft("key.rotate")).await
         }
     })
     .await;

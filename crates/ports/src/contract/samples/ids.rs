@@ -1,7 +1,7 @@
 //! The ids of everything.
 
 use outcrop_types::{
-    JobId, KeyId, PresentedKey, ResponseId, ServiceAccountId, SessionId, TeamId, UsageId, UserId,
+    JobId, KeyId, PolicyId, PresentedKey, ResponseId, ServiceAccountId, SessionId, TeamId, UsageId, UserId,
 };
 use uuid::Uuid;
 
@@ -50,6 +50,12 @@ pub fn key_id(number: u32) -> KeyId {
 #[must_use]
 pub fn job_id(number: u32) -> JobId {
     JobId::new(Uuid::from_u128(number.into()))
+}
+
+/// A policy's id.
+#[must_use]
+pub fn policy_id(number: u32) -> PolicyId {
+    PolicyId::new(Uuid::from_u128(number.into()))
 }
 
 /// A usage record's id.

@@ -1,10 +1,11 @@
 //! Jobs and what they and other calls used.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use outcrop_types::{
-    IdempotencyKey, Job, JobKind, JobState, Limits, Outcome, Principal, RequestId, Role, StoredResponse,
-    Subject, TeamId, TokenUsage, UsageRecord,
+    CacheState, Cost, IdempotencyKey, Job, JobKind, JobState, Limits, Money, Outcome, PriceTier, Principal,
+    RequestId, Role, StoredResponse, Subject, TeamId, TokenUsage, UsageRecord,
 };
 use serde_json::json;
 
@@ -69,6 +70,9 @@ pub fn record(number: u32, team: TeamId) -> UsageRecord {
         model_asked: "claude-haiku-4-5".to_owned(),
         model_served: "us.anthropic.claude-haiku-4-5-20251001-v1:0".to_owned(),
         region: "us-east-1".to_owned(),
+        tier: PriceTier::Flex,
+        tags: [("project", "atlas"), ("env", "test")].map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
+        cache: CacheState::Miss,
         tokens: TokenUsage {
             input: 11,
             cache_read: 12,
@@ -86,6 +90,11 @@ pub fn record(number: u32, team: TeamId) -> UsageRecord {
         stop_reason: Some("end_turn".to_owned()),
         outcome: Outcome::Completed,
         error: None,
+        cost: Some(Cost {
+            usd: Money::from_nano_usd(1_234_567),
+            saved_nano_usd: -17,
+            price: "row".to_owned(),
+        }),
     }
 }
 
@@ -102,6 +111,10 @@ pub fn failed_record(number: u32, team: TeamId) -> UsageRecord {
         stop_reason: None,
         outcome: Outcome::Failed,
         error: Some("rate_limited".to_owned()),
+        tier: PriceTier::Standard,
+        tags: BTreeMap::new(),
+        cache: CacheState::Bypass,
+        cost: None,
         ..record(number, team)
     }
 }

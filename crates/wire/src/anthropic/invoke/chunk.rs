@@ -7,6 +7,7 @@ use outcrop_types::ErrorCode;
 use serde::Deserialize;
 
 use super::answer::Usage;
+use super::text::Weight;
 use crate::error::ErrorBody;
 
 /// An event as it came, and what metering needs to know of it.
@@ -18,8 +19,8 @@ pub struct Chunk {
     pub(super) name: Box<str>,
     /// What it is.
     pub kind: ChunkKind,
-    /// Bytes of text, thought or arguments in it.
-    pub output_bytes: usize,
+    /// What the text, thought or arguments in it weigh.
+    pub output: Weight,
     /// Why the model stopped, in Anthropic's words.
     pub stop_reason: Option<String>,
     pub(super) usage: Option<Usage>,
@@ -44,8 +45,21 @@ struct Event<'a> {
     message: Option<Message<'a>>,
     #[serde(borrow)]
     delta: Option<Delta<'a>>,
+    #[serde(borrow)]
+    content_block: Option<Block<'a>>,
     usage: Option<Usage>,
     error: Option<Failure>,
+}
+
+/// What a block begins with.
+#[derive(Deserialize)]
+struct Block<'a> {
+    /// Of a tool.
+    #[serde(borrow, default)]
+    name: Option<Cow<'a, str>>,
+    /// Of a thought that is kept encrypted.
+    #[serde(borrow, default)]
+    data: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]
@@ -63,6 +77,8 @@ struct Delta<'a> {
     thinking: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     partial_json: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    signature: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     stop_reason: Option<Cow<'a, str>>,
 }
@@ -95,15 +111,20 @@ pub fn read(json: Bytes) -> Result<Chunk, ErrorBody> {
         _ => ChunkKind::Other,
     };
     let delta = event.delta.as_ref();
+    let block = event.content_block.as_ref();
     let texts = delta.map(|it| [&it.text, &it.thinking, &it.partial_json]);
-    let output_bytes = texts.into_iter().flatten().flatten().map(|text| text.len()).sum();
+    let texts = texts.into_iter().flatten().flatten().chain(block.and_then(|it| it.name.as_ref()));
+    // A thought that is not shown is paid for; what is sealed of it tells how long it is.
+    let sealed = [delta.and_then(|it| it.signature.as_ref()), block.and_then(|it| it.data.as_ref())];
+    let sealed = sealed.into_iter().flatten().map(|it| Weight::of_sealed(it.len() / 4 * 3));
+    let output = texts.map(|text| Weight::of(text.as_bytes())).chain(sealed).sum();
     let stop_reason = delta.and_then(|it| it.stop_reason.as_ref());
     let stop_reason = stop_reason.or(event.message.as_ref().and_then(|it| it.stop_reason.as_ref()));
     let stop_reason = stop_reason.map(|it| it.clone().into_owned());
     let usage = event.usage.or(event.message.as_ref().and_then(|it| it.usage));
     let name = Box::from(&*event.r#type);
     drop(event);
-    Ok(Chunk { name, kind, output_bytes, stop_reason, usage, json })
+    Ok(Chunk { name, kind, output, stop_reason, usage, json })
 }
 
 fn failure(code: ErrorCode, message: &str) -> ErrorBody {

@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::anthropic::invoke::Weight;
 
 /// Most pictures of one call to Amazon's models.
 const MOST_PICTURES: u64 = 5;
@@ -45,13 +48,64 @@ pub fn count_asked_pictures(body: &[u8]) -> u64 {
     asked.unwrap_or(1).min(MOST_PICTURES)
 }
 
-/// How many documents a body gives to be ranked; where it names them twice, the longer list counts.
-#[must_use]
-pub fn count_documents(body: &[u8]) -> u64 {
-    serde_json::from_slice(body).map_or(0, |Documents(count)| count as u64)
+/// How many documents one query of the price list covers, and how many tokens a document and the question may have
+/// together: a longer one counts as several (Amazon Bedrock pricing, "Rerank").
+const DOCUMENTS_PER_QUERY: u64 = 100;
+const TOKENS_PER_DOCUMENT: u64 = 512;
+/// The usual rule of thumb for text.
+const BYTES_PER_TOKEN: u64 = 4;
+/// However long the question is, so much room is left to a document.
+const LEAST_ROOM: u64 = 64;
+
+/// Queries of the price list: nobody tells how many a call was.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Queries {
+    /// As many as it is at most, more or less.
+    pub most: u64,
+    /// As many as it is by the usual rule of thumb.
+    pub usual: u64,
 }
 
-struct Documents(usize);
+impl Queries {
+    /// For a question and what is to be ranked by it.
+    pub fn of<'a>(question: &str, documents: impl IntoIterator<Item = &'a str>) -> Self {
+        let length = |text: &str| {
+            [Weight::of(text.as_bytes()).tokens(), (text.len() as u64).div_ceil(BYTES_PER_TOKEN)]
+        };
+        Self::by(length(question), documents.into_iter().map(length))
+    }
+
+    fn by(question: [u64; 2], documents: impl Iterator<Item = [u64; 2]>) -> Self {
+        let room = question.map(|tokens| TOKENS_PER_DOCUMENT.saturating_sub(tokens).max(LEAST_ROOM));
+        let mut chunks = [0_u64; 2];
+        for document in documents {
+            for (at, tokens) in document.into_iter().enumerate() {
+                chunks[at] += tokens.div_ceil(room[at]).max(1);
+            }
+        }
+        let [most, usual] = chunks.map(|chunks| chunks.div_ceil(DOCUMENTS_PER_QUERY));
+        Self { most, usual }
+    }
+}
+
+/// How many queries a body is; where it names something twice, the longer counts.
+#[must_use]
+pub fn queries(body: &[u8]) -> Queries {
+    let Documents { question, documents } = serde_json::from_slice(body).unwrap_or_default();
+    Queries::by(question, documents.into_iter())
+}
+
+/// A text or an object, by its length in tokens.
+fn length(json: &RawValue) -> [u64; 2] {
+    let text = json.get().trim_matches('"').as_bytes();
+    [Weight::of_json_string(text).tokens(), (text.len() as u64).div_ceil(BYTES_PER_TOKEN)]
+}
+
+#[derive(Default)]
+struct Documents {
+    question: [u64; 2],
+    documents: Vec<[u64; 2]>,
+}
 
 impl<'de> Deserialize<'de> for Documents {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -65,16 +119,27 @@ impl<'de> Deserialize<'de> for Documents {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Documents, A::Error> {
-                let mut most = 0;
+                let mut most = Documents::default();
                 while let Some(name) = map.next_key::<String>()? {
-                    if name == "documents" {
-                        // Nothing is kept of the documents but that they are there.
-                        most = most.max(map.next_value::<Vec<IgnoredAny>>()?.len());
-                    } else {
-                        map.next_value::<IgnoredAny>()?;
+                    match name.as_str() {
+                        "query" => {
+                            let question = length(&map.next_value::<Box<RawValue>>()?);
+                            most.question = most.question.max(question);
+                        }
+                        "documents" => {
+                            // Nothing is kept of the documents but how long they are.
+                            let given = map.next_value::<Vec<Box<RawValue>>>()?;
+                            let given: Vec<_> = given.iter().map(|it| length(it)).collect();
+                            if given.iter().flatten().sum::<u64>() > most.documents.iter().flatten().sum() {
+                                most.documents = given;
+                            }
+                        }
+                        _ => {
+                            map.next_value::<IgnoredAny>()?;
+                        }
                     }
                 }
-                Ok(Documents(most))
+                Ok(most)
             }
         }
 
@@ -84,6 +149,8 @@ impl<'de> Deserialize<'de> for Documents {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -107,8 +174,31 @@ mod tests {
         ] {
             assert_eq!(count_asked_pictures(body.as_bytes()), asked, "{body}");
         }
-        assert_eq!(count_documents(br#"{"query":"q","documents":["a",{"text":"b"}]}"#), 2);
-        assert_eq!(count_documents(br#"{"documents":["a","b"],"documents":["c"]}"#), 2);
-        assert_eq!(count_documents(b"{}"), 0);
+    }
+
+    #[test]
+    fn a_long_document_is_several() {
+        let long = "word ".repeat(600);
+        let cases = [
+            (json!({"query": "q", "documents": ["a", {"text": "b"}]}), 1),
+            (json!({"query": "q", "documents": vec!["a"; 100]}), 1),
+            (json!({"query": "q", "documents": vec!["a"; 101]}), 2),
+            // 750 tokens each: two chunks, and with a long question three.
+            (json!({"query": "q", "documents": vec![&long; 100]}), 2),
+            (json!({"query": "word ".repeat(170), "documents": vec![json!({"text": long}); 100]}), 3),
+            (json!({}), 0),
+        ];
+        for (body, usual) in cases {
+            let counted = queries(body.to_string().as_bytes());
+            assert_eq!(counted.usual, usual, "{body:.80}");
+            assert!(counted.most >= usual, "{counted:?}");
+        }
+        let twice = format!(r#"{{"documents":["{long}"],"documents":["c"],"query":"q"}}"#);
+        assert_eq!(queries(twice.as_bytes()), queries(twice.replace(r#","documents":["c"]"#, "").as_bytes()));
+        let read = Queries::of("q", vec![long.as_str(); 100]);
+        assert_eq!(
+            read,
+            queries(json!({"query": "q", "documents": vec![&long; 100]}).to_string().as_bytes())
+        );
     }
 }

@@ -5,30 +5,37 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-/// The bytes of what the model wrote; `None` for what is of no known shape.
-pub(super) fn bytes(answer: &[u8]) -> Option<usize> {
+use crate::anthropic::invoke::Weight;
+
+/// What the model wrote weighs; `None` for what is of no known shape.
+pub(super) fn weight(answer: &[u8]) -> Option<Weight> {
     let answer: Answer<'_> = serde_json::from_slice(answer).ok()?;
     let known = answer.is_known();
     let texts = [answer.output_text, answer.generation, answer.completion, answer.text];
     let parts = answer.content.into_iter().flatten().chain(answer.delta);
-    let parts = parts.chain(answer.block_delta.and_then(|it| it.delta));
+    let parts = parts.chain(answer.content_block).chain(answer.block_delta.and_then(|it| it.delta));
     let parts = parts.chain(answer.output.and_then(|it| it.message).into_iter().flat_map(|it| it.content));
     let lists = [answer.outputs, answer.results, answer.generations];
-    let listed = lists.into_iter().flatten().flatten().map(Listed::bytes);
-    let choices = answer.choices.into_iter().flatten().map(Choice::bytes);
-    let bytes = length(&texts) + parts.map(Part::bytes).sum::<usize>();
-    let bytes = bytes + listed.sum::<usize>() + choices.sum::<usize>();
-    known.then_some(bytes)
+    let listed = lists.into_iter().flatten().flatten().map(Listed::weight);
+    let choices = answer.choices.into_iter().flatten().map(Choice::weight);
+    let texts = [of(&texts)].into_iter();
+    known.then(|| texts.chain(parts.map(Part::weight)).chain(listed).chain(choices).sum())
 }
 
-fn length(texts: &[Option<String>]) -> usize {
-    texts.iter().flatten().map(String::len).sum()
+fn of(texts: &[Option<String>]) -> Weight {
+    texts.iter().flatten().map(|text| Weight::of(text.as_bytes())).sum()
 }
 
-/// Bytes of free-form JSON, or of the text that a string holds.
-fn free(json: Option<&RawValue>) -> usize {
+/// Thoughts in base64 that nobody can read.
+fn sealed(thoughts: &[Option<String>]) -> Weight {
+    thoughts.iter().flatten().map(|it| Weight::of_sealed(it.len() / 4 * 3)).sum()
+}
+
+/// Free-form JSON, or the text that a string holds.
+fn free(json: Option<&RawValue>) -> Weight {
     let json = json.map(RawValue::get).unwrap_or_default();
-    serde_json::from_str::<String>(json).map_or(json.len(), |text| text.len())
+    serde_json::from_str::<String>(json)
+        .map_or_else(|_| Weight::of(json.as_bytes()), |text| Weight::of(text.as_bytes()))
 }
 
 #[derive(Deserialize, Default)]
@@ -40,6 +47,8 @@ struct Answer<'a> {
     delta: Option<Part<'a>>,
     #[serde(borrow)]
     content: Option<Vec<Part<'a>>>,
+    #[serde(borrow)]
+    content_block: Option<Part<'a>>,
     completion: Option<String>,
     // Nova's.
     #[serde(borrow, rename = "contentBlockDelta")]
@@ -109,6 +118,10 @@ struct Part<'a> {
     text: Option<String>,
     thinking: Option<String>,
     partial_json: Option<String>,
+    name: Option<String>,
+    signature: Option<String>,
+    /// Of a thought that is kept encrypted.
+    data: Option<String>,
     #[serde(borrow)]
     input: Option<&'a RawValue>,
     #[serde(borrow, rename = "toolUse")]
@@ -118,10 +131,14 @@ struct Part<'a> {
 }
 
 impl Part<'_> {
-    fn bytes(self) -> usize {
-        let thought = self.reasoning.and_then(|it| it.text).and_then(|it| it.text);
+    fn weight(self) -> Weight {
+        let Reasoning { text, redacted } = self.reasoning.unwrap_or_default();
+        let Thought { text: thought, signature } = text.unwrap_or_default();
         let called = free(self.tool_use.and_then(|it| it.input));
-        length(&[self.text, self.thinking, self.partial_json, thought]) + free(self.input) + called
+        of(&[self.text, self.thinking, self.partial_json, self.name, thought])
+            + sealed(&[self.signature, self.data, signature, redacted])
+            + free(self.input)
+            + called
     }
 }
 
@@ -131,15 +148,20 @@ struct ToolUse<'a> {
     input: Option<&'a RawValue>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
+#[serde(default)]
 struct Reasoning {
     #[serde(rename = "reasoningText")]
     text: Option<Thought>,
+    #[serde(rename = "redactedContent")]
+    redacted: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
+#[serde(default)]
 struct Thought {
     text: Option<String>,
+    signature: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -151,8 +173,8 @@ struct Listed {
 }
 
 impl Listed {
-    fn bytes(self) -> usize {
-        length(&[self.text, self.output_text])
+    fn weight(self) -> Weight {
+        of(&[self.text, self.output_text])
     }
 }
 
@@ -165,12 +187,12 @@ struct Choice<'a> {
 }
 
 impl Choice<'_> {
-    fn bytes(self) -> usize {
-        let said = self.delta.map_or(0, |it| {
-            let calls = it.tool_calls.into_iter().flatten().map(|it| free(Some(it))).sum::<usize>();
-            length(&[it.content, it.reasoning, it.reasoning_content]) + calls
+    fn weight(self) -> Weight {
+        let said = self.delta.map_or_else(Weight::default, |it| {
+            let calls = it.tool_calls.into_iter().flatten().map(|it| free(Some(it))).sum::<Weight>();
+            of(&[it.content, it.reasoning, it.reasoning_content]) + calls
         });
-        said + length(&[self.text])
+        said + of(&[self.text])
     }
 }
 
@@ -190,40 +212,53 @@ mod tests {
 
     #[test]
     fn what_each_maker_writes_is_counted_and_nothing_around_it() {
-        let cases = [
-            (r#"{"type":"message_start","message":{"id":"msg_0123456789","role":"assistant"}}"#, 0),
-            (r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"a\"b"}}"#, 3),
+        let cases: [(&str, &[&str]); 18] = [
+            (r#"{"type":"message_start","message":{"id":"msg_0123456789","role":"assistant"}}"#, &[]),
+            (
+                r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"a\"b"}}"#,
+                &[r#"a"b"#],
+            ),
             (
                 r#"{"type":"content_block_delta","delta":{"type":"input_json_delta","partial_json":"{\"a"}}"#,
-                3,
+                &[r#"{"a"#],
             ),
-            (r#"{"type":"content_block_delta","delta":{"type":"thinking_delta","thinking":"hm"}}"#, 2),
-            (r#"{"type":"content_block_delta","delta":{"type":"signature_delta","signature":"0123"}}"#, 0),
+            (
+                r#"{"type":"content_block_delta","delta":{"type":"thinking_delta","thinking":"hm"}}"#,
+                &[r#"hm"#],
+            ),
+            (
+                r#"{"type":"content_block_delta","delta":{"type":"signature_delta","signature":"0123456789abcdef"}}"#,
+                &["ab cd ef"],
+            ),
             (
                 r#"{"type":"message","content":[{"type":"text","text":"abc"},{"type":"tool_use","input":{"a":1}}]}"#,
-                10,
+                &[r#"abc"#, r#"{"a":1}"#],
             ),
-            (r#"{"messageStart":{"role":"assistant"}}"#, 0),
-            (r#"{"contentBlockDelta":{"delta":{"text":"four"},"contentBlockIndex":0}}"#, 4),
-            (r#"{"contentBlockDelta":{"delta":{"toolUse":{"input":"{\"a"}}}}"#, 3),
-            (r#"{"contentBlockDelta":{"delta":{"reasoningContent":{"reasoningText":{"text":"hm"}}}}}"#, 2),
+            (r#"{"messageStart":{"role":"assistant"}}"#, &[]),
+            (r#"{"contentBlockDelta":{"delta":{"text":"four"},"contentBlockIndex":0}}"#, &[r#"four"#]),
+            (r#"{"contentBlockDelta":{"delta":{"toolUse":{"input":"{\"a"}}}}"#, &[r#"{"a"#]),
+            (
+                r#"{"contentBlockDelta":{"delta":{"reasoningContent":{"reasoningText":{"text":"hm"}}}}}"#,
+                &[r#"hm"#],
+            ),
             (
                 r#"{"output":{"message":{"role":"assistant","content":[{"text":"hello"}]}},"stopReason":"end"}"#,
-                5,
+                &[r#"hello"#],
             ),
-            (r#"{"outputText":"ti","index":0,"completionReason":"FINISHED"}"#, 2),
-            (r#"{"results":[{"outputText":"titan","completionReason":"FINISHED"}]}"#, 5),
-            (r#"{"generation":"llama","stop_reason":"a long reason"}"#, 5),
-            (r#"{"outputs":[{"text":"mi","stop_reason":"a long reason"}]}"#, 2),
-            (r#"{"event_type":"text-generation","text":"co"}"#, 2),
-            (r#"{"event_type":"stream-end","response":{"text":"once more"}}"#, 0),
-            (r#"{"choices":[{"index":0,"delta":{"role":"assistant","content":"ds"}}]}"#, 2),
+            (r#"{"outputText":"ti","index":0,"completionReason":"FINISHED"}"#, &[r#"ti"#]),
+            (r#"{"results":[{"outputText":"titan","completionReason":"FINISHED"}]}"#, &[r#"titan"#]),
+            (r#"{"generation":"llama","stop_reason":"a long reason"}"#, &[r#"llama"#]),
+            (r#"{"outputs":[{"text":"mi","stop_reason":"a long reason"}]}"#, &[r#"mi"#]),
+            (r#"{"event_type":"text-generation","text":"co"}"#, &[r#"co"#]),
+            (r#"{"event_type":"stream-end","response":{"text":"once more"}}"#, &[]),
+            (r#"{"choices":[{"index":0,"delta":{"role":"assistant","content":"ds"}}]}"#, &[r#"ds"#]),
         ];
         for (chunk, expected) in cases {
-            assert_eq!(bytes(chunk.as_bytes()), Some(expected), "{chunk}");
+            let expected = expected.iter().map(|it| Weight::of(it.as_bytes())).sum();
+            assert_eq!(weight(chunk.as_bytes()), Some(expected), "{chunk}");
         }
         for unknown in ["", "{}", r#"{"words":"of another maker"}"#, r#"{"generation":7}"#] {
-            assert_eq!(bytes(unknown.as_bytes()), None, "{unknown}");
+            assert_eq!(weight(unknown.as_bytes()), None, "{unknown}");
         }
     }
 }

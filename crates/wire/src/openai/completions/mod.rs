@@ -8,7 +8,7 @@ mod request;
 mod response;
 mod stream;
 
-pub use request::{CompletionRequest, Translated, parse};
+pub use request::{CompletionRequest, DEFAULT_MAX_TOKENS, Translated, parse};
 pub use response::{Answer, Choice, response};
 pub use stream::CompletionStream;
 

@@ -15,7 +15,7 @@ use crate::{json, top_level};
 /// Most choices of one answer: each is a call of its own upstream.
 const MOST_CHOICES: usize = 32;
 /// What OpenAI's form gives without `max_tokens` (OpenAI API reference, Create completion).
-const DEFAULT_MAX_TOKENS: u32 = 16;
+pub const DEFAULT_MAX_TOKENS: u32 = 16;
 
 /// A request as it came in, with what routing needs to know at hand.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub struct CompletionRequest {
     pub stream: bool,
     /// Whether a stream ends with a usage chunk (`stream_options.include_usage`).
     pub include_usage: bool,
+    /// Whether it says how long an answer may be (`max_tokens`); if not, it is translated to [`DEFAULT_MAX_TOKENS`].
+    pub says_max_tokens: bool,
     /// Fields that nobody knows, in letters that fit a header.
     pub unknown: Vec<String>,
     vendor: Vendor,
@@ -83,7 +85,8 @@ pub fn parse(bytes: &[u8]) -> Result<CompletionRequest, InvalidRequest> {
     let include_usage = include_usage(stream, body.stream_options.take())?;
     let vendor = Vendor::read(bytes)?;
     let unknown = top_level::unknown(bytes, &[top_level::names::<Body>(), Vendor::names()]);
-    Ok(CompletionRequest { model: body.model.take(), stream, include_usage, unknown, vendor, body })
+    let (model, says_max_tokens) = (body.model.take(), body.max_tokens.is_some());
+    Ok(CompletionRequest { model, stream, include_usage, says_max_tokens, unknown, vendor, body })
 }
 
 impl CompletionRequest {

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use outcrop_ports::{Admission, OutboundAnswer, OutboundMethod, OutboundRequest, PortError, Why, Window};
+use outcrop_ports::{Admission, OutboundAnswer, OutboundMethod, OutboundRequest, PortError, Why};
 use outcrop_types::{Classify, ErrorCode, Limits, Principal, Subject};
 use sha2::{Digest, Sha256};
 
@@ -18,7 +18,7 @@ use self::check::Checked;
 use self::identity::{CallerIdentity, Odd};
 pub(crate) use self::request::AwsIamRequest;
 use super::settings::AwsRole;
-use crate::throttle::network_of;
+use crate::throttle::{attempts, network_of};
 use crate::{Acting, AuthService};
 
 /// The body of the request, as the AWS SDKs write it.
@@ -141,24 +141,19 @@ impl AuthService {
     async fn admit_once(&self, acting: &Acting, checked: &Checked) -> Result<(), AwsIamError> {
         let used: String =
             Sha256::digest(checked.signature.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
-        let mut windows = vec![Window {
-            name: format!("aws_iam:{used}"),
-            limit: 1,
-            length: Duration::from_secs(check::MAX_LIFE_S),
-        }];
+        let mut meters = vec![attempts(format!("aws_iam:{used}"), 1, Duration::from_secs(check::MAX_LIFE_S))];
         if let Some(address) = acting.client_ip() {
-            windows.push(Window {
-                name: format!("aws_iam:address:{}", network_of(address)),
-                limit: PER_ADDRESS,
-                length: PER_ADDRESS_LENGTH,
-            });
+            let address = format!("aws_iam:address:{}", network_of(address));
+            meters.push(attempts(address, PER_ADDRESS, PER_ADDRESS_LENGTH));
         }
-        match self.admit_everywhere(&windows).await.map_err(|source| AwsIamError::Uncounted { source })? {
-            Admission::Admitted { .. } => Ok(()),
-            Admission::Refused { full, .. } if full.name == windows[0].name => Err(AwsIamError::Malformed(
+        match self.admit_everywhere(&meters).await.map_err(|source| AwsIamError::Uncounted { source })? {
+            Admission::Admitted { .. } | Admission::Unseeded { .. } => Ok(()),
+            Admission::Refused { full: 0, .. } => Err(AwsIamError::Malformed(
                 "this signed request was used before; sign a new one for every login",
             )),
-            Admission::Refused { retry_after, .. } => Err(AwsIamError::Throttled { retry_after }),
+            Admission::Refused { retry_after, .. } => {
+                Err(AwsIamError::Throttled { retry_after: retry_after.unwrap_or(PER_ADDRESS_LENGTH) })
+            }
         }
     }
 

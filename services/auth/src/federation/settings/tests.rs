@@ -95,7 +95,7 @@ fn faults_are_told_where_they_are() {
         &["issuers[0].grants[0]", "team_claim"],
     );
     check("role = \"developer\"", "role = \"king\"", &["issuers[0].grants[0]", "king"]);
-    check("value = \"bedrock-*\"", "value = \"\"", &["issuers[0].grants[0]", "pattern"]);
+    check("value = \"bedrock-*\"", "value = \"\"", &["issuers[0].grants[0]", "visible ASCII"]);
     check("client_secret = \"hunter2hunter2\"", "client_secret = [\"hunter2\"]", &["issuers[0].login"]);
     check("client_id = \"web\"", "client_id = \"web\"\nscopes = [\"email\"]", &["`okta`", "openid"]);
     check("123456789012", "*", &["AWS role", "12 digits"]);

@@ -8,8 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
 use outcrop_auth::{AuthService, Federation};
 use outcrop_ports::{
-    Admission, AuditFilter, Authenticator as _, Changed, Clock as _, Credential, Limiter, PortError,
-    ServiceAccountFilter, Window,
+    Admission, Ask, AuditFilter, Authenticator as _, Changed, Clock as _, Credential, Limiter, Meter,
+    MeterState, PortError, Seed, ServiceAccountFilter, Settlement,
 };
 use outcrop_types::{Actor, AuditDraft, AuditEvent, Change, Role, ServiceAccount, Subject};
 use serde_json::{Value, json};
@@ -162,10 +162,30 @@ async fn an_sts_that_is_away_is_a_503() {
 /// A limiter that cannot be reached.
 struct Away;
 
+fn away<T>() -> Result<T, PortError> {
+    Err(PortError::unavailable("count", "this limiter is away"))
+}
+
 #[async_trait::async_trait]
 impl Limiter for Away {
-    async fn admit_many(&self, _: &[Window], _: u32, _: Duration) -> Result<Admission, PortError> {
-        Err(PortError::unavailable("count", "this limiter is away"))
+    async fn reserve(&self, _: &Ask<'_>) -> Result<Admission, PortError> {
+        away()
+    }
+
+    async fn settle(&self, _: &[Settlement], _: Duration) -> Result<(), PortError> {
+        away()
+    }
+
+    async fn seed(&self, _: &Meter, _: &Seed, _: Duration) -> Result<bool, PortError> {
+        away()
+    }
+
+    async fn read(&self, _: &[Meter], _: Duration) -> Result<Vec<MeterState>, PortError> {
+        away()
+    }
+
+    async fn count(&self, _: &[Meter], _: Duration) -> Result<Admission, PortError> {
+        away()
     }
 }
 

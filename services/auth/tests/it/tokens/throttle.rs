@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use outcrop_ports::{Admission, Limiter, PortError, Window};
+use outcrop_ports::{Admission, Ask, Limiter, Meter, MeterState, PortError, Seed, Settlement};
 use outcrop_types::Role;
 use serde_json::json;
 
@@ -62,11 +62,33 @@ async fn an_address_is_looked_at_so_often_whoever_it_tries() {
 #[derive(Default)]
 struct Away(std::sync::Mutex<Vec<String>>);
 
+impl Away {
+    fn asked<T>(&self, meters: &[Meter]) -> Result<T, PortError> {
+        self.0.lock().unwrap().extend(meters.iter().map(|meter| meter.name.clone()));
+        Err(PortError::unavailable("admit a request", "this limiter is away"))
+    }
+}
+
 #[async_trait]
 impl Limiter for Away {
-    async fn admit_many(&self, windows: &[Window], _: u32, _: Duration) -> Result<Admission, PortError> {
-        self.0.lock().unwrap().extend(windows.iter().map(|window| window.name.clone()));
-        Err(PortError::unavailable("admit a request", "this limiter is away"))
+    async fn reserve(&self, ask: &Ask<'_>) -> Result<Admission, PortError> {
+        self.asked(ask.meters)
+    }
+
+    async fn settle(&self, _: &[Settlement], _: Duration) -> Result<(), PortError> {
+        self.asked(&[])
+    }
+
+    async fn seed(&self, meter: &Meter, _: &Seed, _: Duration) -> Result<bool, PortError> {
+        self.asked(std::slice::from_ref(meter))
+    }
+
+    async fn read(&self, meters: &[Meter], _: Duration) -> Result<Vec<MeterState>, PortError> {
+        self.asked(meters)
+    }
+
+    async fn count(&self, meters: &[Meter], _: Duration) -> Result<Admission, PortError> {
+        self.asked(meters)
     }
 }
 

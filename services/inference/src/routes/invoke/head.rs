@@ -6,6 +6,8 @@ use actix_web::http::header::HeaderMap;
 use outcrop_chat::{Guardrail, InvalidRequest, ServiceTier};
 use outcrop_wire::{bedrock, vendor};
 
+use crate::tags::Tags;
+
 /// The media type wanted back from a stream, whose own is AWS's event stream.
 pub(super) const STREAM_ACCEPT: &str = "x-amzn-bedrock-accept";
 
@@ -29,6 +31,8 @@ pub(crate) struct Head {
     pub(super) service_tier: Option<ServiceTier>,
     pub(super) optimized_latency: bool,
     pub(super) metadata: BTreeMap<String, String>,
+    /// The tags that our own header names.
+    pub(super) tags: Tags,
 }
 
 impl Head {
@@ -59,6 +63,7 @@ impl Head {
             service_tier: tier.transpose()?,
             optimized_latency,
             metadata: text(METADATA)?.map(|it| metadata(&it)).transpose()?.unwrap_or_default(),
+            tags: Tags::NONE,
         })
     }
 }
@@ -144,6 +149,7 @@ mod tests {
             service_tier: Some(ServiceTier::Flex),
             optimized_latency: true,
             metadata: [("team".to_owned(), "search".to_owned())].into(),
+            tags: Tags::NONE,
         };
         assert_eq!(head, Ok(expected));
         assert_eq!(read(&[(TRACE, "DISABLED"), (LATENCY, "standard")]), Ok(Head::default()));

@@ -4,6 +4,7 @@ use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use outcrop_ports::ChunkStream;
 use outcrop_types::RequestId;
+use outcrop_wire::anthropic::invoke::Weight;
 use outcrop_wire::bedrock::invoke;
 use outcrop_wire::error::ErrorBody;
 
@@ -20,10 +21,10 @@ impl Piece for Chunk {
         } else if let Some(usage) = invoke::claude_usage(&self.0) {
             open.begun(usage);
         } else {
-            match invoke::text_bytes(&self.0) {
-                // Nothing is written yet.
-                0 => {}
-                bytes => open.saw_output(bytes),
+            let written = invoke::written(&self.0);
+            // Before the first word, nothing is written yet.
+            if written > Weight::default() {
+                open.saw_output(written);
             }
         }
         // Which chunk is the last one differs from model to model; a connection that breaks is an error.

@@ -2,13 +2,10 @@
 
 use outcrop_ports::{InvokeAnswer, InvokeApi, ModelError, TalliedPart, Tally};
 use outcrop_types::TokenUsage;
-use outcrop_wire::bedrock::invoke;
+use outcrop_wire::bedrock::invoke::{self, Queries};
 
 use crate::chat::AskedModel;
 use crate::metering::OpenCall;
-
-/// How many documents one query of the price list covers (Amazon Bedrock pricing, "Rerank").
-const DOCUMENTS_PER_QUERY: u64 = 100;
 
 /// What a model is paid for, where that is no token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,7 +13,7 @@ pub(super) enum Sold {
     /// As many as it was asked for; one that fails is none.
     Pictures { asked: u64 },
     /// What is charged for is what was given.
-    Queries(u64),
+    Queries(Queries),
 }
 
 impl Sold {
@@ -25,9 +22,7 @@ impl Sold {
         match model.model.info.invoke_api? {
             InvokeApi::AmazonImage => Some(Self::Pictures { asked: invoke::count_asked_pictures(body) }),
             InvokeApi::StabilityImage => Some(Self::Pictures { asked: 1 }),
-            InvokeApi::CohereRerank | InvokeApi::AmazonRerank => {
-                Some(Self::Queries(invoke::count_documents(body).div_ceil(DOCUMENTS_PER_QUERY)))
-            }
+            InvokeApi::CohereRerank | InvokeApi::AmazonRerank => Some(Self::Queries(invoke::queries(body))),
             InvokeApi::TitanEmbed
             | InvokeApi::TitanEmbedV2
             | InvokeApi::TitanMultimodal
@@ -43,7 +38,7 @@ impl Sold {
         open.watch(tally.clone());
         let estimate = match self {
             Self::Pictures { asked } => pictures(asked),
-            Self::Queries(queries) => self::queries(queries),
+            Self::Queries(queries) => self::queries(queries.usual),
         };
         SoldCall { sold: self, part: tally.part(estimate) }
     }
@@ -62,7 +57,7 @@ impl SoldCall {
             (Ok(answer), Sold::Pictures { .. }) => {
                 self.part.answered(Some(pictures(invoke::count_pictures(&answer.body))));
             }
-            (Ok(_), Sold::Queries(count)) => self.part.answered(Some(queries(count))),
+            (Ok(_), Sold::Queries(count)) => self.part.answered(Some(queries(count.usual))),
             (Err(error), _) => self.part.failed(error.failure),
         }
     }

@@ -1,5 +1,6 @@
 //! Claude models: the body passes through.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
@@ -8,15 +9,19 @@ use outcrop_chat::{InvalidRequest, StopReason};
 use outcrop_http::ApiError;
 use outcrop_ports::{InvokeCall, ModelError, ModelFailure, ModelInfo, ReasoningStyle};
 use outcrop_types::ErrorCode;
-use outcrop_wire::anthropic::invoke::{self, Chunk, ChunkKind, ClaudeBody, ClaudeStream, Traits};
+use outcrop_wire::anthropic::invoke::{
+    self, Bounded, Chunk, ChunkKind, ClaudeBody, ClaudeStream, Traits, Weight,
+};
 use outcrop_wire::anthropic::{self, Purpose};
 use outcrop_wire::error::ErrorBody;
 
 use super::{Asked, Reading, links};
+use crate::admission::{Need, Output};
 use crate::answer::{Answer, Body, Manner};
 use crate::chat::{AskedModel, Caller, Facts};
 use crate::entry::Entry;
-use crate::metering::{OpenCall, Operation};
+use crate::metering::{OpenCall, Operation, kept_in, reserve_body};
+use crate::prepare::{Fields, MAX_TOKENS, within};
 use crate::stream::{FrameStream, Frames, Piece};
 use crate::{ChatError, InferenceService};
 
@@ -26,16 +31,18 @@ pub(super) async fn answer(
     manner: Manner,
     Asked { model, reading, stream, body }: Asked,
 ) -> Result<Answer, ApiError> {
-    let ClaudeBody { body, metadata, guardrail, optimized_latency, dropped, dropped_betas } = {
+    let ClaudeBody { body, metadata, guardrail, optimized_latency, mut dropped, dropped_betas } = {
         // Two copies of a large body are enough: the client's goes when Bedrock's is written.
         let given = body;
         own(service, &model, &reading, &given, Purpose::Answer)?
     };
     manner.check(stream, &dropped)?;
-    let entry = service.enter(caller, 1).await?;
+    let entry = service.enter(caller, &model, need(service, &model, &body, &metadata, &manner)).await?;
+    let (body, held) = held(body, &entry, &model.model.info, &mut dropped);
+    manner.check(stream, &dropped)?;
     let body = links::inline(service, &entry, body).await?;
-    let cost = (Operation::Chat, invoke::weigh(&body));
-    let (open, facts) = service.open(caller, &model, &entry, cost);
+    let cost = (Operation::Chat, reserve_body(&body, &model.model.info));
+    let (open, facts) = service.open(caller, &model, &entry, cost)?;
     let call = InvokeCall::json(model.model.clone(), body, caller.context.remaining());
     let guardrail = guardrail.or(manner.guardrail);
     let call = InvokeCall { metadata, guardrail, optimized_latency, ..call };
@@ -47,7 +54,44 @@ pub(super) async fn answer(
         (Body::Whole(body), facts)
     };
     facts.told.extend(named(&dropped, &dropped_betas));
+    facts.told.extend(held);
     Ok(Answer { body, facts, dropped: Vec::new() })
+}
+
+/// What one call with this body takes.
+fn need(
+    service: &InferenceService,
+    model: &AskedModel,
+    body: &[u8],
+    metadata: &BTreeMap<String, String>,
+    manner: &Manner,
+) -> Need {
+    Need {
+        calls: 1,
+        input: reserve_body(body, &model.model.info),
+        kept: kept_in(body),
+        output: Output::Tokens { asked: invoke::max_tokens(body), field: Some(Fields::ANTHROPIC.max_tokens) },
+        tags: service.inner().metering.tags.of(&manner.tags, metadata),
+        ..Need::default()
+    }
+}
+
+/// The body with as many tokens as policies say, and the header that tells of it; what gives way to that is named.
+fn held(
+    body: Bytes,
+    entry: &Entry,
+    model: &ModelInfo,
+    dropped: &mut Vec<&'static str>,
+) -> (Bytes, Option<(&'static str, String)>) {
+    let most = entry.max_output.map(|most| within(most, model));
+    let Some(most) = most.filter(|most| invoke::max_tokens(&body) != Some(*most)) else {
+        return (body, None);
+    };
+    let Bounded { body, less_thought } = invoke::bounded(body, most);
+    if less_thought {
+        dropped.push(Fields::ANTHROPIC.reasoning);
+    }
+    (body, Some((MAX_TOKENS, most.to_string())))
 }
 
 /// The body as Bedrock can count it.
@@ -159,8 +203,8 @@ fn stop_reason(word: &str) -> StopReason {
 
 impl Piece for Chunk {
     fn meter(&self, open: &mut OpenCall) -> Option<bool> {
-        if self.output_bytes > 0 {
-            open.saw_output(self.output_bytes);
+        if self.output > Weight::default() {
+            open.saw_output(self.output);
         }
         if let Some(usage) = self.usage_over(open.told()) {
             // What a stream begins with counts the input alone.

@@ -26,7 +26,8 @@ pub(super) async fn answer(
     manner.check_unknown(&unknown)?;
     manner.guard(&mut request);
     bound(&mut request, &model.model.info, &mut dropped);
-    let entry = service.enter(caller, 1).await?;
+    let need = service.chat_need(&request, 1, Fields::ANTHROPIC.max_tokens, &model, &manner.tags);
+    let entry = service.enter(caller, &model, need).await?;
     let request = service.prepare(entry, &model, request, Fields::ANTHROPIC, &mut dropped).await?;
     manner.check(stream, &dropped)?;
     let only_stop = match request.request.inference.stop.as_slice() {

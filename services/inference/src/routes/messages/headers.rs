@@ -8,16 +8,25 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use chrono::{DateTime, SecondsFormat, Utc};
 use outcrop_http::{ApiError, RequestContext};
+use outcrop_ports::Kind;
 use outcrop_wire::anthropic::{Betas, Version};
 
 use super::Reading;
 use crate::InferenceService;
+use crate::admission::Standing;
 use crate::answer::Answer;
 use crate::routes::headers;
 
-const LIMIT: &str = "anthropic-ratelimit-requests-limit";
-const REMAINING: &str = "anthropic-ratelimit-requests-remaining";
-const RESET: &str = "anthropic-ratelimit-requests-reset";
+const REQUESTS: [&str; 3] = [
+    "anthropic-ratelimit-requests-limit",
+    "anthropic-ratelimit-requests-remaining",
+    "anthropic-ratelimit-requests-reset",
+];
+const TOKENS: [&str; 3] = [
+    "anthropic-ratelimit-tokens-limit",
+    "anthropic-ratelimit-tokens-remaining",
+    "anthropic-ratelimit-tokens-reset",
+];
 
 impl FromRequest for Reading {
     type Error = ApiError;
@@ -47,25 +56,40 @@ pub(super) fn respond(
 ) -> Result<HttpResponse, ApiError> {
     let now = service.inner().clock.now();
     let answer = answer.map_err(|error| refused(error, now))?;
-    let rate = answer.facts.rate.clone();
+    let standings = answer.facts.standings.clone();
     let mut response = headers::respond(service, context.arrived, answer);
     put(response.headers_mut(), "request-id", context.request_id.as_str());
-    if let Some(state) = rate {
-        put(response.headers_mut(), LIMIT, &state.limit.to_string());
-        put(response.headers_mut(), REMAINING, &state.remaining.to_string());
-        put(response.headers_mut(), RESET, &at(now, state.reset_after));
+    for Standing { kind, state } in standings {
+        let names = match kind {
+            Kind::Requests => REQUESTS,
+            Kind::Tokens => TOKENS,
+            Kind::Concurrency | Kind::Money => continue,
+        };
+        let values = [state.limit.to_string(), state.remaining().to_string(), at(now, state.reset_after)];
+        for (name, value) in names.into_iter().zip(values) {
+            put(response.headers_mut(), name, &value);
+        }
     }
     Ok(response)
 }
 
-/// Says once more in Anthropic's headers where a limit stands.
-pub(super) fn refused(error: ApiError, now: DateTime<Utc>) -> ApiError {
-    let given = |name: &str| error.headers.iter().find(|(known, _)| *known == name).map(|(_, it)| it.clone());
-    let (limit, remaining) = (given(headers::LIMIT), given(headers::REMAINING));
-    let (Some(limit), Some(remaining), Some(wait)) = (limit, remaining, error.retry_after) else {
-        return error;
-    };
-    error.with_header(LIMIT, limit).with_header(REMAINING, remaining).with_header(RESET, at(now, wait))
+/// Says once more in Anthropic's headers where the limits of requests and of tokens stand, whichever of them, or which
+/// other one, has no room; when to come back is another matter.
+pub(super) fn refused(mut error: ApiError, now: DateTime<Utc>) -> ApiError {
+    let known = [([headers::LIMIT, headers::REMAINING, headers::RESET], REQUESTS), (headers::TOKENS, TOKENS)];
+    for (ours, theirs) in known {
+        let given = |name: &str| {
+            let found = error.headers.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| value.clone())
+        };
+        if let [Some(limit), Some(remaining), reset] = ours.map(given) {
+            let reset = reset.map(|reset| at(now, headers::from_words(&reset)));
+            for (name, value) in theirs.into_iter().zip([Some(limit), Some(remaining), reset]) {
+                error = value.into_iter().fold(error, |error, value| error.with_header(name, value));
+            }
+        }
+    }
+    error
 }
 
 /// RFC 3339, in whole seconds, rounded up.

@@ -50,7 +50,8 @@ pub(crate) async fn answer(
     let Translated { mut request, tools, mut dropped, asked } =
         asked.into_chat(&model.model.info.id, &earlier)?;
     manner.guard(&mut request);
-    let entry = service.enter(caller, 1).await?;
+    let need = service.chat_need(&request, 1, FIELDS.max_tokens, &model, &manner.tags);
+    let entry = service.enter(caller, &model, need).await?;
     let request = service.prepare(entry, &model, request, FIELDS, &mut dropped).await?;
     manner.check(stream, &dropped)?;
     let id = ResponseId::new(service.inner().ids.uuid());

@@ -1,0 +1,171 @@
+//! What the rules of a policy must be like, whoever asks, and how they change.
+
+use std::collections::HashSet;
+
+use outcrop_types::{Budget, MAX_BUDGET, MAX_POLICY_ENTRIES, Money, Pattern, Rules};
+
+use crate::AdminError;
+
+/// What shall change of rules: `None` leaves one as it is, `Some(None)` removes it. Lists are replaced as a whole.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RulesPatch {
+    /// Model calls in a minute.
+    pub requests_per_minute: Option<Option<u32>>,
+    /// Tokens in a minute.
+    pub tokens_per_minute: Option<Option<u32>>,
+    /// Calls under way at the same time.
+    pub concurrent_requests: Option<Option<u32>>,
+    /// Money in a time.
+    pub budgets: Option<Option<Vec<Budget>>>,
+    /// Most output tokens of one answer.
+    pub max_output_tokens: Option<Option<u32>>,
+    /// Output tokens of an answer whose request does not say.
+    pub default_output_tokens: Option<Option<u32>>,
+    /// Only these models.
+    pub models: Option<Option<Vec<Pattern>>>,
+    /// Models without a known price that may be called in spite of a budget.
+    pub allow_unpriced: Option<Option<Vec<Pattern>>>,
+}
+
+impl RulesPatch {
+    /// The rules after the change.
+    #[must_use]
+    pub fn applied_to(self, rules: Rules) -> Rules {
+        Rules {
+            requests_per_minute: self.requests_per_minute.unwrap_or(rules.requests_per_minute),
+            tokens_per_minute: self.tokens_per_minute.unwrap_or(rules.tokens_per_minute),
+            concurrent_requests: self.concurrent_requests.unwrap_or(rules.concurrent_requests),
+            budgets: self.budgets.map_or(rules.budgets, Option::unwrap_or_default),
+            max_output_tokens: self.max_output_tokens.unwrap_or(rules.max_output_tokens),
+            default_output_tokens: self.default_output_tokens.unwrap_or(rules.default_output_tokens),
+            models: self.models.map_or(rules.models, Option::unwrap_or_default),
+            allow_unpriced: self.allow_unpriced.map_or(rules.allow_unpriced, Option::unwrap_or_default),
+        }
+    }
+}
+
+/// The rules as they are kept, if they are such as there may be. A limit may be 0: then nobody may call.
+pub(super) fn checked(mut rules: Rules) -> Result<Rules, AdminError> {
+    if rules.is_empty() {
+        let message = "`rules` must say something; a policy that is to limit nothing is deleted";
+        return Err(AdminError::invalid("rules", message));
+    }
+    check_output(&rules)?;
+    check_length("rules.models", rules.models.len())?;
+    check_length("rules.allow_unpriced", rules.allow_unpriced.len())?;
+    check_length("rules.budgets", rules.budgets.len())?;
+    let mut periods = HashSet::new();
+    for (at, budget) in rules.budgets.iter_mut().enumerate() {
+        check_budget(&format!("rules.budgets[{at}]"), budget)?;
+        if !periods.insert(budget.period.name()) {
+            let name = budget.period.name();
+            let message = format!("`rules.budgets` may have one budget with the period `{name}`, not two");
+            return Err(AdminError::invalid(format!("rules.budgets[{at}].period"), message));
+        }
+    }
+    Ok(rules)
+}
+
+fn check_output(rules: &Rules) -> Result<(), AdminError> {
+    let (most, default) = (rules.max_output_tokens, rules.default_output_tokens);
+    for (field, tokens) in [("rules.max_output_tokens", most), ("rules.default_output_tokens", default)] {
+        if tokens == Some(0) {
+            return Err(AdminError::invalid(field, format!("`{field}` must be at least 1")));
+        }
+    }
+    match (most, default) {
+        (Some(most), Some(default)) if default > most => {
+            let field = "rules.default_output_tokens";
+            let message =
+                format!("`{field}` must not be more than `rules.max_output_tokens`, which is {most}");
+            Err(AdminError::invalid(field, message))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_length(field: &'static str, length: usize) -> Result<(), AdminError> {
+    if length <= MAX_POLICY_ENTRIES {
+        return Ok(());
+    }
+    Err(AdminError::invalid(field, format!("`{field}` may have at most {MAX_POLICY_ENTRIES} entries")))
+}
+
+/// Bounds a budget, and puts its alerts in order.
+fn check_budget(place: &str, budget: &mut Budget) -> Result<(), AdminError> {
+    if budget.usd == Money::ZERO || budget.usd > MAX_BUDGET {
+        let field = format!("{place}.usd");
+        let message = format!("`{field}` must be more than 0 and at most {MAX_BUDGET}");
+        return Err(AdminError::invalid(field, message));
+    }
+    let field = format!("{place}.alert_at");
+    if budget.alert_at.iter().any(|share| !(1..=100).contains(share)) {
+        let message = format!("`{field}` must be whole numbers of 1 to 100, per cent of the budget");
+        return Err(AdminError::invalid(field, message));
+    }
+    budget.alert_at.sort_unstable();
+    if budget.alert_at.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err(AdminError::invalid(field.clone(), format!("`{field}` names a share twice")));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(json: &str) -> Rules {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn what_does_not_do_is_named() {
+        let many = format!(r#"{{"models":[{}"x"]}}"#, r#""x","#.repeat(32));
+        for (json, field) in [
+            ("{}", "rules"),
+            (r#"{"max_output_tokens":0}"#, "rules.max_output_tokens"),
+            (r#"{"default_output_tokens":0}"#, "rules.default_output_tokens"),
+            (r#"{"max_output_tokens":8,"default_output_tokens":9}"#, "rules.default_output_tokens"),
+            (r#"{"budgets":[{"usd":"0","period":"day"}]}"#, "rules.budgets[0].usd"),
+            (r#"{"budgets":[{"usd":"9000000.000000001","period":"day"}]}"#, "rules.budgets[0].usd"),
+            (r#"{"budgets":[{"usd":1,"period":"day","alert_at":[0]}]}"#, "rules.budgets[0].alert_at"),
+            (r#"{"budgets":[{"usd":1,"period":"day","alert_at":[101]}]}"#, "rules.budgets[0].alert_at"),
+            (r#"{"budgets":[{"usd":1,"period":"day","alert_at":[50,50]}]}"#, "rules.budgets[0].alert_at"),
+            (
+                r#"{"budgets":[{"usd":1,"period":"day"},{"usd":2,"period":"day","time_zone":"Asia/Tokyo"}]}"#,
+                "rules.budgets[1].period",
+            ),
+            (&many, "rules.models"),
+        ] {
+            assert_eq!(checked(rules(json)).unwrap_err().param(), Some(field), "{json}");
+        }
+    }
+
+    #[test]
+    fn what_does_is_kept_in_order() {
+        let taken = checked(rules(
+            r#"{"requests_per_minute":0,"max_output_tokens":9,"default_output_tokens":9,"budgets":[
+                {"usd":"9000000","period":"day","alert_at":[100,1,50]},
+                {"usd":1,"period":"rolling","days":7}]}"#,
+        ))
+        .unwrap();
+        assert_eq!(taken.requests_per_minute, Some(0));
+        assert_eq!(taken.budgets[0].alert_at, [1, 50, 100]);
+    }
+
+    #[test]
+    fn a_patch_leaves_changes_and_removes() {
+        let patch = RulesPatch {
+            requests_per_minute: Some(None),
+            tokens_per_minute: Some(Some(7)),
+            models: Some(Some(vec!["b".parse().unwrap()])),
+            allow_unpriced: Some(None),
+            ..RulesPatch::default()
+        };
+        let before = rules(
+            r#"{"requests_per_minute":1,"concurrent_requests":2,"models":["a","c"],"allow_unpriced":["x"]}"#,
+        );
+        let after = rules(r#"{"tokens_per_minute":7,"concurrent_requests":2,"models":["b"]}"#);
+        assert_eq!(patch.applied_to(before), after);
+    }
+}

@@ -1,0 +1,246 @@
+//! A call under way, from before it is made until its record is written.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use outcrop_chat::{Event, Response, ServiceTier, StopReason};
+use outcrop_lifecycle::Guard;
+use outcrop_ports::{ModelError, Tally};
+use outcrop_types::{Classify, ErrorCode, Outcome, TokenUsage, UsageRecord};
+use outcrop_wire::anthropic::invoke::Weight;
+
+use super::heard::Heard;
+use super::need::price_tier;
+use super::pricing::Pricing;
+use crate::admission::{OpenHold, Used};
+use crate::entry::Entry;
+use crate::spool::Spool;
+
+/// Faster than models write. A whole answer that is given up tells nothing of how far it was: it is taken to be this far,
+/// and no further than it may go.
+const TOKENS_PER_SECOND: u64 = 200;
+
+/// A call whose record is not written yet. Dropped, it is a call whose client went away.
+pub(crate) struct OpenCall {
+    /// Taken when it is written.
+    record: Option<Box<UsageRecord>>,
+    spool: Arc<Spool>,
+    arrived: Instant,
+    input_estimate: u64,
+    /// The most that it may write.
+    most_output: u64,
+    heard: Arc<Mutex<Heard>>,
+    /// Whether the model itself is listened to: what is made of its words is then not counted again.
+    listens: bool,
+    /// Where what the parts of the call use is counted, if it has such.
+    tally: Option<Tally>,
+    /// What it holds of its limits; taken when it is settled.
+    hold: Option<OpenHold>,
+    /// The rest of what its request holds, where the call is made in parts.
+    rest: Option<Entry>,
+    pricing: Pricing,
+    _open: Guard,
+}
+
+impl OpenCall {
+    pub(super) fn new(
+        record: UsageRecord,
+        spool: Arc<Spool>,
+        arrived: Instant,
+        input_estimate: u64,
+        pricing: Pricing,
+        hold: Option<OpenHold>,
+        open: Guard,
+    ) -> Self {
+        Self {
+            most_output: record.tokens.output,
+            input_estimate: input_estimate.min(record.tokens.input),
+            record: Some(Box::new(record)),
+            spool,
+            arrived,
+            heard: Arc::default(),
+            listens: false,
+            tally: None,
+            hold,
+            rest: None,
+            pricing,
+            _open: open,
+        }
+    }
+
+    /// What the other parts of the request hold is kept until this record is written, which is about all of them.
+    pub(crate) fn keeps(&mut self, rest: Entry) {
+        self.rest = Some(rest);
+    }
+
+    /// Takes note of the tier that answered, where Bedrock tells.
+    pub(crate) fn served_by(&mut self, tier: Option<ServiceTier>) {
+        self.heard().tier = tier;
+    }
+
+    /// The call is made as a stream.
+    pub(crate) fn set_streamed(&mut self) {
+        if let Some(record) = &mut self.record {
+            record.streamed = true;
+        }
+    }
+
+    /// Takes note of what one event says about usage.
+    pub(crate) fn saw(&mut self, event: &Event) {
+        if !self.listens {
+            self.heard().saw(event, self.arrived);
+        }
+    }
+
+    /// Whoever gets the model's own events hands them to this before anything is made of them: what is held back from
+    /// the client is paid for all the same. What [`OpenCall::saw`] sees from then on says nothing new.
+    pub(crate) fn listen(&mut self) -> impl FnMut(&Event) + Send + use<> {
+        self.listens = true;
+        let (heard, arrived) = (Arc::clone(&self.heard), self.arrived);
+        move |event| lock(&heard).saw(event, arrived)
+    }
+
+    pub(crate) fn saw_stop(&mut self, reason: StopReason) {
+        self.heard().stop_reason = Some(reason);
+    }
+
+    /// Takes note of what a stream says at its beginning: if it ends early, only its output has to be estimated.
+    pub(crate) fn begun(&mut self, usage: TokenUsage) {
+        self.heard().begun = Some(usage);
+    }
+
+    /// What was told so far of what is used.
+    pub(crate) fn told(&self) -> TokenUsage {
+        let heard = self.heard();
+        heard.reported.or(heard.begun).unwrap_or_default()
+    }
+
+    /// The call is made in parts, and what they use is counted here.
+    pub(crate) fn watch(&mut self, tally: Tally) {
+        self.tally = Some(tally);
+    }
+
+    /// Takes note of what the answer says it used.
+    pub(crate) fn reported(&mut self, usage: TokenUsage) {
+        self.heard().reported = Some(usage);
+    }
+
+    /// Takes note of what the text in the answer weighs, from which its tokens are estimated if nobody tells.
+    pub(crate) fn saw_output(&mut self, weight: Weight) {
+        self.heard().wrote(weight, self.arrived);
+    }
+
+    /// Takes note of a whole answer.
+    pub(crate) fn saw_answer(&mut self, response: &Response) {
+        self.reported(response.usage);
+        self.served_by(response.extra.service_tier);
+        self.saw_stop(response.stop_reason);
+    }
+
+    /// Answered to the end: the record is safe when this returns.
+    pub(crate) fn completed(&mut self) {
+        self.write(Outcome::Completed, None);
+    }
+
+    /// Failed on the way.
+    pub(crate) fn failed(&mut self, code: ErrorCode) {
+        self.write(Outcome::Failed, Some(code));
+    }
+
+    /// Failed before anything came. Only what Bedrock may have charged for is recorded.
+    pub(crate) fn refused(&mut self, error: &ModelError) {
+        // One part may have failed at no cost, and others not.
+        let cost = self.tally.as_ref().map_or(error.failure.may_cost(), |tally| !tally.read().0.is_nothing());
+        if cost {
+            self.failed(error.code());
+        } else {
+            self.cost_nothing();
+        }
+    }
+
+    /// The call has ended, and there is nothing to record of it: what it held is given back.
+    fn cost_nothing(&mut self) {
+        let Some(record) = self.record.take() else { return };
+        self.spool.void(record.id);
+        self.settle(&Used::nothing());
+    }
+
+    fn settle(&mut self, used: &Used) {
+        if let Some(hold) = self.hold.take() {
+            hold.settle(used);
+        }
+        self.rest = None;
+    }
+
+    /// What was used, and whether that is an estimate.
+    fn used(&self, heard: &Heard, streamed: bool) -> (TokenUsage, bool) {
+        let estimate = || TokenUsage {
+            output: match heard.output.tokens() {
+                0 if !streamed => self.unheard(),
+                tokens => tokens.min(self.most_output),
+            },
+            ..heard.begun.unwrap_or(TokenUsage { input: self.input_estimate, ..TokenUsage::default() })
+        };
+        match (heard.reported, &self.tally) {
+            (Some(reported), _) => (reported, false),
+            (None, Some(tally)) => tally.read(),
+            (None, None) => (estimate(), true),
+        }
+    }
+
+    /// What a whole answer may have come to by now.
+    fn unheard(&self) -> u64 {
+        (millis_since(self.arrived).saturating_mul(TOKENS_PER_SECOND) / 1_000).min(self.most_output)
+    }
+
+    fn write(&mut self, outcome: Outcome, error: Option<ErrorCode>) {
+        let Some(mut record) = self.record.take() else { return };
+        record.outcome = outcome;
+        record.error = error.map(|code| code.name().to_owned());
+        record.latency_ms = millis_since(self.arrived);
+        {
+            let heard = self.heard();
+            record.stop_reason = heard.stop_reason.map(|reason| reason.name().to_owned());
+            record.first_token_ms = heard.first_token_ms.filter(|_| record.streamed);
+            (record.tokens, record.estimated) = self.used(&heard, record.streamed);
+            record.tier = heard.tier.map_or(record.tier, |tier| price_tier(Some(tier)));
+        }
+        record.cost = self.pricing.cost(record.tier, &record.tokens);
+        tracing::debug!(
+            request.id = %record.request_id,
+            team.id = %record.team,
+            gen_ai.request.model = record.model_asked,
+            gen_ai.response.model = record.model_served,
+            gen_ai.usage.input_tokens = record.tokens.total_input(),
+            gen_ai.usage.output_tokens = record.tokens.output,
+            duration_ms = record.latency_ms,
+            outcome = outcome.name(),
+            "a model was called"
+        );
+        self.spool.append(&record);
+        self.settle(&Used { tokens: record.tokens, cost: record.cost });
+    }
+
+    fn heard(&self) -> MutexGuard<'_, Heard> {
+        lock(&self.heard)
+    }
+}
+
+impl Drop for OpenCall {
+    fn drop(&mut self) {
+        // Whoever went away before the first part was sent cost nothing.
+        if self.tally.as_ref().is_some_and(|tally| tally.read().0.is_nothing()) {
+            self.cost_nothing();
+        }
+        self.write(Outcome::Cancelled, None);
+    }
+}
+
+/// A panic between two notes leaves numbers, not a broken structure.
+fn lock(heard: &Mutex<Heard>) -> MutexGuard<'_, Heard> {
+    heard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+pub(super) fn millis_since(then: Instant) -> u64 {
+    u64::try_from(then.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
