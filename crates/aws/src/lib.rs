@@ -4,6 +4,7 @@
 //! network: credentials are looked up by the first call that needs them. Service clients are built by their
 //! adapters from the [`SdkConfig`](aws_types::SdkConfig) made here. Start reading at [`sdk_config`].
 
+mod assumed;
 mod crypto;
 mod error;
 mod http_client;
@@ -11,6 +12,7 @@ mod options;
 mod region;
 pub mod secrets;
 
+pub use assumed::assume_role;
 pub use crypto::install_crypto;
 pub use error::explain;
-pub use options::{AwsOptions, has_endpoint_override, local_config, sdk_config};
+pub use options::{AwsOptions, has_endpoint_override, local_account, local_config, sdk_config};

@@ -58,7 +58,13 @@ pub async fn sdk_config(options: &AwsOptions) -> SdkConfig {
 /// environment or files, no retries, no stalled-stream protection.
 #[must_use]
 pub fn local_config(endpoint_url: &str, region: &str) -> SdkConfig {
-    let credentials = Credentials::new("local", "local", None, None, "outcrop");
+    local_account(endpoint_url, region, "local")
+}
+
+/// [`local_config`] with a name in the place of the access key, by which an emulator can tell accounts apart.
+#[must_use]
+pub fn local_account(endpoint_url: &str, region: &str, name: &str) -> SdkConfig {
+    let credentials = Credentials::new(name, "local", None, None, "outcrop");
     SdkConfig::builder()
         .behavior_version(behaviour())
         .region(Region::new(region.to_owned()))

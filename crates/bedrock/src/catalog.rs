@@ -3,16 +3,20 @@
 //!
 //! [`Catalog`] is one state of it, never changed once it is built; [`LiveCatalog`] replaces it by the next.
 
+mod called;
 mod defaults;
 mod discovered;
 mod error;
 mod invoke_api;
 mod live;
+mod lookup;
 mod names;
 mod offers;
+mod regions;
 mod rows;
 #[cfg(test)]
 mod tests;
+mod ways;
 mod words;
 
 use std::collections::HashMap;
@@ -20,18 +24,19 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use outcrop_ports::{CacheSupport, Modality, ModelCatalog, ModelInfo, ReasoningStyle, ResolvedModel};
-use outcrop_types::{Price, PriceTier};
+use outcrop_types::{Bounds, Price, PriceTier, Region};
 
 use crate::control::listing::{ListedProfile, Listing};
 use crate::prices::PriceList;
 use defaults::Defaults;
 pub use error::CatalogError;
 pub use live::{LiveCatalog, LiveOptions, RefreshError};
-pub(crate) use names::foundation_id;
 pub use names::geography;
-use names::{GEOGRAPHIES, Named, parse_name};
-use offers::{Offers, Reach};
+pub(crate) use names::{arn_region, foundation_id};
+use offers::Offers;
+pub use regions::RegionsCatalog;
 use rows::Row;
+use ways::Ways;
 
 /// How to read the catalogue.
 #[derive(Debug, Clone, Copy, Default)]
@@ -62,7 +67,7 @@ pub struct CatalogOptions<'a> {
 struct Basis {
     rows: Vec<Row>,
     prices: Arc<PriceList>,
-    reach: Reach,
+    ways: Ways,
     default_model: String,
     default_embedding: Option<String>,
     compatibility_names: bool,
@@ -80,7 +85,7 @@ impl Basis {
         Ok(Self {
             rows,
             prices: Arc::new(PriceList::load(options.prices)?),
-            reach: Reach {
+            ways: Ways {
                 region: options.region.to_owned(),
                 preferred: options.cross_region.map(str::to_owned),
             },
@@ -103,6 +108,7 @@ pub struct Catalog {
     by_bedrock_id: HashMap<String, usize>,
     defaults: Defaults,
     prices: Arc<PriceList>,
+    ways: Ways,
     allow_arns: bool,
     discovers: bool,
 }
@@ -114,6 +120,8 @@ struct Entry {
     /// Known models that the region does not list are not shown. They can be asked for all the same: a listing may lag
     /// behind, or leave out what only some may call, and Bedrock decides.
     offered: bool,
+    /// Called by the very id that stands in it, a profile or an ARN: the operator's choice, or the account's own.
+    chosen: bool,
 }
 
 impl Catalog {
@@ -133,12 +141,19 @@ impl Catalog {
             by_bedrock_id: HashMap::new(),
             defaults: Defaults::unset(basis),
             prices: Arc::clone(&basis.prices),
+            ways: basis.ways.clone(),
             allow_arns: basis.allow_arns,
             discovers: basis.discovers,
         };
         let offers = listing.map(Offers::of);
         for row in &basis.rows {
             let mut info = rows::into_info(row.clone())?;
+            if let Some((_, model)) = info.base_id.split_once('.')
+                && rows::describe(&basis.rows, model)
+            {
+                // A profile of a geography that is newer than this code.
+                info.base_id = model.to_owned();
+            }
             let offer = offers.as_ref().and_then(|all| all.callable(&info.base_id));
             if let Some(offer) = offer {
                 offer.correct(&mut info);
@@ -146,19 +161,20 @@ impl Catalog {
             // An id that says more than the model, a profile or an ARN, is the operator's choice: used as it is, and shown.
             let chosen = info.bedrock_id != info.base_id;
             if !chosen {
-                basis.reach.settle(&mut info, offer.is_some());
+                basis.ways.settle(&mut info, offer.is_some());
             }
-            catalog.add(info, offers.is_none() || offer.is_some() || chosen)?;
+            catalog.add(info, offers.is_none() || offer.is_some() || chosen, chosen)?;
         }
         if let Some(offers) = offers {
-            catalog.add_unknown(&offers, &basis.reach);
+            catalog.add_unknown(&offers);
             catalog.add_own(&offers);
         }
+        catalog.show_profiles();
         catalog.defaults = Defaults::find(&catalog, basis)?;
         Ok(catalog)
     }
 
-    fn add(&mut self, info: ModelInfo, offered: bool) -> Result<(), CatalogError> {
+    fn add(&mut self, info: ModelInfo, offered: bool, chosen: bool) -> Result<(), CatalogError> {
         let at = self.models.len();
         for name in std::iter::once(&info.id).chain(&info.aliases) {
             if let Some(other) = self.by_name.insert(name.clone(), at).filter(|other| *other != at) {
@@ -173,25 +189,41 @@ impl Catalog {
             // The first row of a model describes it; others name ways to it.
             self.by_bedrock_id.entry(info.base_id.clone()).or_insert(at);
         }
-        self.models.push(Entry { info: Arc::new(info), offered });
+        self.models.push(Entry { info: Arc::new(info), offered, chosen });
         Ok(())
     }
 
     /// What Bedrock lists and no row describes.
-    fn add_unknown(&mut self, offers: &Offers<'_>, reach: &Reach) {
+    fn add_unknown(&mut self, offers: &Offers<'_>) {
         for (base, offer) in &offers.by_base {
             if !offer.is_callable() || self.by_bedrock_id.contains_key(*base) {
                 continue;
             }
             let mut info = offer.unknown(base);
-            reach.settle(&mut info, true);
+            self.ways.settle(&mut info, true);
             info.aliases.retain(|name| !self.by_name.contains_key(name));
             // An operator may have given the id to another model as its alias.
             if !self.by_name.contains_key(*base) {
                 // No name is taken, so this cannot fail.
-                let _ = self.add(info, true);
+                let _ = self.add(info, true, false);
             }
         }
+    }
+
+    /// Shows Bedrock's profiles beside their models where they are preferred: clients of the Bedrock Access Gateway choose
+    /// among them by what its list has. They are found by their ids anyway.
+    fn show_profiles(&mut self) {
+        let Some(region) = self.ways.preferred.as_ref().map(|_| self.ways.region.as_str()) else { return };
+        let mut shown = Vec::new();
+        for Entry { info, .. } in self.models.iter().filter(|it| it.offered && !it.chosen) {
+            let ids = info.profiles.iter().map(|it| format!("{it}.{}", info.base_id));
+            for id in ids.filter(|id| names::is_callable(id, &info.base_id, region)) {
+                let (bedrock_id, aliases) = (id.clone(), Vec::new());
+                let info = Arc::new(ModelInfo { id, bedrock_id, aliases, ..(**info).clone() });
+                shown.push(Entry { info, offered: true, chosen: true });
+            }
+        }
+        self.models.append(&mut shown);
     }
 
     /// The account's own profiles, where clients may name them.
@@ -200,7 +232,7 @@ impl Catalog {
             if !self.by_name.contains_key(&profile.arn) {
                 let at = self.models.len();
                 self.by_name.insert(profile.arn.clone(), at);
-                self.models.push(Entry { info: self.behind(profile).info, offered: true });
+                self.models.push(Entry { info: self.behind(profile).info, offered: true, chosen: true });
             }
         }
     }
@@ -216,69 +248,11 @@ impl Catalog {
             base_id: profile.base.clone(),
             on_demand: true,
             profiles: Vec::new(),
+            stray_profiles: profile.geography.iter().filter(|_| profile.strays).cloned().collect(),
             routes_over: profile.geography.clone(),
             ..base.unwrap_or_else(|| unknown_info(&profile.arn))
         };
         ResolvedModel { bedrock_id: profile.arn.clone(), info: Arc::new(info) }
-    }
-
-    fn lookup(&self, asked: &str) -> Option<ResolvedModel> {
-        if !names::could_be_sent(asked) {
-            return None;
-        }
-        match parse_name(asked) {
-            Named::Plain => self.by_plain_name(asked),
-            Named::ModelArn(id) => {
-                let info = self.info_of_bedrock_id(id)?;
-                Some(ResolvedModel { bedrock_id: asked.to_owned(), info })
-            }
-            // An operator may describe what is behind an opaque ARN by listing it as an alias.
-            Named::OpaqueArn => match self.by_name.get(asked) {
-                Some(at) => {
-                    let info = Arc::clone(&self.models[*at].info);
-                    Some(ResolvedModel { bedrock_id: asked.to_owned(), info })
-                }
-                None => self.undescribed(asked),
-            },
-            Named::OtherArn => None,
-        }
-    }
-
-    /// An ARN of which nothing is known.
-    fn undescribed(&self, asked: &str) -> Option<ResolvedModel> {
-        // The default model is the operator's own choice.
-        if let Some(default) = self.defaults.called(asked) {
-            return Some(default.clone());
-        }
-        let to_be_asked_for = self.discovers && names::is_own_profile(asked);
-        (self.allow_arns && !to_be_asked_for).then(|| generic(asked))
-    }
-
-    fn by_plain_name(&self, asked: &str) -> Option<ResolvedModel> {
-        if let Some(at) = self.by_bedrock_id.get(asked) {
-            let info = &self.models[*at].info;
-            // Asked for by its bare id, it is called in the region itself, if it can be.
-            let bedrock_id = if info.on_demand { asked } else { &info.bedrock_id };
-            return Some(ResolvedModel { bedrock_id: bedrock_id.to_owned(), info: Arc::clone(info) });
-        }
-        if let Some(info) = self.info_of_profile(asked) {
-            return Some(ResolvedModel { bedrock_id: asked.to_owned(), info });
-        }
-        let info = &self.models[*self.by_name.get(asked)?].info;
-        Some(ResolvedModel { bedrock_id: info.bedrock_id.clone(), info: Arc::clone(info) })
-    }
-
-    fn info_of_bedrock_id(&self, id: &str) -> Option<Arc<ModelInfo>> {
-        let base = self.by_bedrock_id.get(id).map(|at| Arc::clone(&self.models[*at].info));
-        base.or_else(|| self.info_of_profile(id))
-    }
-
-    /// The model behind `us.anthropic.…`. A geography newer than the row is believed: Bedrock knows best.
-    fn info_of_profile(&self, id: &str) -> Option<Arc<ModelInfo>> {
-        let (prefix, base) = id.split_once('.')?;
-        let info = &self.models[*self.by_bedrock_id.get(base)?].info;
-        let known = GEOGRAPHIES.contains(&prefix) || info.profiles.iter().any(|it| it == prefix);
-        known.then(|| Arc::clone(info))
     }
 }
 
@@ -293,6 +267,16 @@ impl ModelCatalog for Catalog {
 
     fn list(&self) -> Vec<Arc<ModelInfo>> {
         self.models.iter().filter(|entry| entry.offered).map(|entry| Arc::clone(&entry.info)).collect()
+    }
+
+    fn resolve_at(
+        &self,
+        asked: &str,
+        output: Modality,
+        region: &Region,
+        within: &Bounds,
+    ) -> Option<ResolvedModel> {
+        self.called_at(asked, output, region, within)
     }
 
     fn price(&self, model: &ResolvedModel, tier: PriceTier, day: NaiveDate) -> Option<Price> {

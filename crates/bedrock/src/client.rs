@@ -10,7 +10,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::request_id::RequestId;
-use outcrop_chat::Response;
+use outcrop_chat::{ReasoningMode, Response};
 use outcrop_ports::{ChatModel, EventStream, ModelCall, ModelError, PortError, Probe};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -134,11 +134,12 @@ impl ChatModel for BedrockModel {
     async fn stream(&self, call: ModelCall) -> Result<EventStream, ModelError> {
         let ModelCall { model, request, deadline } = call;
         let until = Instant::now() + deadline;
+        let thinks = model.info.always_thinks || request.reasoning.is_some_and(|it| it != ReasoningMode::Off);
         let converse = request::translate(model, &request, true)?;
         // What it holds may be large, and stands in the body now.
         drop(request);
         match timeout_at(until, self.converse_stream(converse)).await {
-            Ok(events) => events?.begin(until, deadline).await,
+            Ok(events) => events?.begin(until, deadline, thinks).await,
             Err(_) => Err(errors::timed_out(deadline, "nothing")),
         }
     }

@@ -101,9 +101,15 @@ fn exception_name(raw: &RawMessage) -> Option<String> {
 fn transport_failure<E, R>(error: &SdkError<E, R>) -> (ModelFailure, String) {
     let (failure, message) = match error {
         SdkError::TimeoutError(_) => (ModelFailure::TimedOut, "Bedrock did not answer in time"),
-        SdkError::DispatchFailure(failure) if failure.is_timeout() => {
-            (ModelFailure::TimedOut, "Bedrock could not be reached in time")
+        // Nothing was sent that Bedrock could charge for: whoever is asked next is the first.
+        SdkError::DispatchFailure(failure) if failure.is_timeout() && is_unconnected(error) => {
+            (ModelFailure::Unavailable, "Bedrock could not be reached in time")
         }
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => {
+            (ModelFailure::TimedOut, "Bedrock did not answer in time")
+        }
+        // No region of that account will do, until somebody allows it.
+        SdkError::DispatchFailure(_) if is_refused(error) => (ModelFailure::Denied, NOT_MADE),
         SdkError::DispatchFailure(_) if is_unsigned(error) => (ModelFailure::Unavailable, NOT_MADE),
         SdkError::DispatchFailure(_) => (ModelFailure::Unavailable, "Bedrock could not be reached"),
         SdkError::ConstructionFailure(_) => (ModelFailure::Unavailable, NOT_MADE),
@@ -113,16 +119,32 @@ fn transport_failure<E, R>(error: &SdkError<E, R>) -> (ModelFailure, String) {
     (failure, message.to_owned())
 }
 
+/// Whether the time-out struck before there was a connection. The SDK tells the two by their words only, in a type that is
+/// its own: "HTTP connect timeout occurred", "HTTP read timeout occurred".
+fn is_unconnected<E, R>(error: &SdkError<E, R>) -> bool {
+    says(error, &["connect timeout"])
+}
+
 /// Whether there were no credentials, or no region, to sign a request with. The SDK reports that like a connection
 /// that failed, in types that are its own; no word of these stands in an error of a connection.
 fn is_unsigned<E, R>(error: &SdkError<E, R>) -> bool {
     const OF_SIGNING: [&str; 6] =
         ["auth scheme", "credential", "identity", "the token", "token provider", "signing"];
+    says(error, &OF_SIGNING)
+}
+
+/// Whether STS refused the role whose credentials were to sign the request ("unhandled error (AccessDenied)").
+fn is_refused<E, R>(error: &SdkError<E, R>) -> bool {
+    is_unsigned(error) && says(error, &["accessdenied"])
+}
+
+/// Whether one of the causes of a call that was not made says one of these words.
+fn says<E, R>(error: &SdkError<E, R>, words: &[&str]) -> bool {
     let SdkError::DispatchFailure(failure) = error else { return false };
     let mut cause = failure.as_connector_error().and_then(std::error::Error::source);
     while let Some(error) = cause {
         let said = error.to_string().to_ascii_lowercase();
-        if OF_SIGNING.iter().any(|words| said.contains(words)) {
+        if words.iter().any(|it| said.contains(it)) {
             return true;
         }
         cause = error.source();

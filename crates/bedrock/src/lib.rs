@@ -14,10 +14,12 @@ mod converse_body;
 mod document;
 mod embed;
 mod errors;
+mod guardrails;
 mod images;
 mod invoke;
 mod json;
 mod parts;
+mod places;
 mod prices;
 mod probe;
 mod request;
@@ -26,8 +28,11 @@ mod response;
 mod stream;
 mod trace;
 
-pub use catalog::{Catalog, CatalogError, CatalogOptions, LiveCatalog, LiveOptions, RefreshError, geography};
+pub use catalog::{
+    Catalog, CatalogError, CatalogOptions, LiveCatalog, LiveOptions, RefreshError, RegionsCatalog, geography,
+};
 pub use client::{BedrockModel, BedrockOptions, BuildError};
 pub use control::ControlPlane;
 pub use converse_body::converse_body;
+pub use places::{BedrockPlaces, PlacesOptions};
 pub use prices::PriceError;

@@ -51,7 +51,7 @@ impl Endpoint {
 }
 
 /// What AWS calls the runtime in the names of its hosts, those of private endpoints among them.
-const RUNTIME: &str = "bedrock-runtime";
+pub(crate) const RUNTIME: &str = "bedrock-runtime";
 
 /// Where Bedrock's control plane listens: its own override, one for all services, one for the runtime that leads away from
 /// AWS (to an emulator, which plays both), or what AWS's rules say.

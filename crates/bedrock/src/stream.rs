@@ -19,6 +19,9 @@ use crate::{citations, document, errors, trace};
 /// Longest wait for the usage of an answer that is whole: it follows at once, or never.
 const METADATA_WAIT: Duration = Duration::from_secs(5);
 
+/// Most events without a word that are read before a stream is handed out all the same.
+const MOST_EARLY: usize = 16;
+
 type Receiver = EventReceiver<sdk::ConverseStreamOutput, ConverseStreamOutputError>;
 
 /// A stream that Bedrock has accepted.
@@ -63,16 +66,34 @@ impl Events {
         }
     }
 
-    /// Waits for the first event until `deadline`, so that an early failure is the call's own.
+    /// Waits until `deadline` for the first event that says something, so that an early failure is the call's own: that a
+    /// message begins is told at once, whatever becomes of it. A model that thinks unseen (`thinks`) may go on in silence
+    /// once its message has begun.
     pub(crate) async fn begin(
         mut self,
         deadline: Instant,
         waited: Duration,
+        thinks: bool,
     ) -> Result<EventStream, ModelError> {
-        let first = match timeout_at(deadline, self.next()).await {
-            Ok(first) => first?,
-            Err(_) => return Err(errors::timed_out(waited, "nothing")),
-        };
+        let mut early = Vec::with_capacity(2);
+        let mut until = deadline;
+        while early.len() < MOST_EARLY {
+            // Dropped in the middle, the receiver has lost nothing.
+            match timeout_at(until, self.next()).await {
+                Ok(Ok(Some(event))) => {
+                    let speaks = says_something(&event);
+                    early.push(Ok(event));
+                    if speaks {
+                        break;
+                    }
+                    until = deadline.min(Instant::now() + self.idle);
+                }
+                Ok(Ok(None)) => return Ok(Box::pin(stream::iter(early))),
+                Ok(Err(error)) => return Err(error),
+                Err(_) if thinks && !early.is_empty() => break,
+                Err(_) => return Err(errors::timed_out(waited, "nothing")),
+            }
+        }
         let state = Box::new(self);
         let rest = stream::unfold(Some(state), |state| async move {
             let mut events = state?;
@@ -94,7 +115,7 @@ impl Events {
                 Err(_) => Some((Err(errors::timed_out(events.idle, "nothing more")), None)),
             }
         });
-        Ok(Box::pin(stream::StreamExt::chain(stream::iter(first.map(Ok)), rest)))
+        Ok(Box::pin(stream::StreamExt::chain(stream::iter(early), rest)))
     }
 
     /// Longest wait for the next event.
@@ -172,6 +193,15 @@ impl Events {
         if !std::mem::replace(&mut self.told_unknown, true) {
             tracing::debug!("left out a stream event of an unknown kind");
         }
+    }
+}
+
+/// Whether a client that was handed this event has something of the answer, or its end.
+fn says_something(event: &Event) -> bool {
+    match event {
+        Event::Delta { delta: Delta::Text(text) | Delta::Reasoning(text), .. } => !text.is_empty(),
+        Event::BlockStart { .. } | Event::Delta { .. } | Event::Stop(_) => true,
+        _ => false,
     }
 }
 

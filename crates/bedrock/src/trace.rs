@@ -52,7 +52,7 @@ fn by_guardrail<T>(all: HashMap<String, T>, show: impl Fn(T) -> Value) -> Value 
     all.into_iter().map(|(id, it)| (model_of(&id).to_owned(), show(it))).collect::<Map<_, _>>().into()
 }
 
-fn assessment(it: sdk::GuardrailAssessment) -> Value {
+pub(crate) fn assessment(it: sdk::GuardrailAssessment) -> Value {
     said([
         ("topicPolicy", it.topic_policy.map(topics)),
         ("contentPolicy", it.content_policy.map(contents)),

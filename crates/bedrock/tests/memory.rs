@@ -97,7 +97,7 @@ impl Bedrock {
     async fn chat(&self, body: Bytes) {
         let request = openai::chat::parse(&body).unwrap().into_chat().unwrap().request;
         let model = self.catalog.resolve(None).unwrap();
-        let call = ModelCall { model, request, deadline: Duration::from_secs(60) };
+        let call = ModelCall { model, request: request.into(), deadline: Duration::from_secs(60) };
         let answer = self.model.chat(call).await.unwrap();
         assert_eq!(answer.usage.output, 1);
         // Whoever asked keeps what came until it is answered.

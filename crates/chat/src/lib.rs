@@ -4,6 +4,7 @@
 //! the other half. No JSON of any dialect, no I/O and no SDK type appears here. Shapes and limits:
 //! Amazon Bedrock API reference, Converse and ConverseStream.
 
+mod caching;
 mod event;
 mod media;
 mod message;
@@ -14,6 +15,7 @@ mod system_turns;
 mod tool_history;
 mod tool_media;
 
+pub use caching::Caching;
 pub use event::{BlockStart, Delta, Event};
 pub use media::{
     Audio, AudioFormat, Document, DocumentFormat, DocumentNames, DocumentSource, Image, ImageFormat, Link,

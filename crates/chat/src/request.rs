@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use outcrop_types::{Classify, ErrorCode};
 use serde_json::{Map, Value};
 
-use crate::{CacheTtl, Message};
+use crate::{CacheTtl, Caching, Message};
 
 /// A conversation and how to continue it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -35,6 +35,8 @@ pub struct Request {
     pub additional: Map<String, Value>,
     /// JSON pointers of fields of the model's own answer to bring back (`additionalModelResponseFieldPaths`, at most 10).
     pub response_paths: Vec<String>,
+    /// What the client says of the prompt cache, beside the cache points.
+    pub caching: Caching,
 }
 
 /// A part of the instructions.

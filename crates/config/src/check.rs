@@ -29,6 +29,8 @@ impl Config {
         if let Some(url) = &self.models.ollama {
             check_http("models.ollama", url, &mut problems);
         }
+        let places = [self.models.regions().err(), self.models.addresses().err()];
+        problems.extend(places.into_iter().flatten().map(Problem::new));
         if self.store.read_url.is_some() && !self.is_on_postgres() {
             let line =
                 "`store.read_url` is a replica of a Postgres database, but `store.url` is not `postgres://`";
@@ -159,6 +161,9 @@ impl Config {
             one_of("store.read_url", url, &["postgres", "postgresql"], &["postgres", "postgresql"]);
         }
         one_of("cache.url", &self.cache.url, &["memory", "redis", "rediss"], &["redis", "rediss"]);
+        if let Some(url) = &self.response_cache.url {
+            one_of("response_cache.url", url, &["memory", "redis", "rediss"], &["redis", "rediss"]);
+        }
         one_of(
             "queue.url",
             &self.queue.url,

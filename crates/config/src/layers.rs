@@ -18,6 +18,7 @@ const ACCESS_GATEWAY: &[(&str, &str)] = &[
     ("DEFAULT_EMBEDDING_MODEL", "models.default_embedding"),
     ("API_KEY", "auth.static_key"),
     ("ENABLE_CROSS_REGION_INFERENCE", "models.cross_region"),
+    ("ENABLE_PROMPT_CACHING", "models.prompt_caching"),
     ("ENABLE_APPLICATION_INFERENCE_PROFILES", "models.allow_arns"),
 ];
 

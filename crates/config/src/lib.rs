@@ -8,6 +8,7 @@ mod check;
 mod error;
 mod layers;
 mod load;
+mod routes;
 mod sections;
 mod settings;
 mod show;
@@ -16,8 +17,10 @@ mod tests;
 
 pub use error::{LoadError, Problem, Source};
 pub use load::{LoadOptions, Sources};
+pub use routes::{MAX_ROUTES_BYTES, RouteFormat, read_routes, read_routes_file, write_routes};
 pub use sections::{
     AlertsConfig, AuthConfig, BlobConfig, CacheConfig, Config, DataDir, InternalConfig, JobsConfig,
-    LimitsConfig, LogFormat, MediaConfig, ModelsConfig, OnUnavailable, QueueConfig, ResponsesConfig,
-    ServerConfig, ServicesConfig, StoreConfig, TelemetryConfig, TokenAlgorithm, UsageConfig,
+    LimitsConfig, LogFormat, MediaConfig, ModelAccount, ModelEndpoint, ModelsConfig, OnUnavailable,
+    QueueConfig, ResponseCacheConfig, ResponsesConfig, RoutingConfig, ServerConfig, ServicesConfig,
+    StoreConfig, TelemetryConfig, TokenAlgorithm, UsageConfig,
 };

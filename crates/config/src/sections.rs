@@ -4,6 +4,9 @@ mod alerts;
 mod limits;
 mod media;
 mod models;
+mod places;
+mod response_cache;
+mod routing;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -16,6 +19,9 @@ pub use self::alerts::AlertsConfig;
 pub use self::limits::{LimitsConfig, OnUnavailable};
 pub use self::media::MediaConfig;
 pub use self::models::ModelsConfig;
+pub use self::places::{ModelAccount, ModelEndpoint};
+pub use self::response_cache::ResponseCacheConfig;
+pub use self::routing::RoutingConfig;
 use crate::show::without_password;
 
 /// All settings of a process.
@@ -36,6 +42,10 @@ pub struct Config {
     pub blobs: BlobConfig,
     /// Which models answer.
     pub models: ModelsConfig,
+    /// How calls find their way to them.
+    pub routing: RoutingConfig,
+    /// How answers are kept and given again.
+    pub response_cache: ResponseCacheConfig,
     /// What is fetched for clients that name media by URL.
     pub media: MediaConfig,
     /// How callers are authenticated.

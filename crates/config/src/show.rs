@@ -10,8 +10,8 @@ use crate::load::Sources;
 use crate::settings::lookup;
 use crate::{
     AlertsConfig, AuthConfig, BlobConfig, CacheConfig, Config, InternalConfig, JobsConfig, LimitsConfig,
-    LogFormat, MediaConfig, ModelsConfig, OnUnavailable, QueueConfig, ResponsesConfig, ServerConfig,
-    ServicesConfig, StoreConfig, TelemetryConfig, TokenAlgorithm, UsageConfig,
+    LogFormat, MediaConfig, ModelsConfig, OnUnavailable, QueueConfig, ResponseCacheConfig, ResponsesConfig,
+    RoutingConfig, ServerConfig, ServicesConfig, StoreConfig, TelemetryConfig, TokenAlgorithm, UsageConfig,
 };
 
 /// What is shown in a secret's place.
@@ -54,6 +54,8 @@ impl Config {
             queue,
             blobs,
             models,
+            routing,
+            response_cache,
             media,
             auth,
             internal,
@@ -69,6 +71,8 @@ impl Config {
         entries.extend(of_server(server));
         entries.extend(of_adapters(store, cache, queue, blobs));
         entries.extend(of_models(models));
+        entries.extend(of_routing(routing));
+        entries.extend(of_response_cache(response_cache));
         entries.extend(of_media(media));
         entries.extend(of_trust(auth, internal));
         entries.extend(of_services(services));
@@ -136,7 +140,7 @@ fn of_adapters(
     ]
 }
 
-fn of_models(it: &ModelsConfig) -> [Entry; 11] {
+fn of_models(it: &ModelsConfig) -> [Entry; 14] {
     let ModelsConfig {
         url,
         default,
@@ -148,6 +152,9 @@ fn of_models(it: &ModelsConfig) -> [Entry; 11] {
         cross_region,
         allow_arns,
         idle_timeout_ms,
+        accounts,
+        endpoints,
+        prompt_caching,
         ollama,
     } = it;
     [
@@ -161,7 +168,58 @@ fn of_models(it: &ModelsConfig) -> [Entry; 11] {
         ("models.cross_region", Some(Value::Boolean(*cross_region))),
         ("models.allow_arns", Some(Value::Boolean(*allow_arns))),
         ("models.idle_timeout_ms", whole(*idle_timeout_ms)),
+        ("models.accounts", accounts.as_deref().and_then(text)),
+        ("models.endpoints", endpoints.as_deref().and_then(text)),
+        ("models.prompt_caching", Some(Value::Boolean(*prompt_caching))),
         ("models.ollama", ollama.as_deref().and_then(text)),
+    ]
+}
+
+fn of_routing(it: &RoutingConfig) -> [Entry; 10] {
+    let RoutingConfig {
+        routes,
+        attempts,
+        first_event_ms,
+        attempt_ms,
+        backoff_ms,
+        max_backoff_ms,
+        breaker_failures,
+        breaker_ms,
+        max_breaker_ms,
+        retry_budget,
+    } = it;
+    [
+        ("routing.routes", routes.as_deref().and_then(path)),
+        ("routing.attempts", whole(*attempts)),
+        ("routing.first_event_ms", whole(*first_event_ms)),
+        ("routing.attempt_ms", whole(*attempt_ms)),
+        ("routing.backoff_ms", whole(*backoff_ms)),
+        ("routing.max_backoff_ms", whole(*max_backoff_ms)),
+        ("routing.breaker_failures", whole(*breaker_failures)),
+        ("routing.breaker_ms", whole(*breaker_ms)),
+        ("routing.max_breaker_ms", whole(*max_breaker_ms)),
+        ("routing.retry_budget", whole(*retry_budget)),
+    ]
+}
+
+fn of_response_cache(it: &ResponseCacheConfig) -> [Entry; 7] {
+    let ResponseCacheConfig {
+        url,
+        enabled,
+        ttl_s,
+        max_ttl_s,
+        max_entry_bytes,
+        max_bytes,
+        compress_from_bytes,
+    } = it;
+    [
+        ("response_cache.url", url.as_deref().and_then(text)),
+        ("response_cache.enabled", Some(Value::Boolean(*enabled))),
+        ("response_cache.ttl_s", whole(*ttl_s)),
+        ("response_cache.max_ttl_s", whole(*max_ttl_s)),
+        ("response_cache.max_entry_bytes", size(*max_entry_bytes)),
+        ("response_cache.max_bytes", size(*max_bytes)),
+        ("response_cache.compress_from_bytes", size(*compress_from_bytes)),
     ]
 }
 

@@ -179,6 +179,7 @@ fn schemes_secrets_and_contradictions_are_checked() {
             "`store.read_url` is a replica of a Postgres database",
         ),
         ("OUTCROP__CACHE__URL", "localhost:6379", "`cache.url` must begin with memory://, redis://"),
+        ("OUTCROP__RESPONSE_CACHE__URL", "valkey:6379", "`response_cache.url` must begin with memory://"),
         ("OUTCROP__QUEUE__URL", "sqs://", "`queue.url` names nothing"),
         ("OUTCROP__BLOBS__URL", "gs://bucket", "`blobs.url` must begin with file://, s3://"),
         ("OUTCROP__MODELS__URL", "openai://", "`models.url` must begin with emulator://, bedrock://"),
@@ -257,9 +258,18 @@ fn the_table_and_the_sections_agree() {
     for setting in SETTINGS {
         let values = match setting.kind {
             Kind::Text if setting.key == "models.url" => vec!["bedrock://eu-west-1".to_owned()],
+            Kind::Text if setting.key == "models.accounts" => {
+                vec!["a=arn:aws:iam::111122223333:role/x b=arn:aws:iam::444455556666:role/y#z-1".to_owned()]
+            }
+            Kind::Text if setting.key == "models.endpoints" => {
+                vec!["us-west-2=https://x us-east-1=http://127.0.0.1:8090".to_owned()]
+            }
             Kind::Text if setting.key == "store.url" => vec!["sqlite://x".to_owned()],
             Kind::Text if setting.key == "store.read_url" => vec!["postgres://x/y".to_owned()],
             Kind::Text if setting.key == "cache.url" => vec!["redis://x".to_owned()],
+            Kind::Text if setting.key == "response_cache.url" => {
+                vec!["memory://".to_owned(), "rediss://x".to_owned()]
+            }
             Kind::Text if setting.key == "queue.url" => vec!["sqs://x".to_owned()],
             Kind::Text if setting.key == "blobs.url" => vec!["s3://x".to_owned()],
             Kind::Text if setting.key == "server.trusted_proxies" => vec!["10.0.0.0/8, ::1".to_owned()],

@@ -4,16 +4,20 @@
 //! S3. Rows are not kept here: see `outcrop-sqlite`. Nothing in memory outlives the process or is shared with
 //! another one.
 
+mod cache;
 mod changes;
 mod clock;
 mod files;
 mod id_gen;
 mod limiter;
 mod queue;
+mod target_health;
 
+pub use cache::MemoryCache;
 pub use changes::MemoryChanges;
 pub use clock::SystemClock;
 pub use files::FileBlobs;
 pub use id_gen::SystemIdGen;
 pub use limiter::MemoryLimiter;
 pub use queue::{MemoryQueue, MemoryQueueOptions};
+pub use target_health::MemoryTargetHealth;

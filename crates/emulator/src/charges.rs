@@ -77,6 +77,8 @@ pub struct ChargedTokens {
     pub images: u64,
     /// Queries of a reranker: one for each started hundred of documents.
     pub queries: u64,
+    /// Units of text that guardrails looked at.
+    pub guardrail_units: u64,
 }
 
 /// One call that ended.
@@ -198,12 +200,12 @@ impl Call {
 
     /// A whole answer is made: it costs this, come what may.
     pub(crate) fn made(&self, usage: Usage) {
-        self.open().tokens = ChargedTokens::from(usage);
+        self.used(ChargedTokens::from(usage));
     }
 
     /// A stream begins: its input is read, and nothing is written yet.
     pub(crate) fn read(&self, usage: Usage) {
-        self.open().tokens = ChargedTokens { output: 0, ..usage.into() };
+        self.used(ChargedTokens { output: 0, ..usage.into() });
     }
 
     /// A stream has written so many more tokens.
@@ -211,9 +213,15 @@ impl Call {
         self.open().tokens.output += tokens;
     }
 
-    /// What a model used that does not converse.
+    /// What a model used; guardrails are counted apart.
     pub(crate) fn used(&self, tokens: ChargedTokens) {
-        self.open().tokens = tokens;
+        let mut open = self.open();
+        open.tokens = ChargedTokens { guardrail_units: open.tokens.guardrail_units, ..tokens };
+    }
+
+    /// A guardrail has looked at so many more units of text.
+    pub(crate) fn guarded(&self, units: u64) {
+        self.open().tokens.guardrail_units += units;
     }
 
     /// How it is going to end.
@@ -223,7 +231,7 @@ impl Call {
 
     /// Answered with an error, which costs nothing.
     pub(crate) fn refused(&self) {
-        self.used(ChargedTokens::default());
+        self.open().tokens = ChargedTokens::default();
         self.ends(ChargedOutcome::Refused);
     }
 
@@ -278,6 +286,7 @@ impl AddAssign for ChargedTokens {
         self.output += other.output;
         self.images += other.images;
         self.queries += other.queries;
+        self.guardrail_units += other.guardrail_units;
     }
 }
 

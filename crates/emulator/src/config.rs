@@ -18,7 +18,7 @@ pub struct EmulatorConfig {
     pub ollama_model: Option<String>,
     /// Faults from the start; they can be changed while it runs.
     pub faults: Faults,
-    /// Region of ARNs when a request's signature names none.
+    /// Its region: that of its ARNs, and of requests whose signature names none.
     pub region: String,
     /// Account of ARNs.
     pub account_id: String,

@@ -27,6 +27,18 @@ pub(crate) fn own(state: &State, method: &Method, path: &str, body: &[u8]) -> Op
             state.faults.set(crate::Faults::default());
             json!(state.faults.get())
         }
+        ("GET", "/_emulator/guardrails") => json!(*state.guardrails.get()),
+        ("PUT" | "POST", "/_emulator/guardrails") => match serde_json::from_slice(body) {
+            Ok(guardrails) => {
+                state.guardrails.set(Some(guardrails));
+                json!(*state.guardrails.get())
+            }
+            Err(error) => return Some(bad_request(&error.to_string())),
+        },
+        ("DELETE", "/_emulator/guardrails") => {
+            state.guardrails.set(None);
+            json!(*state.guardrails.get())
+        }
         ("GET", "/_emulator/listing") => json!(*state.listing.get()),
         ("PUT" | "POST", "/_emulator/listing") => match serde_json::from_slice(body) {
             Ok(listing) => {
@@ -171,10 +183,11 @@ pub(crate) fn reachable(region: &str, geography: &str) -> bool {
         "us" => (region.starts_with("us-") && !region.starts_with("us-gov-")) || region.starts_with("ca-"),
         "us-gov" => region.starts_with("us-gov-"),
         "eu" => region.starts_with("eu-"),
-        "apac" => region.starts_with("ap-"),
-        "au" => ["ap-southeast-2", "ap-southeast-4"].contains(&region),
+        "apac" => region.starts_with("ap-") || region == "me-central-1",
+        "au" => ["ap-southeast-2", "ap-southeast-4", "ap-southeast-6"].contains(&region),
         "jp" => ["ap-northeast-1", "ap-northeast-3"].contains(&region),
         "in" => ["ap-south-1", "ap-south-2"].contains(&region),
+        "ca" => region.starts_with("ca-"),
         _ => true,
     }
 }
@@ -182,10 +195,12 @@ pub(crate) fn reachable(region: &str, geography: &str) -> bool {
 /// Regions a geography's profile routes to; the first few of what the service lists.
 fn destinations<'a>(geography: &str, region: &'a str) -> Vec<&'a str> {
     match geography {
+        // The region that is called is among them, though it lies outside.
+        "us" if region.starts_with("ca-") => vec![region, "us-east-1", "us-east-2", "us-west-2"],
         "us" => vec!["us-east-1", "us-east-2", "us-west-2"],
         "eu" => vec!["eu-central-1", "eu-north-1", "eu-west-1", "eu-west-3"],
         "apac" => vec!["ap-northeast-1", "ap-southeast-1", "ap-southeast-2"],
-        "au" => vec!["ap-southeast-2", "ap-southeast-4"],
+        "au" => vec!["ap-southeast-2", "ap-southeast-4", "ap-southeast-6"],
         "jp" => vec!["ap-northeast-1", "ap-northeast-3"],
         "in" => vec!["ap-south-1", "ap-south-2"],
         "us-gov" => vec!["us-gov-east-1", "us-gov-west-1"],
@@ -295,14 +310,17 @@ pub(crate) fn get_inference_profile(
     region: &str,
     name: &str,
 ) -> Result<HttpResponse, Refusal> {
-    let (kind, id) = Arn::parse(name).map_or(("", name), |it| (it.kind, it.id));
+    let arn = Arn::parse(name);
+    let (kind, id) = arn.as_ref().map_or(("", name), |it| (it.kind, it.id));
+    let own_region = arn.as_ref().is_none_or(|it| it.region == region);
     if kind != "inference-profile"
+        && own_region
         && let Some(profile) = state.catalog.application_profile(id)
     {
         return reply::value(state, &application_profile(state, region, &profile));
     }
     let geography = id.split_once('.').map(|it| it.0).unwrap_or_default();
-    let here = kind != "application-inference-profile" && reachable(region, geography);
+    let here = kind != "application-inference-profile" && own_region && reachable(region, geography);
     match state.catalog.profile(id).filter(|_| here) {
         Some(model) => reply::value(state, &system_profile(state, region, geography, model)),
         None => {

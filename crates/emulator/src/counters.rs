@@ -26,10 +26,12 @@ pub enum Operation {
     ListInferenceProfiles,
     /// `GET /inference-profiles/{id}`
     GetInferenceProfile,
+    /// `POST /guardrail/{id}/version/{version}/apply`
+    ApplyGuardrail,
 }
 
 impl Operation {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Converse,
         Self::ConverseStream,
         Self::InvokeModel,
@@ -39,6 +41,7 @@ impl Operation {
         Self::GetFoundationModel,
         Self::ListInferenceProfiles,
         Self::GetInferenceProfile,
+        Self::ApplyGuardrail,
     ];
 
     /// Whether it is one of the control plane's.
@@ -64,6 +67,7 @@ impl Operation {
             Self::GetFoundationModel => "GetFoundationModel",
             Self::ListInferenceProfiles => "ListInferenceProfiles",
             Self::GetInferenceProfile => "GetInferenceProfile",
+            Self::ApplyGuardrail => "ApplyGuardrail",
         }
     }
 
@@ -78,7 +82,7 @@ pub struct Counters(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    calls: [AtomicU64; 9],
+    calls: [AtomicU64; 10],
     refusals: AtomicU64,
     faults: AtomicU64,
     abandoned: AtomicU64,

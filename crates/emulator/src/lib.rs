@@ -21,6 +21,7 @@ mod errors;
 mod events;
 mod faults;
 mod frames;
+mod guardrails;
 mod hash;
 mod invoke;
 mod json;
@@ -37,6 +38,7 @@ mod server;
 mod state;
 mod tokens;
 
+pub use cache::PromptCache;
 pub use charges::{Charged, ChargedCall, ChargedOutcome, ChargedTokens, Charges, ChargesSnapshot};
 pub use config::EmulatorConfig;
 pub use counters::{Counters, CountersSnapshot, Operation};

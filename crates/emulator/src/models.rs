@@ -182,9 +182,10 @@ impl Catalog {
     }
 
     /// The model an invocation from `region` names. A system-defined profile is known in the regions of its
-    /// geography only.
+    /// geography only, and an ARN in its own region.
     pub(crate) fn invoked_from(&self, region: &str, name: &str) -> Result<&Model, Refusal> {
         let profile = match Arn::parse(name) {
+            Some(arn) if arn.region != region => return Err(invalid_identifier()),
             Some(arn) => (arn.kind == "inference-profile").then_some(arn.id),
             None => Some(name),
         };
@@ -275,6 +276,7 @@ fn absent(name: &str) -> Refusal {
 
 /// The parts of a Bedrock ARN that matter here: `arn:PARTITION:bedrock:REGION:ACCOUNT:KIND/ID`.
 pub(crate) struct Arn<'a> {
+    pub(crate) region: &'a str,
     pub(crate) kind: &'a str,
     pub(crate) id: &'a str,
 }
@@ -288,7 +290,7 @@ impl<'a> Arn<'a> {
             return None;
         }
         let (kind, id) = resource.split_once('/')?;
-        (!id.is_empty()).then_some(Self { kind, id })
+        (!id.is_empty()).then_some(Self { region, kind, id })
     }
 }
 
@@ -325,6 +327,8 @@ mod tests {
                 && !known("ap-northeast-1", "us.amazon.nova-lite-v1:0")
         );
         assert!(known("ap-northeast-1", "amazon.nova-lite-v1:0"), "a model's own id is no profile");
+        let arn = "arn:aws:bedrock:us-west-2::foundation-model/amazon.nova-lite-v1:0";
+        assert!(known("us-west-2", arn) && !known("us-east-1", arn), "an ARN serves its own region");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::control;
 use crate::count_tokens;
 use crate::counters::Operation;
 use crate::errors::{Exception, Refusal};
+use crate::guardrails;
 use crate::reply;
 use crate::runtime;
 use crate::state::State;
@@ -58,9 +59,16 @@ async fn answer(
         Operation::ListInferenceProfiles => control::list_inference_profiles(state, region, query),
         Operation::GetInferenceProfile => control::get_inference_profile(state, region, &name),
         Operation::CountTokens => count_tokens::answer(state, &name, &body),
+        Operation::ApplyGuardrail => {
+            let id = name.split_once("/version/").map_or(&*name, |(id, _)| id);
+            let call = state.charges.begin(operation, id, id_of(request));
+            let applied = guardrails::apply(state, &name, &body, &call).await;
+            applied.inspect_err(|_| call.refused())
+        }
         _ => {
             let call = state.charges.begin(operation, &name, id_of(request));
-            let answered = runtime::run(state, operation, region, &name, body, &call).await;
+            let answered =
+                runtime::run(state, operation, region, &name, body, request.headers(), &call).await;
             answered.inspect_err(|_| call.refused())
         }
     }
@@ -89,6 +97,14 @@ fn route<'a>(method: &Method, path: &'a str) -> Result<(Operation, Cow<'a, str>)
         };
         let named = method == Method::POST && !name.is_empty();
         return if named { Ok((operation, decode(name)?)) } else { Err(unknown()) };
+    }
+    if let Some(rest) = path.strip_prefix("/guardrail/") {
+        let name = rest.strip_suffix("/apply").filter(|it| it.contains("/version/")).ok_or_else(unknown)?;
+        return if method == Method::POST {
+            Ok((Operation::ApplyGuardrail, decode(name)?))
+        } else {
+            Err(unknown())
+        };
     }
     let lists = [
         ("/foundation-models", Operation::ListFoundationModels, Operation::GetFoundationModel),
@@ -161,6 +177,11 @@ mod tests {
             Method::GET,
             &format!("/inference-profiles/{encoded}"),
             Some((Operation::GetInferenceProfile, arn)),
+        );
+        check(
+            Method::POST,
+            "/guardrail/gr1/version/DRAFT/apply",
+            Some((Operation::ApplyGuardrail, "gr1/version/DRAFT")),
         );
         check(
             Method::GET,

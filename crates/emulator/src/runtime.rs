@@ -10,6 +10,7 @@ use crate::counters::Operation;
 use crate::errors::Refusal;
 use crate::events;
 use crate::faults::{Fault, FaultKind, Pace};
+use crate::guardrails::{self, Watch, Whole};
 use crate::invoke::{self, Invoked, anthropic, anthropic_encode, cohere, images, nova_embed, rerank, titan};
 use crate::models::{Model, ModelKind};
 use crate::ollama::{self, Ollama, convert};
@@ -17,6 +18,7 @@ use crate::reply;
 use crate::script::Script;
 use crate::state::State;
 use actix_web::http::StatusCode;
+use actix_web::http::header::HeaderMap;
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use bytes::Bytes;
 use std::time::{Duration, Instant};
@@ -81,6 +83,7 @@ pub(crate) async fn run(
     region: &str,
     name: &str,
     body: Bytes,
+    headers: &HeaderMap,
     call: &Call,
 ) -> Result<HttpResponse, Refusal> {
     let (pace, fault) = state.faults.decide(name, operation.streams());
@@ -92,7 +95,7 @@ pub(crate) async fn run(
     match operation {
         Operation::Converse => converse_whole(state, model, &body, &mut conduct).await,
         Operation::ConverseStream => converse_stream(state, model, &body, &mut conduct).await,
-        _ => invoke_model(state, operation, model, &body, &mut conduct).await,
+        _ => invoke_model(state, operation, model, (&body, headers), &mut conduct).await,
     }
 }
 
@@ -101,12 +104,18 @@ async fn invoke_model(
     state: &State,
     operation: Operation,
     model: &Model,
-    body: &[u8],
+    (body, headers): (&[u8], &HeaderMap),
     conduct: &mut Conduct<'_>,
 ) -> Result<HttpResponse, Refusal> {
     match (model.kind, model.family.as_str()) {
-        (_, "claude") if operation.streams() => return anthropic_stream(state, model, body, conduct).await,
-        (_, "claude") => return anthropic_whole(state, model, body, conduct).await,
+        (_, "claude") => {
+            let watch = Watch::of_headers(&state.guardrails, headers)?;
+            return if operation.streams() {
+                anthropic_stream(state, model, (body, watch), conduct).await
+            } else {
+                anthropic_whole(state, model, (body, watch), conduct).await
+            };
+        }
         (ModelKind::Chat, family) => {
             return Err(Refusal::validation(format!(
                 "Outcrop Bedrock emulator: InvokeModel is emulated for Anthropic, and for models of embeddings, ranking and \
@@ -154,20 +163,25 @@ fn metrics(state: &State, conduct: &Conduct<'_>, input: u64, output: u64) -> Htt
 async fn anthropic_whole(
     state: &State,
     model: &Model,
-    body: &[u8],
+    (body, mut watch): (&[u8], Option<Watch>),
     conduct: &mut Conduct<'_>,
 ) -> Result<HttpResponse, Refusal> {
     invoke::anthropic_fields::known(body)?;
     let request: anthropic::Request<'_> = invoke::parse(body)?;
-    let prompt = anthropic::prompt(model, &request, &state.cache)?;
+    let mut prompt = anthropic::prompt(model, &request, &state.cache)?;
     let chat = || convert::anthropic(&request);
-    let answer = match answered(state, &prompt, chat, conduct).await? {
-        Ok(answer) => answer,
-        Err(struck) => return Ok(struck),
+    let texts = || anthropic::texts(&request);
+    let answer = match watched(&mut watch, texts, &mut prompt, conduct.call) {
+        Some(instead) => instead,
+        None => match answered(state, &prompt, chat, conduct).await? {
+            Ok(answer) => looked_at(&mut watch, answer, Whole::Yes, conduct.call),
+            Err(struck) => return Ok(struck),
+        },
     };
+    let members = watch.map(|it| it.members(answer.stop)).unwrap_or_default();
     conduct.call.made(answer.usage);
     conduct.wait(answer.usage.output).await;
-    let whole = anthropic_encode::whole(model, &anthropic_encode::message_id(body), &answer);
+    let whole = anthropic_encode::whole(model, &anthropic_encode::message_id(body), &answer, &members);
     let mut builder = metrics(state, conduct, answer.usage.input, answer.usage.output);
     builder.insert_header(("x-amzn-bedrock-cache-read-input-token-count", answer.usage.cache_read));
     builder.insert_header(("x-amzn-bedrock-cache-write-input-token-count", answer.usage.cache_write));
@@ -177,12 +191,12 @@ async fn anthropic_whole(
 async fn anthropic_stream(
     state: &State,
     model: &Model,
-    body: &[u8],
+    (body, mut watch): (&[u8], Option<Watch>),
     conduct: &mut Conduct<'_>,
 ) -> Result<HttpResponse, Refusal> {
     invoke::anthropic_fields::known(body)?;
     let request: anthropic::Request<'_> = invoke::parse(body)?;
-    let prompt = anthropic::prompt(model, &request, &state.cache)?;
+    let mut prompt = anthropic::prompt(model, &request, &state.cache)?;
     if let Some(ollama) = &state.ollama {
         let encoder = anthropic_encode::StreamEncoder::new(
             false,
@@ -192,14 +206,19 @@ async fn anthropic_stream(
         );
         return relayed(state, ollama, &prompt, &convert::anthropic(&request), encoder, conduct).await;
     }
-    let answer = match scripted(state, &prompt, conduct)? {
-        Ok(answer) => answer,
-        Err(struck) => return Ok(struck),
+    let answer = match watched(&mut watch, || anthropic::texts(&request), &mut prompt, conduct.call) {
+        Some(instead) => instead,
+        None => match scripted(state, &prompt, conduct)? {
+            Ok(answer) => looked_at(&mut watch, answer, Whole::No, conduct.call),
+            Err(struck) => return Ok(struck),
+        },
     };
     conduct.call.read(answer.usage);
     conduct.wait(0).await;
+    let members = watch.map(|it| it.members(answer.stop)).unwrap_or_default();
     let id = anthropic_encode::message_id(body);
-    let mut encoder = anthropic_encode::StreamEncoder::new(conduct.marked(), model, id, answer.usage);
+    let encoder = anthropic_encode::StreamEncoder::new(conduct.marked(), model, id, answer.usage);
+    let mut encoder = encoder.with_members(members);
     events::encode(&answer, conduct.total_ms(&answer), &mut encoder);
     let events = std::mem::take(events::Encoder::events(&mut encoder));
     let mut builder = reply::builder(state, StatusCode::OK);
@@ -227,15 +246,21 @@ async fn converse_whole(
     conduct: &mut Conduct<'_>,
 ) -> Result<HttpResponse, Refusal> {
     let request: Request<'_> = body::parse(body)?;
-    let prompt = converse::prompt(model, &request, &state.cache)?;
+    let mut prompt = converse::prompt(model, &request, &state.cache)?;
+    let mut watch = Watch::of_converse(&state.guardrails, &request)?;
     let chat = || convert::converse(&request);
-    let answer = match answered(state, &prompt, chat, conduct).await? {
-        Ok(answer) => answer,
-        Err(struck) => return Ok(struck),
+    let texts = || guardrails::texts(&request);
+    let answer = match watched(&mut watch, texts, &mut prompt, conduct.call) {
+        Some(instead) => instead,
+        None => match answered(state, &prompt, chat, conduct).await? {
+            Ok(answer) => looked_at(&mut watch, answer, Whole::Yes, conduct.call),
+            Err(struck) => return Ok(struck),
+        },
     };
     conduct.call.made(answer.usage);
     conduct.wait(answer.usage.output).await;
-    let body = encode::whole(&answer, conduct.elapsed_ms(), &Echo::new(model, &request));
+    let echo = Echo::new(model, &request).with_trace(watch.and_then(|it| it.trace(answer.stop)));
+    let body = encode::whole(&answer, conduct.elapsed_ms(), &echo);
     Ok(reply::whole(reply::builder(state, StatusCode::OK), body, conduct.fault, conduct.call))
 }
 
@@ -246,22 +271,45 @@ async fn converse_stream(
     conduct: &mut Conduct<'_>,
 ) -> Result<HttpResponse, Refusal> {
     let request: Request<'_> = body::parse(body)?;
-    let prompt = converse::prompt(model, &request, &state.cache)?;
+    let mut prompt = converse::prompt(model, &request, &state.cache)?;
+    let mut watch = Watch::of_converse(&state.guardrails, &request)?;
     if let Some(ollama) = &state.ollama {
         let encoder = StreamEncoder::new(false, Echo::new(model, &request));
         return relayed(state, ollama, &prompt, &convert::converse(&request), encoder, conduct).await;
     }
-    let answer = match scripted(state, &prompt, conduct)? {
-        Ok(answer) => answer,
-        Err(struck) => return Ok(struck),
+    let answer = match watched(&mut watch, || guardrails::texts(&request), &mut prompt, conduct.call) {
+        Some(instead) => instead,
+        None => match scripted(state, &prompt, conduct)? {
+            Ok(answer) => looked_at(&mut watch, answer, Whole::No, conduct.call),
+            Err(struck) => return Ok(struck),
+        },
     };
     conduct.call.read(answer.usage);
     conduct.wait(0).await;
-    let mut encoder = StreamEncoder::new(conduct.marked(), Echo::new(model, &request));
+    let echo = Echo::new(model, &request).with_trace(watch.and_then(|it| it.trace(answer.stop)));
+    let mut encoder = StreamEncoder::new(conduct.marked(), echo);
     events::encode(&answer, conduct.total_ms(&answer), &mut encoder);
     let events = std::mem::take(events::Encoder::events(&mut encoder));
     let builder = reply::builder(state, StatusCode::OK);
     Ok(reply::events(builder, events, conduct, answer.usage, &state.counters))
+}
+
+/// What a guardrail has to say of the question: the answer, if no model is to be asked.
+fn watched<'a>(
+    watch: &mut Option<Watch>,
+    texts: impl FnOnce() -> Vec<&'a str>,
+    prompt: &mut Prompt<'_>,
+    call: &Call,
+) -> Option<Answer> {
+    watch.as_mut()?.input(texts(), prompt, call)
+}
+
+/// The answer as a guardrail lets it pass.
+fn looked_at(watch: &mut Option<Watch>, mut answer: Answer, whole: Whole, call: &Call) -> Answer {
+    if let Some(watch) = watch {
+        watch.output(&mut answer, whole, call);
+    }
+    answer
 }
 
 /// A whole answer: Ollama's if there is one, else the scripted.

@@ -1,5 +1,6 @@
 //! The server: bind, then run until told to stop.
 
+use crate::cache::PromptCache;
 use crate::charges::Charges;
 use crate::config::EmulatorConfig;
 use crate::counters::Counters;
@@ -62,6 +63,11 @@ impl Emulator {
         let (addr, listener) = bound.map_err(|source| EmulatorError::Bind { address, source })?;
         let state = Arc::new(State::new(Catalog::load()?, &config).map_err(EmulatorError::Ollama)?);
         Ok(Self { listener, addr, state, config })
+    }
+
+    /// What it keeps of prompts.
+    pub fn prompt_cache(&self) -> PromptCache {
+        self.state.cache.clone()
     }
 
     /// Where it listens.

@@ -5,6 +5,7 @@ use crate::charges::Charges;
 use crate::config::EmulatorConfig;
 use crate::counters::Counters;
 use crate::faults::FaultState;
+use crate::guardrails::GuardrailState;
 use crate::hash;
 use crate::listing::ListingState;
 use crate::models::Catalog;
@@ -20,6 +21,7 @@ pub(crate) struct State {
     pub(crate) counters: Counters,
     pub(crate) charges: Charges,
     pub(crate) faults: FaultState,
+    pub(crate) guardrails: GuardrailState,
     pub(crate) listing: ListingState,
     /// Who answers instead of the script.
     pub(crate) ollama: Option<Ollama>,
@@ -37,6 +39,7 @@ impl State {
             counters: Counters::default(),
             charges: Charges::default(),
             faults: FaultState::new(config.faults.clone()),
+            guardrails: GuardrailState::default(),
             listing: ListingState::default(),
             ollama: config.ollama.as_deref().map(|it| Ollama::new(it, model)).transpose()?,
             region: config.region.clone(),

@@ -3,8 +3,8 @@
 use outcrop_types::Permission;
 use serde_json::{Map, Value, json};
 
-use crate::fields::{object, schema};
-use crate::{Access, Body, Operation, operations, policies};
+use crate::fields::{beside_others, object, schema};
+use crate::{Access, Body, Field, Operation, caches, operations, policies, routes};
 
 /// The document. `server` is the address that clients use.
 #[must_use]
@@ -52,7 +52,12 @@ pub fn document(server: &str) -> Value {
                 "Target": policies::target(),
                 "Rules": policies::rules(),
                 "RulesPatch": policies::rules_patch(),
-                "Budget": policies::budget()
+                "Budget": policies::budget(),
+                "GuardrailRule": policies::guardrail(),
+                "Route": routes::route(),
+                "RouteOptions": routes::options(),
+                "Cache": caches::answers(),
+                "PromptCaching": caches::prompts()
             }
         }
     })
@@ -98,7 +103,17 @@ fn parameters(operation: &Operation) -> Vec<Value> {
     let in_query = operation.query.iter().map(|field| {
         json!({ "name": field.name, "in": "query", "required": field.required, "schema": schema(field) })
     });
-    in_path.chain(in_query).collect()
+    let in_header = operation.headers.iter().map(|field| {
+        json!({ "name": field.name, "in": "header", "required": field.required, "schema": schema(field) })
+    });
+    in_path.chain(in_query).chain(in_header).collect()
+}
+
+/// A header of an answer.
+fn header(field: &Field) -> (String, Value) {
+    let mut schema = schema(field);
+    let about = schema.as_object_mut().and_then(|it| it.remove("description"));
+    (field.name.to_owned(), json!({ "description": about, "required": field.required, "schema": schema }))
 }
 
 fn request_body(body: &Body) -> Option<Value> {
@@ -112,8 +127,8 @@ fn request_body(body: &Body) -> Option<Value> {
             "application/x-www-form-urlencoded": { "schema": object(fields), "example": example },
             "application/json": { "schema": object(fields), "example": example }
         }),
-        Body::Dialect { .. } => {
-            json!({ "application/json": { "schema": { "type": "object" }, "example": example } })
+        Body::Dialect { beside, .. } => {
+            json!({ "application/json": { "schema": beside_others(beside), "example": example } })
         }
     };
     Some(json!({ "required": true, "content": content }))
@@ -121,7 +136,11 @@ fn request_body(body: &Body) -> Option<Value> {
 
 fn responses(operation: &Operation) -> Value {
     let mut responses = Map::new();
-    responses.insert(operation.status.to_string(), json!({ "description": "Done." }));
+    let mut done = json!({ "description": "Done." });
+    if !operation.tells.is_empty() {
+        done["headers"] = operation.tells.iter().map(header).collect();
+    }
+    responses.insert(operation.status.to_string(), done);
     if operation.repeatable {
         responses.insert("200".into(), json!({ "description": "It was so already." }));
     }
@@ -231,6 +250,54 @@ mod tests {
         let described =
             document["paths"].as_object().unwrap().values().flat_map(|path| path.as_object().unwrap().keys());
         assert_eq!(described.count(), ids.len());
+    }
+
+    #[test]
+    fn what_the_cache_takes_and_tells_is_described() {
+        let document = document("https://ai.example.com");
+        let of = |path: &str| document["paths"][path]["post"].clone();
+        for path in [
+            "/generate",
+            "/v1/chat/completions",
+            "/v1/completions",
+            "/v1/responses",
+            "/v1/embeddings",
+            "/v1/rerank",
+            "/v1/messages",
+        ] {
+            let schema = &of(path)["requestBody"]["content"]["application/json"]["schema"];
+            assert_eq!(schema["properties"]["cache"]["$ref"], "#/components/schemas/Cache", "{path}");
+        }
+        for path in ["/generate", "/v1/messages", "/v1/embeddings", "/model/{model}/converse"] {
+            let described = of(path);
+            let parameters = described["parameters"].as_array().unwrap();
+            for name in ["x-outcrop-cache-ttl", "x-outcrop-cache-namespace", "cache-control"] {
+                assert!(
+                    parameters.iter().any(|it| it["name"] == name && it["in"] == "header"),
+                    "{path} {name}"
+                );
+            }
+            for name in ["x-outcrop-cache", "age", "x-outcrop-cache-saved-usd", "x-outcrop-attempts"] {
+                assert!(described["responses"]["200"]["headers"][name].is_object(), "{path} {name}");
+            }
+        }
+        let refused = &of("/model/{model}/converse")["requestBody"]["content"]["application/json"]["schema"];
+        assert!(refused["properties"].is_null(), "Bedrock's dialect has no such field: {refused}");
+        for reference in references(&document) {
+            let path = reference.strip_prefix('#').unwrap();
+            assert!(document.pointer(path).is_some(), "{reference}");
+        }
+    }
+
+    fn references(value: &Value) -> Vec<String> {
+        match value {
+            Value::Object(fields) => {
+                let own = fields.get("$ref").and_then(Value::as_str).map(str::to_owned);
+                own.into_iter().chain(fields.values().flat_map(references)).collect()
+            }
+            Value::Array(all) => all.iter().flat_map(references).collect(),
+            _ => Vec::new(),
+        }
     }
 
     #[test]

@@ -31,6 +31,16 @@ pub enum Kind {
     Rules,
     /// What shall change of that.
     RulesPatch,
+    /// Routes.
+    Routes,
+    /// What holds for the calls of a route.
+    RouteOptions,
+    /// From 0 to 1.
+    Share,
+    /// What is done with an answer.
+    Cache,
+    /// What is kept in a model's prompt cache.
+    PromptCaching,
 }
 
 /// A field of a body, or a parameter of a query.
@@ -83,6 +93,8 @@ pub enum Body {
         url: &'static str,
         /// One that is taken, as JSON.
         example: &'static str,
+        /// What it may have beside that reference's own fields.
+        beside: &'static [Field],
     },
 }
 
@@ -116,11 +128,28 @@ pub(crate) fn schema(field: &Field) -> Value {
         Kind::Target => json!({ "$ref": "#/components/schemas/Target" }),
         Kind::Rules => json!({ "$ref": "#/components/schemas/Rules" }),
         Kind::RulesPatch => json!({ "$ref": "#/components/schemas/RulesPatch" }),
+        Kind::Routes => json!({
+            "type": "array", "items": { "$ref": "#/components/schemas/Route" }, "maxItems": 1000
+        }),
+        Kind::RouteOptions => json!({ "$ref": "#/components/schemas/RouteOptions" }),
+        Kind::Share => json!({ "type": "number", "minimum": 0, "maximum": 1 }),
+        Kind::Cache => json!({ "$ref": "#/components/schemas/Cache" }),
+        Kind::PromptCaching => json!({ "$ref": "#/components/schemas/PromptCaching" }),
     };
     if let Value::Object(object) = &mut schema {
         object.insert("description".into(), field.about.into());
     }
     schema
+}
+
+/// The JSON schema of an object whose fields another reference tells, but for these.
+pub(crate) fn beside_others(fields: &[Field]) -> Value {
+    if fields.is_empty() {
+        return json!({ "type": "object" });
+    }
+    let properties: serde_json::Map<_, _> =
+        fields.iter().map(|field| (field.name.to_owned(), schema(field))).collect();
+    json!({ "type": "object", "properties": properties })
 }
 
 /// The JSON schema of an object with these fields and no other.

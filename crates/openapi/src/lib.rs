@@ -5,10 +5,12 @@
 //! every operation that it refuses whom it should. Bodies of other people's dialects are not repeated here:
 //! their own reference is named instead.
 
+mod caches;
 mod document;
 mod fields;
 mod operations;
 mod policies;
+mod routes;
 
 pub use document::document;
 pub use fields::{Body, Field, Kind};
@@ -44,6 +46,10 @@ pub struct Operation {
     pub of_a_team: bool,
     /// Parameters of the query.
     pub query: &'static [Field],
+    /// Headers of its own.
+    pub headers: &'static [Field],
+    /// Headers of the usual answer.
+    pub tells: &'static [Field],
     /// What is sent, if anything.
     pub body: Body,
     /// The status of the usual answer.
@@ -68,6 +74,8 @@ impl Operation {
             access,
             of_a_team: false,
             query: &[],
+            headers: &[],
+            tells: &[],
             body: Body::None,
             status: 200,
             repeatable: false,
@@ -81,6 +89,16 @@ impl Operation {
 
     const fn query(mut self, query: &'static [Field]) -> Self {
         self.query = query;
+        self
+    }
+
+    const fn headers(mut self, headers: &'static [Field]) -> Self {
+        self.headers = headers;
+        self
+    }
+
+    const fn tells(mut self, tells: &'static [Field]) -> Self {
+        self.tells = tells;
         self
     }
 

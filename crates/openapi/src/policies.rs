@@ -77,6 +77,46 @@ fn properties(or: &str) -> Value {
         "max_output_tokens": whole(1, "Most output tokens of one answer; what asks for more gets this."),
         "default_output_tokens": whole(1, "Output tokens of an answer whose request does not say."),
         "models": patterns("Only these models, e.g. `claude-*`."),
-        "allow_unpriced": patterns("Models without a known price that may be called in spite of a budget.")
+        "allow_unpriced": patterns("Models without a known price that may be called in spite of a budget."),
+        "residency": list(json!({ "type": "string" }), 16, "The areas that no call leaves: geographies (`us`, `eu`, `apac`, `jp`, `au`, `in`, `ca`, `us-gov`) and AWS regions. What is said at each level holds at once."),
+        "guardrails": list(json!({ "$ref": "#/components/schemas/GuardrailRule" }), 8, "Guardrails that look on. What is said at each level holds at once; a team lifts nothing that the platform says."),
+        "cache": cache(&kind("object"))
+    })
+}
+
+/// A guardrail that looks on.
+pub(crate) fn guardrail() -> Value {
+    let look = |about: &str| json!({ "type": "boolean", "default": true, "description": about });
+    let choice = |all: [&str; 2], about: &str| json!({ "type": "string", "enum": all, "default": all[0], "description": about });
+    json!({
+        "type": "object",
+        "properties": {
+            "id": { "type": "string", "description": "Its id or ARN." },
+            "version": { "type": "string", "description": "Its version, or `DRAFT`." },
+            "input": look("Whether it looks at what is asked."),
+            "output": look("Whether it looks at what is answered."),
+            "mode": choice(["enforce", "monitor"], "With `monitor` the answer stays as it is, and what was found is told and metered."),
+            "stream": choice(["sync", "async"], "With `async` a stream does not wait for it, and ends where something is found.")
+        },
+        "required": ["id", "version"],
+        "additionalProperties": false
+    })
+}
+
+/// Whether answers are kept.
+fn cache(kind: &Value) -> Value {
+    let flag =
+        |default: bool, about: &str| json!({ "type": "boolean", "default": default, "description": about });
+    json!({
+        "type": kind,
+        "description": "Whether answers are kept and given again. The narrowest level decides; where `request_control` is \
+                        false at the platform, a team can only have less kept.",
+        "properties": {
+            "enabled": flag(true, "Whether they are, in requests that do not say."),
+            "ttl_s": { "type": "integer", "minimum": 1, "maximum": 2_592_000, "description": "How long, seconds; absent, as settings say." },
+            "tools": flag(false, "Whether turns that use tools are kept, too."),
+            "request_control": flag(true, "Whether requests may say otherwise for themselves.")
+        },
+        "additionalProperties": false
     })
 }

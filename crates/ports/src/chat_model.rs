@@ -1,6 +1,7 @@
 //! The model itself.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,8 +16,8 @@ use crate::ResolvedModel;
 pub struct ModelCall {
     /// Which model, and where.
     pub model: ResolvedModel,
-    /// The conversation.
-    pub request: Request,
+    /// The conversation, shared by all attempts of one call.
+    pub request: Arc<Request>,
     /// How long the caller waits: for the whole answer, or for the first event of a stream.
     pub deadline: Duration,
 }

@@ -1,11 +1,13 @@
 //! Which models there are and what each can do.
 
+mod reach;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
 use outcrop_chat::Effort;
-use outcrop_types::{Price, PriceTier};
+use outcrop_types::{Bounds, Price, PriceTier, Region};
 
 /// What a model reads or writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -148,6 +150,8 @@ pub struct ModelInfo {
     pub on_demand: bool,
     /// Geographies of the inference profiles it can be called by: `us`, `global`.
     pub profiles: Vec<String>,
+    /// Those of `profiles` that go outside of their geography, as Bedrock lists them.
+    pub stray_profiles: Vec<String>,
     /// For an inference profile of the account: the geography it routes over, if it does.
     pub routes_over: Option<String>,
     /// Who makes it.
@@ -231,6 +235,7 @@ impl Default for ModelInfo {
             base_id: String::new(),
             on_demand: true,
             profiles: Vec::new(),
+            stray_profiles: Vec::new(),
             routes_over: None,
             owned_by: "custom".to_owned(),
             created: 0,
@@ -294,6 +299,21 @@ pub trait ModelCatalog: Send + Sync + 'static {
 
     /// All models that can be called here, in a stable order.
     fn list(&self) -> Vec<Arc<ModelInfo>>;
+
+    /// The model behind a name as this region calls it; [`resolve_for`](Self::resolve_for) is for the region that calls go to
+    /// first. A friendly name gets the way that leaves the region no further than it must and stays `within` the bounds. An
+    /// id or ARN that says more than the model is taken as it is, whatever the bounds: see [`ResolvedModel::reach`].
+    /// Nothing where the region cannot call it, or by no way within the bounds.
+    fn resolve_at(
+        &self,
+        asked: &str,
+        output: Modality,
+        region: &Region,
+        within: &Bounds,
+    ) -> Option<ResolvedModel> {
+        let model = self.resolve_for(Some(asked), output)?;
+        (within.is_empty() || within.hold(&model.reach(region))).then_some(model)
+    }
 
     /// What calls of a model cost on a day, if that is known.
     fn price(&self, _model: &ResolvedModel, _tier: PriceTier, _day: NaiveDate) -> Option<Price> {

@@ -15,6 +15,7 @@ pub struct Tally(Arc<Mutex<Counts>>);
 struct Counts {
     used: TokenUsage,
     estimated: bool,
+    answered: bool,
 }
 
 impl Tally {
@@ -30,6 +31,12 @@ impl Tally {
     pub fn read(&self) -> (TokenUsage, bool) {
         let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         (counts.used, counts.estimated)
+    }
+
+    /// Whether a part was answered: who made the call anew would be charged for that part anew.
+    #[must_use]
+    pub fn has_answers(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).answered
     }
 
     fn add(&self, usage: TokenUsage, estimated: bool) {
@@ -52,6 +59,7 @@ impl TalliedPart {
     pub fn answered(mut self, usage: Option<TokenUsage>) {
         let Some(estimate) = self.estimate.take() else { return };
         self.tally.add(usage.unwrap_or(estimate), usage.is_none());
+        self.tally.0.lock().unwrap_or_else(PoisonError::into_inner).answered = true;
     }
 
     /// It failed: nothing was used, unless the failure is one that Bedrock may charge for.
@@ -84,6 +92,7 @@ mod tests {
         tally.part(tokens(100)).answered(Some(tokens(7)));
         tally.part(tokens(100)).failed(ModelFailure::Throttled);
         assert_eq!(tally.read(), (tokens(7), false));
+        assert!(tally.has_answers() && !Tally::default().has_answers());
         tally.part(tokens(10)).answered(None);
         tally.part(tokens(20)).failed(ModelFailure::TimedOut);
         drop(tally.part(tokens(40)));

@@ -4,10 +4,12 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use outcrop_types::{Cost, Latencies, Money, Outcome, TokenUsage, UsageRecord};
+use outcrop_types::{
+    AccountName, CacheState, Cost, GuardrailState, Latencies, Money, Outcome, TokenUsage, UsageRecord,
+};
 use sha2::{Digest as _, Sha256};
 
-use crate::UsageTotals;
+use crate::{CacheTotals, GuardrailTotals, UsageTotals};
 
 /// Most of anything that one record may count. No call comes near it, and so many of them fit into a sum that none
 /// ever overflows.
@@ -15,9 +17,13 @@ const MOST: u64 = 1_000_000_000_000;
 /// Most that one record may cost: a million dollars.
 const MOST_NANO_USD: u64 = 1_000_000_000_000_000;
 
+/// The operation of a record that is of a guardrail alone: a look at what a call says, and no call of its own.
+pub const LOOK: &str = "guardrail";
+
 /// The columns of [`Sums::counts`], in order.
-pub const SUMS: [&str; 14] = [
+pub const SUMS: [&str; 24] = [
     "requests",
+    "retries",
     "errors",
     "estimated",
     "unpriced",
@@ -29,9 +35,21 @@ pub const SUMS: [&str; 14] = [
     "reasoning_tokens",
     "images",
     "queries",
+    "guardrail_units",
     "cost_nano_usd",
     "saved_nano_usd",
+    "cache_hits",
+    "cache_coalesced",
+    "cache_misses",
+    "cache_saved_nano_usd",
+    "cache_age_ms",
+    "guardrail_passed",
+    "guardrail_observed",
+    "guardrail_intervened",
 ];
+
+/// The places in [`SUMS`] of what another cost of a record changes: `unpriced`, `cost_nano_usd`, `saved_nano_usd`.
+const PRICED: [usize; 3] = [4, 14, 15];
 
 /// What is added to a sum.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,8 +62,8 @@ pub struct Sums {
     pub first_token: Latencies,
 }
 
-/// The name of a group: of all records that have the same team, subject, key, models, region, dialect, operation, tier
-/// and tags. A digest, because clients choose some of those texts and an index takes none of any length.
+/// The name of a group: of all records that have the same team, subject, key, models, region, account, dialect,
+/// operation, tier, tags, state of the cache and of guardrails. A digest, because clients choose some of those texts and an index takes none of any length.
 pub type GroupId = [u8; 16];
 
 /// What a batch adds to the sums. Everything is in order, so that batches at once wait for each other and not in a
@@ -80,16 +98,24 @@ impl<'a> Rollup<'a> {
 }
 
 impl Sums {
-    /// What one record, as it is [`kept`], adds.
+    /// What one record, as it is [`kept`], adds. A look of a guardrail alone is nothing that a client asked for: what it
+    /// used and found counts, and it is no request, no error, no call without a price and has no part in latencies.
     #[must_use]
     pub fn of(record: &UsageRecord) -> Self {
+        let is_call = record.operation != LOOK;
         let failed = matches!(record.outcome, Outcome::Failed | Outcome::Lost);
         let tokens = &record.tokens;
-        let [unpriced, cost, saved] = priced(record.cost.as_ref());
+        let [unpriced, cost, saved] = priced(record, record.cost.as_ref());
+        let [hits, coalesced, misses] = [CacheState::Hit, CacheState::Coalesced, CacheState::Miss]
+            .map(|it| is_call && record.cache == it && !record.again);
+        let [passed, observed, intervened] =
+            [GuardrailState::Passed, GuardrailState::Observed, GuardrailState::Intervened]
+                .map(|it| record.guardrail == it);
         let mut sums = Self {
             counts: [
-                1,
-                failed.into(),
+                (is_call && !record.again).into(),
+                (is_call && record.again).into(),
+                (is_call && failed).into(),
                 record.estimated.into(),
                 unpriced,
                 signed(tokens.input),
@@ -100,24 +126,33 @@ impl Sums {
                 signed(tokens.reasoning),
                 signed(tokens.images),
                 signed(tokens.queries),
+                signed(tokens.guardrail_units),
                 cost,
                 saved,
+                hits.into(),
+                coalesced.into(),
+                misses.into(),
+                record.cache_saved.map_or(0, |saved| signed(saved.nano_usd())),
+                record.cache_age_ms.map_or(0, signed),
+                passed.into(),
+                observed.into(),
+                intervened.into(),
             ],
             ..Self::default()
         };
-        sums.latency.note(record.latency_ms);
-        if let Some(ms) = record.first_token_ms {
-            sums.first_token.note(ms);
+        if is_call {
+            sums.latency.note(record.latency_ms);
+            record.first_token_ms.into_iter().for_each(|ms| sums.first_token.note(ms));
         }
         sums
     }
 
-    /// What another cost of a record adds.
+    /// What another cost of a record adds, which has the one of before.
     #[must_use]
-    pub fn of_cost(before: Option<&Cost>, after: Option<&Cost>) -> Self {
-        let (before, after) = (priced(before), priced(after));
+    pub fn of_cost(record: &UsageRecord, after: Option<&Cost>) -> Self {
+        let (before, after) = (priced(record, record.cost.as_ref()), priced(record, after));
         let mut sums = Self::default();
-        for (index, place) in [3, 12, 13].into_iter().enumerate() {
+        for (index, place) in PRICED.into_iter().enumerate() {
             sums.counts[place] = after[index] - before[index];
         }
         sums
@@ -136,6 +171,7 @@ impl From<Sums> for UsageTotals {
     fn from(sums: Sums) -> Self {
         let [
             requests,
+            retries,
             errors,
             estimated,
             unpriced,
@@ -147,16 +183,27 @@ impl From<Sums> for UsageTotals {
             reasoning,
             images,
             queries,
+            guardrail_units,
             cost,
             saved_nano_usd,
+            hits,
+            coalesced,
+            misses,
+            cache_saved,
+            age_ms,
+            passed,
+            observed,
+            intervened,
         ] = sums.counts;
         let count = |number: i64| u64::try_from(number).unwrap_or(0);
         Self {
             requests: count(requests),
+            retries: count(retries),
             errors: count(errors),
             estimated: count(estimated),
             unpriced: count(unpriced),
             tokens: TokenUsage {
+                guardrail_units: count(guardrail_units),
                 input: count(input),
                 cache_read: count(cache_read),
                 cache_write_5m: count(cache_write_5m),
@@ -168,6 +215,18 @@ impl From<Sums> for UsageTotals {
             },
             cost: Money::from_nano_usd(count(cost)),
             saved_nano_usd,
+            cache: CacheTotals {
+                hits: count(hits),
+                coalesced: count(coalesced),
+                misses: count(misses),
+                saved: Money::from_nano_usd(count(cache_saved)),
+                age_ms: count(age_ms),
+            },
+            guardrails: GuardrailTotals {
+                passed: count(passed),
+                observed: count(observed),
+                intervened: count(intervened),
+            },
             latency: sums.latency,
             first_token: sums.first_token,
         }
@@ -221,6 +280,9 @@ fn group_id(record: &UsageRecord) -> GroupId {
         record.dialect.as_str(),
         record.operation.as_str(),
         record.tier.name(),
+        record.account.as_ref().map_or("", AccountName::as_str),
+        record.cache.name(),
+        record.guardrail.name(),
     ];
     let mut digest = Sha256::new();
     for text in texts.into_iter().chain(tags) {
@@ -234,16 +296,18 @@ fn group_id(record: &UsageRecord) -> GroupId {
     id
 }
 
-/// Unpriced calls, billionths of a dollar, billionths saved.
-fn priced(cost: Option<&Cost>) -> [i64; 3] {
-    cost.map_or([1, 0, 0], |cost| [0, signed(cost.usd.nano_usd()), cost.saved_nano_usd])
+/// Unpriced calls, billionths of a dollar, billionths saved. What no model was called for has no price, and needs none.
+fn priced(record: &UsageRecord, cost: Option<&Cost>) -> [i64; 3] {
+    let needs_price = record.operation != LOOK && !record.cache.spared_the_call();
+    let unpriced = [needs_price.into(), 0, 0];
+    cost.map_or(unpriced, |cost| [0, signed(cost.usd.nano_usd()), cost.saved_nano_usd])
 }
 
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn counts(tokens: &mut TokenUsage) -> [&mut u64; 8] {
+fn counts(tokens: &mut TokenUsage) -> [&mut u64; 9] {
     [
         &mut tokens.input,
         &mut tokens.cache_read,
@@ -253,6 +317,7 @@ fn counts(tokens: &mut TokenUsage) -> [&mut u64; 8] {
         &mut tokens.reasoning,
         &mut tokens.images,
         &mut tokens.queries,
+        &mut tokens.guardrail_units,
     ]
 }
 
@@ -266,6 +331,8 @@ fn is_clean(record: &UsageRecord) -> bool {
         && counts(&mut tokens).into_iter().all(|count| *count <= MOST)
         && record.latency_ms <= MOST
         && record.first_token_ms.is_none_or(|ms| ms <= MOST)
+        && record.cache_age_ms.is_none_or(|ms| ms <= MOST)
+        && record.cache_saved.is_none_or(|saved| saved.nano_usd() <= MOST_NANO_USD)
         && record.cost.as_ref().is_none_or(|cost| kept_cost(cost) == *cost)
 }
 
@@ -283,6 +350,8 @@ fn cleaned(record: &UsageRecord) -> UsageRecord {
     }
     clean.latency_ms = record.latency_ms.min(MOST);
     clean.first_token_ms = record.first_token_ms.map(|ms| ms.min(MOST));
+    clean.cache_age_ms = record.cache_age_ms.map(|ms| ms.min(MOST));
+    clean.cache_saved = record.cache_saved.map(|saved| saved.min(Money::from_nano_usd(MOST_NANO_USD)));
     clean.cost = record.cost.as_ref().map(kept_cost);
     clean
 }

@@ -123,6 +123,16 @@ CREATE TABLE policies_version (
 );
 INSERT INTO policies_version (id, version) VALUES (1, 0);
 
+-- Where calls of a model go: the whole table, and how often it was changed. One row.
+CREATE TABLE routes (
+    id BIGINT PRIMARY KEY CHECK (id = 1),
+    revision BIGINT NOT NULL,
+    -- JSON.
+    routes TEXT NOT NULL,
+    updated_at TIMESTAMPTZ
+);
+INSERT INTO routes (id, revision, routes) VALUES (1, 0, '{}');
+
 -- Logins.
 CREATE TABLE sessions (
     id TEXT COLLATE "C" PRIMARY KEY,
@@ -263,7 +273,16 @@ CREATE TABLE usage_records (
     tier TEXT NOT NULL,
     -- JSON: an object of strings.
     tags TEXT NOT NULL,
+    -- What the cache of answers had to do with it; for a hit, how old the answer was.
     cache TEXT NOT NULL,
+    cache_age_ms BIGINT,
+    cache_saved_nano_usd BIGINT,
+    attempt BIGINT NOT NULL,
+    -- Whether an earlier attempt of the same call has a record, too.
+    again BOOLEAN NOT NULL,
+    -- By its name in settings; without one, our own.
+    account TEXT COLLATE "C",
+    guardrail TEXT NOT NULL,
     -- Disjoint, except that reasoning is a part of output.
     input_tokens BIGINT NOT NULL,
     cache_read_tokens BIGINT NOT NULL,
@@ -274,6 +293,7 @@ CREATE TABLE usage_records (
     -- Sold by the piece.
     images BIGINT NOT NULL,
     queries BIGINT NOT NULL,
+    guardrail_units BIGINT NOT NULL,
     estimated BOOLEAN NOT NULL,
     streamed BOOLEAN NOT NULL,
     latency_ms BIGINT NOT NULL,
@@ -305,6 +325,9 @@ CREATE TABLE usage_groups (
     model_served TEXT COLLATE "C" NOT NULL,
     region TEXT COLLATE "C" NOT NULL,
     tier TEXT COLLATE "C" NOT NULL,
+    account TEXT COLLATE "C",
+    cache TEXT COLLATE "C" NOT NULL,
+    guardrail TEXT COLLATE "C" NOT NULL,
     tags TEXT NOT NULL
 );
 
@@ -314,6 +337,7 @@ CREATE TABLE usage_hourly (
     at TIMESTAMPTZ NOT NULL,
     group_id BYTEA NOT NULL,
     requests BIGINT NOT NULL,
+    retries BIGINT NOT NULL,
     errors BIGINT NOT NULL,
     estimated BIGINT NOT NULL,
     unpriced BIGINT NOT NULL,
@@ -325,8 +349,17 @@ CREATE TABLE usage_hourly (
     reasoning_tokens BIGINT NOT NULL,
     images BIGINT NOT NULL,
     queries BIGINT NOT NULL,
+    guardrail_units BIGINT NOT NULL,
     cost_nano_usd BIGINT NOT NULL,
     saved_nano_usd BIGINT NOT NULL,
+    cache_hits BIGINT NOT NULL,
+    cache_coalesced BIGINT NOT NULL,
+    cache_misses BIGINT NOT NULL,
+    cache_saved_nano_usd BIGINT NOT NULL,
+    cache_age_ms BIGINT NOT NULL,
+    guardrail_passed BIGINT NOT NULL,
+    guardrail_observed BIGINT NOT NULL,
+    guardrail_intervened BIGINT NOT NULL,
     -- How many took how long, as digits of one number (see `packed.rs`): such numbers can be added up.
     latency NUMERIC NOT NULL,
     first_token NUMERIC NOT NULL,
@@ -339,6 +372,7 @@ CREATE TABLE usage_daily (
     at TIMESTAMPTZ NOT NULL,
     group_id BYTEA NOT NULL,
     requests BIGINT NOT NULL,
+    retries BIGINT NOT NULL,
     errors BIGINT NOT NULL,
     estimated BIGINT NOT NULL,
     unpriced BIGINT NOT NULL,
@@ -350,8 +384,17 @@ CREATE TABLE usage_daily (
     reasoning_tokens BIGINT NOT NULL,
     images BIGINT NOT NULL,
     queries BIGINT NOT NULL,
+    guardrail_units BIGINT NOT NULL,
     cost_nano_usd BIGINT NOT NULL,
     saved_nano_usd BIGINT NOT NULL,
+    cache_hits BIGINT NOT NULL,
+    cache_coalesced BIGINT NOT NULL,
+    cache_misses BIGINT NOT NULL,
+    cache_saved_nano_usd BIGINT NOT NULL,
+    cache_age_ms BIGINT NOT NULL,
+    guardrail_passed BIGINT NOT NULL,
+    guardrail_observed BIGINT NOT NULL,
+    guardrail_intervened BIGINT NOT NULL,
     latency NUMERIC NOT NULL,
     first_token NUMERIC NOT NULL,
     PRIMARY KEY (at, group_id)

@@ -1,5 +1,5 @@
-//! The [`Limiter`](outcrop_ports::Limiter) and [`Changes`](outcrop_ports::Changes) ports on Redis, shared by all
-//! replicas.
+//! The [`Limiter`](outcrop_ports::Limiter), [`Changes`](outcrop_ports::Changes), [`Cache`](outcrop_ports::Cache) and
+//! [`TargetHealth`](outcrop_ports::TargetHealth) ports on Redis, shared by all replicas.
 //!
 //! One Lua script and one round trip per admission; one channel for what changed. Redis may be away when the
 //! process starts and at any time later: callers then get an error at once and decide by their own policy, and
@@ -7,10 +7,14 @@
 //! reading at [`RedisLimiter`].
 
 mod breaker;
+mod cache;
 mod changes;
 mod connection;
 mod limiter;
+mod target_health;
 
+pub use cache::{CacheOptions, RedisCache};
 pub use changes::RedisChanges;
 pub use connection::RedisOptions;
 pub use limiter::{LimiterOptions, RedisLimiter};
+pub use target_health::RedisTargetHealth;

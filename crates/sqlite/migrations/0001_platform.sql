@@ -122,6 +122,16 @@ CREATE TABLE policies_version (
 ) STRICT;
 INSERT INTO policies_version (id, version) VALUES (1, 0);
 
+-- Where calls of a model go: the whole table, and how often it was changed. One row.
+CREATE TABLE routes (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    revision INTEGER NOT NULL,
+    -- JSON.
+    routes TEXT NOT NULL,
+    updated_at INTEGER
+) STRICT;
+INSERT INTO routes (id, revision, routes) VALUES (1, 0, '{}');
+
 -- Logins.
 CREATE TABLE sessions (
     id TEXT PRIMARY KEY,
@@ -267,7 +277,16 @@ CREATE TABLE usage_records (
     tier TEXT NOT NULL,
     -- JSON: an object of strings.
     tags TEXT NOT NULL,
+    -- What the cache of answers had to do with it; for a hit, how old the answer was.
     cache TEXT NOT NULL,
+    cache_age_ms INTEGER,
+    cache_saved_nano_usd INTEGER,
+    attempt INTEGER NOT NULL,
+    -- Whether an earlier attempt of the same call has a record, too.
+    again INTEGER NOT NULL,
+    -- By its name in settings; without one, our own.
+    account TEXT,
+    guardrail TEXT NOT NULL,
     -- Disjoint, except that reasoning is a part of output.
     input_tokens INTEGER NOT NULL,
     cache_read_tokens INTEGER NOT NULL,
@@ -278,6 +297,7 @@ CREATE TABLE usage_records (
     -- Sold by the piece.
     images INTEGER NOT NULL,
     queries INTEGER NOT NULL,
+    guardrail_units INTEGER NOT NULL,
     estimated INTEGER NOT NULL,
     streamed INTEGER NOT NULL,
     latency_ms INTEGER NOT NULL,
@@ -308,6 +328,9 @@ CREATE TABLE usage_groups (
     model_served TEXT NOT NULL,
     region TEXT NOT NULL,
     tier TEXT NOT NULL,
+    account TEXT,
+    cache TEXT NOT NULL,
+    guardrail TEXT NOT NULL,
     tags TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
@@ -317,6 +340,7 @@ CREATE TABLE usage_hourly (
     at INTEGER NOT NULL,
     group_id BLOB NOT NULL,
     requests INTEGER NOT NULL,
+    retries INTEGER NOT NULL,
     errors INTEGER NOT NULL,
     estimated INTEGER NOT NULL,
     unpriced INTEGER NOT NULL,
@@ -328,8 +352,17 @@ CREATE TABLE usage_hourly (
     reasoning_tokens INTEGER NOT NULL,
     images INTEGER NOT NULL,
     queries INTEGER NOT NULL,
+    guardrail_units INTEGER NOT NULL,
     cost_nano_usd INTEGER NOT NULL,
     saved_nano_usd INTEGER NOT NULL,
+    cache_hits INTEGER NOT NULL,
+    cache_coalesced INTEGER NOT NULL,
+    cache_misses INTEGER NOT NULL,
+    cache_saved_nano_usd INTEGER NOT NULL,
+    cache_age_ms INTEGER NOT NULL,
+    guardrail_passed INTEGER NOT NULL,
+    guardrail_observed INTEGER NOT NULL,
+    guardrail_intervened INTEGER NOT NULL,
     -- How many took how long: JSON, counts by bucket.
     latency TEXT NOT NULL,
     first_token TEXT NOT NULL,
@@ -342,6 +375,7 @@ CREATE TABLE usage_daily (
     at INTEGER NOT NULL,
     group_id BLOB NOT NULL,
     requests INTEGER NOT NULL,
+    retries INTEGER NOT NULL,
     errors INTEGER NOT NULL,
     estimated INTEGER NOT NULL,
     unpriced INTEGER NOT NULL,
@@ -353,8 +387,17 @@ CREATE TABLE usage_daily (
     reasoning_tokens INTEGER NOT NULL,
     images INTEGER NOT NULL,
     queries INTEGER NOT NULL,
+    guardrail_units INTEGER NOT NULL,
     cost_nano_usd INTEGER NOT NULL,
     saved_nano_usd INTEGER NOT NULL,
+    cache_hits INTEGER NOT NULL,
+    cache_coalesced INTEGER NOT NULL,
+    cache_misses INTEGER NOT NULL,
+    cache_saved_nano_usd INTEGER NOT NULL,
+    cache_age_ms INTEGER NOT NULL,
+    guardrail_passed INTEGER NOT NULL,
+    guardrail_observed INTEGER NOT NULL,
+    guardrail_intervened INTEGER NOT NULL,
     latency TEXT NOT NULL,
     first_token TEXT NOT NULL,
     PRIMARY KEY (at, group_id)

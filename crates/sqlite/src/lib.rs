@@ -18,6 +18,7 @@ mod policies;
 mod queue;
 mod refresh_tokens;
 mod responses;
+mod routes;
 mod rows;
 mod service_accounts;
 mod sessions;

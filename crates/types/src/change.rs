@@ -19,6 +19,8 @@ pub enum Change {
     Session(SessionId),
     /// Some policy: how much somebody may use. Answers about credentials do not depend on it.
     Policies,
+    /// The routes: where calls of models go. Answers about credentials do not depend on it.
+    Routes,
     /// More than can be named: forget all.
     Everything,
 }

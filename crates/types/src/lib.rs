@@ -19,9 +19,11 @@ mod pattern;
 mod policy;
 mod price;
 mod principal;
+mod region;
 mod request_id;
 mod response;
 mod roles;
+mod route;
 mod scope;
 mod session;
 mod team;
@@ -51,11 +53,20 @@ pub use policy::{
 };
 pub use price::{Band, Cost, Factor, MalformedAmount, Price, PriceTier, Rate, TokenRates};
 pub use principal::{Principal, Subject};
+pub use region::{
+    Area, Bounds, Geography, MalformedArea, MalformedRegion, Reach, Region, Residency, TooManyAreas,
+};
 pub use request_id::RequestId;
 pub use response::StoredResponse;
 pub use roles::{Permission, Role, UnknownPermission, UnknownRole};
+pub use route::{
+    AccountName, CacheRule, Capability, Condition, FailureKind, Fault, Group, GuardrailMode, GuardrailRule,
+    GuardrailStream, MAX_ALIAS, MAX_CACHE_TTL_S, MAX_GROUPS, MAX_GUARDRAILS, MAX_ROUTES, MAX_TAGS,
+    MAX_TARGETS, MalformedAccountName, PromptCacheRule, PromptCacheTtl, RetryClass, Route, RouteOptions,
+    RouteTable, RouteTarget, Strategy,
+};
 pub use scope::{MAX_ENTRIES as MAX_SCOPE_ENTRIES, Scope};
 pub use session::{Invitation, LoginMethod, RefreshToken, Session, StoredSigningKey};
 pub use team::{Membership, ServiceAccount, Team, User};
 pub use time_zone::{Calendar, TimeZone, UnknownTimeZone};
-pub use usage::{CacheState, Outcome, TokenUsage, UsageRecord};
+pub use usage::{CacheState, GuardrailState, Outcome, TokenUsage, UsageRecord};

@@ -5,7 +5,9 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{Calendar, KeyId, Money, Pattern, PolicyId, Subject, TeamId, TimeZone};
+use crate::{
+    CacheRule, Calendar, GuardrailRule, KeyId, Money, Pattern, PolicyId, Residency, Subject, TeamId, TimeZone,
+};
 
 /// Most entries of each list of a policy.
 pub const MAX_POLICY_ENTRIES: usize = 32;
@@ -180,6 +182,15 @@ pub struct Rules {
     /// Models without a known price that may be called in spite of a budget.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub allow_unpriced: Vec<Pattern>,
+    /// The areas that no call leaves, whichever way it is routed. What is said at each level holds at once.
+    #[serde(skip_serializing_if = "Residency::is_empty")]
+    pub residency: Residency,
+    /// Guardrails that look on. What is said at each level holds at once.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub guardrails: Vec<GuardrailRule>,
+    /// Whether answers are kept and given again; the narrowest level that says so decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheRule>,
 }
 
 impl Rules {

@@ -6,7 +6,7 @@ use std::ops::AddAssign;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{Cost, KeyId, PriceTier, RequestId, Subject, TeamId, UsageId};
+use crate::{AccountName, Cost, KeyId, Money, PriceTier, RequestId, Subject, TeamId, UsageId};
 
 /// What one call used, in disjoint buckets: tokens as Bedrock reports them, and what it sells by the piece.
 ///
@@ -33,6 +33,10 @@ pub struct TokenUsage {
     /// Queries of a reranker: one for each started hundred of documents.
     #[serde(skip_serializing_if = "is_zero")]
     pub queries: u64,
+    /// Text units that guardrails looked at, of up to 1000 characters each and counted once for each kind of policy
+    /// (Amazon Bedrock API reference, `GuardrailUsage`).
+    #[serde(skip_serializing_if = "is_zero")]
+    pub guardrail_units: u64,
 }
 
 impl TokenUsage {
@@ -66,6 +70,7 @@ impl AddAssign for TokenUsage {
         self.reasoning = self.reasoning.saturating_add(other.reasoning);
         self.images = self.images.saturating_add(other.images);
         self.queries = self.queries.saturating_add(other.queries);
+        self.guardrail_units = self.guardrail_units.saturating_add(other.guardrail_units);
     }
 }
 
@@ -117,26 +122,88 @@ pub enum CacheState {
     Bypass,
     /// It had no answer, and may have one now.
     Miss,
+    /// It gave the answer: no model was called.
+    Hit,
+    /// An identical call was under way, and its answer was given to both.
+    Coalesced,
 }
 
 impl CacheState {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Bypass, Self::Miss, Self::Hit, Self::Coalesced];
+
     /// The name used in the database, in headers and in the API.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Bypass => "bypass",
             Self::Miss => "miss",
+            Self::Hit => "hit",
+            Self::Coalesced => "coalesced",
         }
     }
 
     /// Reads a name back.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::Bypass, Self::Miss].into_iter().find(|it| it.name() == name)
+        Self::ALL.into_iter().find(|it| it.name() == name)
+    }
+
+    /// Whether the answer was there without a call of its own: there is nothing to pay for.
+    #[must_use]
+    pub const fn spared_the_call(self) -> bool {
+        matches!(self, Self::Hit | Self::Coalesced)
     }
 }
 
-/// One model call that cost something. Written once, never changed; unique by `id`.
+/// What guardrails had to do with a call.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GuardrailState {
+    /// None looked on.
+    #[default]
+    None,
+    /// They found nothing.
+    Passed,
+    /// One found something, and only told of it.
+    Observed,
+    /// One stepped in.
+    Intervened,
+}
+
+impl GuardrailState {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::None, Self::Passed, Self::Observed, Self::Intervened];
+
+    /// The name used in the database, in headers and in the API.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Passed => "passed",
+            Self::Observed => "observed",
+            Self::Intervened => "intervened",
+        }
+    }
+
+    /// Reads a name back.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|it| it.name() == name)
+    }
+
+    /// Whether none looked on.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::None
+    }
+}
+
+const fn first() -> u8 {
+    1
+}
+
+/// One model call that cost something, or that Outcrop's cache of answers saved. Written once, never changed; unique by `id`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UsageRecord {
     /// Unique id; a record that arrives twice is kept once.
@@ -170,6 +237,26 @@ pub struct UsageRecord {
     /// What Outcrop's cache of answers had to do with it.
     #[serde(default)]
     pub cache: CacheState,
+    /// For a hit, how old the answer was, milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_age_ms: Option<u64>,
+    /// What the call would have cost, had Outcrop's cache of answers not given one; `None` where nobody knows, or where a
+    /// model was called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_saved: Option<Money>,
+    /// Which attempt of its request's this is, from 1.
+    #[serde(default = "first")]
+    pub attempt: u8,
+    /// Whether an earlier attempt of the same call has a record of its own, since it may have cost something: this is one
+    /// more call then, and no other request.
+    #[serde(default)]
+    pub again: bool,
+    /// The account that was called, as settings name it; `None` is our own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountName>,
+    /// What guardrails had to do with it.
+    #[serde(default, skip_serializing_if = "GuardrailState::is_none")]
+    pub guardrail: GuardrailState,
     /// Tokens by bucket.
     pub tokens: TokenUsage,
     /// Whether `tokens` is our estimate, because the call ended before Bedrock reported.
@@ -209,6 +296,7 @@ mod tests {
     #[test]
     fn buckets_are_added_one_by_one() {
         let one = TokenUsage {
+            guardrail_units: 0,
             input: 1,
             cache_read: 2,
             cache_write_5m: 3,
@@ -221,6 +309,7 @@ mod tests {
         let mut two = one;
         two += one;
         let expected = TokenUsage {
+            guardrail_units: 0,
             input: 2,
             cache_read: 4,
             cache_write_5m: 6,

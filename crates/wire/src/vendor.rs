@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 
 use outcrop_chat::{Guardrail, InvalidRequest, Request};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
 
 use crate::json::{self, Object, shorten};
 use crate::openai::chat::Stop;
+use crate::prompt_caching::PromptCaching;
 use crate::request_metadata::{MOST_PAIRS, fits};
 use crate::top_level;
 
@@ -34,6 +36,20 @@ pub(crate) struct Vendor {
     performance_config: Option<Object<Performance>>,
     #[serde(alias = "requestMetadata")]
     request_metadata: Option<BTreeMap<String, String>>,
+    prompt_caching: Option<Object<PromptCaching>>,
+    /// Read by [`crate::cache_control`].
+    cache: Option<IgnoredAny>,
+    /// What OpenAI's SDKs put into the request itself, and other clients send as it is called there.
+    extra_body: Option<Object<ExtraBody>>,
+}
+
+/// `extra_body`, of which nothing else is known.
+#[derive(Debug, Deserialize)]
+#[serde(expecting = "an object")]
+struct ExtraBody {
+    prompt_caching: Option<Object<PromptCaching>>,
+    #[serde(flatten)]
+    others: BTreeMap<String, IgnoredAny>,
 }
 
 /// Converse's `guardrailConfig`.
@@ -76,11 +92,21 @@ impl Vendor {
         self.additional_model_response_field_paths.take().is_some_and(|it| !it.is_empty())
     }
 
+    /// The field that holds something which has no effect, if there is one.
+    pub(crate) fn without_effect(&self) -> Option<&'static str> {
+        let Object(extra) = self.extra_body.as_ref()?;
+        (!extra.others.is_empty()).then_some("extra_body")
+    }
+
     /// Puts them into the request.
     ///
     /// # Errors
     /// [`InvalidRequest`] with the name of the field that Bedrock would refuse.
     pub(crate) fn apply(self, request: &mut Request) -> Result<(), InvalidRequest> {
+        let nested = self.extra_body.and_then(|Object(it)| it.prompt_caching);
+        for Object(said) in nested.into_iter().chain(self.prompt_caching) {
+            said.apply(&mut request.caching)?;
+        }
         request.additional = self.additional_model_request_fields.unwrap_or_default();
         let betas = self.anthropic_beta.into_list();
         if !betas.is_empty() {

@@ -10,8 +10,10 @@ mod federation;
 mod media;
 mod models;
 mod peers;
+mod places;
 mod process;
 mod replica;
+mod routes;
 mod secrets;
 mod shared;
 mod stores;
@@ -29,8 +31,9 @@ pub use models::{Models, Upkeep, check_models, models, names};
 pub use outcrop_aws::install_crypto;
 pub use peers::{RankedProbe, authenticator, inference, outbound, services};
 pub use process::{BAD_SETTINGS_EXIT_CODE, Process, ServiceError, init_log, run_service};
-pub use secrets::{internal_secret, key_secret, resolve, signer, verifier};
-pub use shared::{Probed, blobs, changes, limiter, queue};
+pub use routes::{regions, routes_refused};
+pub use secrets::{audit_sealer, internal_secret, key_secret, resolve, signer, verifier};
+pub use shared::{Probed, answers, blobs, changes, limiter, queue, target_health};
 pub use stores::{Stores, is_sqlite, sqlite_file, stores};
 
 /// The time of this machine.

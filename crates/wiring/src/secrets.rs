@@ -6,6 +6,7 @@ use outcrop_aws::secrets::SCHEME;
 use outcrop_config::Config;
 use outcrop_embedded::SystemIdGen;
 use outcrop_token::{InternalSigner, InternalVerifier};
+use outcrop_types::AuditSealer;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{WiringError, data_dir, stores};
@@ -56,6 +57,12 @@ pub fn key_secret(config: &Config) -> Result<SecretString, WiringError> {
             "`auth.key_secret` must be set when `store.url` is Postgres, so that all replicas hash keys alike",
         )),
     }
+}
+
+/// What seals the audit log, made of [`key_secret`].
+pub fn audit_sealer(config: &Config) -> Result<AuditSealer, WiringError> {
+    AuditSealer::new(key_secret(config)?.expose_secret().as_bytes())
+        .map_err(|error| WiringError::setting(format!("`auth.key_secret`: {error}")))
 }
 
 /// What signs the identity header of this service's calls to others.

@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use outcrop_aws::AwsOptions;
 use outcrop_config::Config;
-use outcrop_embedded::{FileBlobs, MemoryChanges, MemoryLimiter};
-use outcrop_ports::{Blobs, Changes, Limiter, Probe, Queue};
-use outcrop_redis::{LimiterOptions, RedisChanges, RedisLimiter, RedisOptions};
+use outcrop_embedded::{FileBlobs, MemoryCache, MemoryChanges, MemoryLimiter, MemoryTargetHealth};
+use outcrop_ports::{Blobs, Cache, Changes, Limiter, Probe, Queue, TargetHealth};
+use outcrop_redis::{
+    CacheOptions, LimiterOptions, RedisCache, RedisChanges, RedisLimiter, RedisOptions, RedisTargetHealth,
+};
 use outcrop_s3::S3Blobs;
 use outcrop_sqs::SqsQueue;
 use secrecy::{ExposeSecret, SecretString};
@@ -18,6 +20,9 @@ use crate::{Stores, WiringError, data_dir};
 
 /// The folder of files in the data folder.
 const FILES_FOLDER: &str = "files";
+
+/// Room for what is kept of an answer besides its text.
+const ENTRY_HEAD_BYTES: usize = 4 << 10;
 
 /// A port and, where it is something of its own that can be away, its probe.
 pub struct Probed<P: ?Sized> {
@@ -45,6 +50,42 @@ pub async fn limiter(config: &Config) -> Result<Probed<dyn Limiter>, WiringError
         .map_err(|error| WiringError::setting(format!("`cache.url`: {}", error.chain())))?;
     let limiter = Arc::new(limiter);
     Ok(Probed { probe: Some(limiter.clone()), port: limiter })
+}
+
+/// Answers that are kept, where `response_cache.url` says, and `cache.url` where that says nothing. Redis may be away: no
+/// answer is then found, and none is kept.
+pub fn answers(config: &Config) -> Result<Arc<dyn Cache>, WiringError> {
+    let settings = &config.response_cache;
+    // What is kept says a little more than the answer.
+    let max_value_bytes = settings.max_entry_bytes.saturating_add(ENTRY_HEAD_BYTES);
+    // The password of `cache.url` is for that alone.
+    let (setting, url, password) = match &settings.url {
+        Some(own) => ("response_cache.url", own, None),
+        None => ("cache.url", &config.cache.url, config.cache.password.as_ref()),
+    };
+    if url.starts_with("memory://") {
+        return Ok(Arc::new(MemoryCache::new(settings.max_bytes, max_value_bytes)));
+    }
+    let url = with_password(url, password);
+    let options =
+        RedisOptions { timeout: Duration::from_millis(config.cache.timeout_ms), ..RedisOptions::default() };
+    let kept = CacheOptions { max_value_bytes, ..CacheOptions::default() };
+    let cache = RedisCache::connect(&url, options, kept, crate::ids())
+        .map_err(|error| WiringError::setting(format!("`{setting}`: {}", error.chain())))?;
+    Ok(Arc::new(cache))
+}
+
+/// What replicas tell each other of targets that fail, where `cache.url` says.
+pub fn target_health(config: &Config) -> Result<Arc<dyn TargetHealth>, WiringError> {
+    if config.cache.url.starts_with("memory://") {
+        return Ok(Arc::new(MemoryTargetHealth::default()));
+    }
+    let url = with_password(&config.cache.url, config.cache.password.as_ref());
+    let options =
+        RedisOptions { timeout: Duration::from_millis(config.cache.timeout_ms), ..RedisOptions::default() };
+    let health = RedisTargetHealth::connect(&url, options, "outcrop")
+        .map_err(|error| WiringError::setting(format!("`cache.url`: {}", error.chain())))?;
+    Ok(Arc::new(health))
 }
 
 /// Joins those who tell each other of changed credentials, where `cache.url` says. Without Redis only this process

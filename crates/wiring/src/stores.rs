@@ -7,7 +7,7 @@ use std::sync::Arc;
 use outcrop_config::Config;
 use outcrop_embedded::SystemClock;
 use outcrop_ports::{
-    AlertStore, AuditLog, JobStore, KeyStore, Ledger, PolicyStore, Probe, Queue, ResponseStore,
+    AlertStore, AuditLog, JobStore, KeyStore, Ledger, PolicyStore, Probe, Queue, ResponseStore, RouteStore,
     ServiceAccountStore, SessionStore, SigningKeyStore, TeamStore, UserStore,
 };
 use outcrop_postgres::{PostgresOptions, PostgresStore};
@@ -43,6 +43,8 @@ pub struct Stores {
     pub jobs: Arc<dyn JobStore>,
     /// How much may be used.
     pub policies: Arc<dyn PolicyStore>,
+    /// Where calls of a model go.
+    pub routes: Arc<dyn RouteStore>,
     /// Usage; its lists and reports may come from a replica.
     pub ledger: Arc<dyn Ledger>,
     /// Budgets that were used up to a share.
@@ -91,6 +93,7 @@ where
         + AuditLog
         + JobStore
         + PolicyStore
+        + RouteStore
         + Ledger
         + AlertStore
         + ResponseStore
@@ -107,6 +110,7 @@ where
         audit: store.clone(),
         jobs: store.clone(),
         policies: store.clone(),
+        routes: store.clone(),
         ledger: store.clone(),
         alerts: store.clone(),
         responses: store.clone(),

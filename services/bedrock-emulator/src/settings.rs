@@ -38,7 +38,7 @@ pub(crate) struct Serve {
     /// Ollama's model; without it, the first it lists.
     #[arg(long, env = "OUTCROP_EMULATOR_OLLAMA_MODEL", value_name = "NAME")]
     ollama_model: Option<String>,
-    /// Region of ARNs when a request names none.
+    /// Its region: that of its ARNs, and of requests that name none.
     #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
     region: String,
     /// Milliseconds before the first byte of every answer.

@@ -69,6 +69,7 @@ pub fn find(method: &Method, path: &str) -> Option<Route> {
             "models" => inference(Permission::ReadModels),
             // Its own to everybody.
             _ if rest == "usage/me" => Some(Route { owner: Owner::Inference, access: Access::Known }),
+            _ if rest == "cache" => inference(Permission::ManageTeam),
             "usage" => inference(Permission::ReadUsage),
             "jobs" | "files" | "batches" => {
                 let permission = if reads { Permission::ReadJobs } else { Permission::WriteJobs };
@@ -83,6 +84,7 @@ pub fn find(method: &Method, path: &str) -> Option<Route> {
         "model" => inference(Permission::InvokeModel),
         "mcp" => inference(Permission::UseMcp),
         _ if rest == "admin/v1/usage/recount" => inference(Permission::ManagePlatform),
+        _ if is_of_routes(rest) => inference(Permission::ManagePlatform),
         _ if is_of_the_ledger(rest) => inference(Permission::ReadUsage),
         _ => auth_access(rest).map(|access| Route { owner: Owner::Auth, access }),
     }
@@ -108,11 +110,17 @@ fn auth_access(rest: &str) -> Option<Access> {
 }
 
 /// Whether a path is administrative: there the auth service decides, and notes whom it refuses. What is told of the
-/// ledger stands there too, but changes nothing of anybody's, and is decided about as any other.
+/// ledger and of routes stands there too, but changes nothing of anybody's own, and is decided about as any other.
 #[must_use]
 pub fn is_admin(path: &str) -> bool {
     path == "/admin/v1"
-        || path.starts_with("/admin/v1/") && !path.strip_prefix('/').is_some_and(is_of_the_ledger)
+        || path.starts_with("/admin/v1/")
+            && !path.strip_prefix('/').is_some_and(|rest| is_of_the_ledger(rest) || is_of_routes(rest))
+}
+
+/// Where calls go, which the inference service reads, the leading slash left out.
+fn is_of_routes(rest: &str) -> bool {
+    rest.strip_prefix("admin/v1/routes").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Sums and alerts, which the inference service keeps, the leading slash left out.
@@ -168,9 +176,15 @@ mod tests {
             (Method::GET, "/v1/usage", Some((Inference, Needs(Permission::ReadUsage)))),
             (Method::GET, "/v1/usage/me", Some((Inference, Known))),
             (Method::GET, "/api/v1/usage/me", Some((Inference, Known))),
+            (Method::DELETE, "/v1/cache", Some((Inference, Needs(Permission::ManageTeam)))),
+            (Method::DELETE, "/v1/cache/more", None),
             (Method::GET, "/v1/usage/me/more", Some((Inference, Needs(Permission::ReadUsage)))),
             (Method::GET, "/admin/v1/usage", Some((Inference, Needs(Permission::ReadUsage)))),
             (Method::POST, "/admin/v1/usage/recount", Some((Inference, Needs(Permission::ManagePlatform)))),
+            (Method::GET, "/admin/v1/routes", Some((Inference, Needs(Permission::ManagePlatform)))),
+            (Method::PUT, "/admin/v1/routes", Some((Inference, Needs(Permission::ManagePlatform)))),
+            (Method::POST, "/admin/v1/routes/check", Some((Inference, Needs(Permission::ManagePlatform)))),
+            (Method::GET, "/admin/v1/routes2", Some((Auth, Known))),
             (Method::GET, "/admin/v1/alerts", Some((Inference, Needs(Permission::ReadUsage)))),
             (Method::GET, "/admin/v1/usages", Some((Auth, Known))),
             (Method::POST, "/mcp", Some((Inference, Needs(Permission::UseMcp)))),
@@ -205,9 +219,15 @@ mod tests {
         for path in ["/admin/v1", "/admin/v1/keys", "/admin/v1/usages", "/admin/v1/policies"] {
             assert!(is_admin(path), "{path}");
         }
-        for path in
-            ["/admin/v1/usage", "/admin/v1/usage/x", "/admin/v1/alerts", "/v1/usage", "/administrator"]
-        {
+        for path in [
+            "/admin/v1/usage",
+            "/admin/v1/usage/x",
+            "/admin/v1/routes",
+            "/admin/v1/routes/check",
+            "/admin/v1/alerts",
+            "/v1/usage",
+            "/administrator",
+        ] {
             assert!(!is_admin(path), "{path}");
         }
     }

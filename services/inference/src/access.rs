@@ -25,6 +25,13 @@ pub(crate) struct Reader<'a> {
     pub(crate) policies: Option<(&'a Book, &'a Principal)>,
 }
 
+/// Whether a model may be called by this name, which leads to it.
+pub(crate) fn may_call(reader: Reader<'_>, asked: &str, model: &ResolvedModel) -> bool {
+    let named = Named { asked, model };
+    allows(reader.scope, asked, model)
+        && reader.policies.is_none_or(|(book, principal)| book.forbids(principal, named).is_none())
+}
+
 /// The names by which a model may be called, its id first if it is one of them; none if it may not be called.
 pub(crate) fn names<'a>(
     reader: Reader<'_>,
@@ -32,12 +39,8 @@ pub(crate) fn names<'a>(
     catalog: &dyn ModelCatalog,
 ) -> Vec<&'a str> {
     let Reader { scope, policies } = reader;
-    let allowed = |name: &&str| {
-        let Some(model) = catalog.resolve(Some(name)) else { return false };
-        let named = Named { asked: name, model: &model };
-        allows(scope, name, &model)
-            && policies.is_none_or(|(book, principal)| book.forbids(principal, named).is_none())
-    };
+    let allowed =
+        |name: &&str| catalog.resolve(Some(name)).is_some_and(|model| may_call(reader, name, &model));
     let all = std::iter::once(&model.id).chain(&model.aliases).map(String::as_str);
     if scope.models.is_empty() && policies.is_none() { all.collect() } else { all.filter(allowed).collect() }
 }

@@ -33,12 +33,13 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use outcrop_config::LimitsConfig;
 use outcrop_ports::{Clock, Hold, IdGen, Kind, Ledger, Limiter, Meter, ModelCatalog, Settlement};
-use outcrop_types::{Level, Money, PriceTier, Principal, TokenUsage};
+use outcrop_types::{Money, PriceTier, TokenUsage};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::ChatError;
 use crate::chat::{AskedModel, Caller};
+use crate::guarding::Texts;
 use crate::policies::{Clamp, Limit, Named, NotRead, Policies, Terms};
 use crate::spool::Spool;
 
@@ -86,6 +87,8 @@ pub(crate) struct Need {
     pub(crate) tier: PriceTier,
     /// What the request says of itself; settings say which of it is kept.
     pub(crate) tags: BTreeMap<String, String>,
+    /// The texts that guardrails look at, where they are no conversation.
+    pub(crate) texts: Texts,
 }
 
 /// Tokens that a call may write.
@@ -205,6 +208,11 @@ impl AdmissionControl {
         })
     }
 
+    /// What policies say of a call of this model.
+    pub(crate) async fn terms(&self, caller: Caller<'_>, model: Named<'_>) -> Result<Terms, NotRead> {
+        Ok(self.policies.book().await?.terms(caller.principal, Some(model), &self.config))
+    }
+
     /// Lets a request in that calls no model: limits of requests hold.
     pub(crate) async fn admit_free(&self, caller: Caller<'_>) -> Result<Admitted, ChatError> {
         let now = self.clock.now();
@@ -222,15 +230,6 @@ impl AdmissionControl {
         };
         let standings = self.count(question, now).await?;
         Ok(Admitted { standings, ..Admitted::default() })
-    }
-
-    /// The level whose policy keeps a principal from a model, if one does.
-    pub(crate) async fn forbids(
-        &self,
-        principal: &Principal,
-        model: Named<'_>,
-    ) -> Result<Option<Level>, ChatError> {
-        Ok(self.policies.book().await?.forbids(principal, model))
     }
 
     /// Settles what calls of dead processes held. It may have been settled already: that is then left as it is.

@@ -14,8 +14,12 @@ use outcrop_wire::error::{INSUFFICIENT_QUOTA, LimitFacts, NEVER_FITS};
 use crate::ChatError;
 use crate::admission::Exceeded;
 use crate::chat::Facts;
+use crate::response_cache::Wish;
 use crate::routes::headers;
 use crate::tags::Tags;
+
+/// The reason of a refusal by a guardrail, where clients know it from filters of content.
+const BLOCKED: &str = "content_filter";
 
 /// A body that is sent as it comes.
 pub(crate) type Pieces = Pin<Box<dyn Stream<Item = Bytes> + Send>>;
@@ -37,11 +41,6 @@ pub(crate) struct Answer {
     pub(crate) dropped: Vec<Cow<'static, str>>,
 }
 
-/// What was dropped, and after it what nobody knows.
-pub(crate) fn all_dropped(dropped: Vec<&'static str>, unknown: Vec<String>) -> Vec<Cow<'static, str>> {
-    dropped.into_iter().map(Cow::Borrowed).chain(unknown.into_iter().map(Cow::Owned)).collect()
-}
-
 /// How a caller wants to be answered, beyond what the body says.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Manner {
@@ -53,11 +52,14 @@ pub(crate) struct Manner {
     pub(crate) guardrail: Option<Guardrail>,
     /// The tags that the header names.
     pub(crate) tags: Tags,
+    /// What headers say of keeping the answer.
+    pub(crate) cache: Wish,
 }
 
 impl Manner {
     /// How jobs are answered.
-    pub(crate) const JOB: Self = Self { strict: false, may_stream: false, guardrail: None, tags: Tags::NONE };
+    pub(crate) const JOB: Self =
+        Self { strict: false, may_stream: false, guardrail: None, tags: Tags::NONE, cache: Wish::NONE };
 
     /// Refuses what cannot be given.
     pub(crate) fn check(&self, stream: bool, dropped: &[&'static str]) -> Result<(), ApiError> {
@@ -93,11 +95,6 @@ impl Manner {
             request.guardrail.clone_from(&self.guardrail);
         }
     }
-
-    /// The header of a guardrail, for operations that have none.
-    pub(crate) fn unguarded(&self) -> Option<&'static str> {
-        self.guardrail.as_ref().map(|_| headers::GUARDRAIL)
-    }
 }
 
 impl From<ChatError> for ApiError {
@@ -107,21 +104,37 @@ impl From<ChatError> for ApiError {
             ChatError::NoModel | ChatError::UnknownModel { .. } | ChatError::OutOfScope { .. } => {
                 Self::new(code, error.to_string()).with_param("model")
             }
-            ChatError::NotAllowed { .. } | ChatError::Unpriced { .. } => {
-                Self::new(code, error.to_string()).with_param("model")
-            }
+            ChatError::NotAllowed { .. }
+            | ChatError::OutOfBounds { .. }
+            | ChatError::NoTarget { .. }
+            | ChatError::Unpriced { .. } => Self::new(code, error.to_string()).with_param("model"),
             ChatError::OverClamp { .. } | ChatError::Unbounded { .. } => Self::new(code, error.to_string()),
             ChatError::RateLimited(exceeded) => rate_limited(&exceeded),
-            ChatError::Model { ref source } | ChatError::Denied { ref source } => {
+            ChatError::Model { ref source, ref attempts }
+            | ChatError::Denied { ref source, ref attempts } => {
+                let tried = attempts.are_told().then(|| attempts.to_string());
                 let retry_after = source.retry_after;
                 let too_long = source.failure == ModelFailure::TooLong;
                 let param = if code == ErrorCode::InvalidRequest { blamed(&source.message) } else { None };
                 let mut this = Self::from_error(error);
                 this.retry_after = retry_after;
                 this.param = param.map(str::to_owned);
+                if let Some(tried) = tried {
+                    this = this.with_header(headers::ATTEMPTS, tried);
+                }
                 if too_long { this.with_reason("context_length_exceeded") } else { this }
             }
+            ChatError::Blocked { ref header, .. } => {
+                let header = header.clone();
+                let this = Self::new(code, error.to_string()).with_reason(BLOCKED);
+                match header {
+                    Some((name, value)) => this.with_header(name, value),
+                    None => this,
+                }
+            }
             ChatError::Limits { .. }
+            | ChatError::Unguarded { .. }
+            | ChatError::Unguardable
             | ChatError::SpoolFull
             | ChatError::PoliciesUnknown
             | ChatError::Malformed => Self::from_error(error),

@@ -1,18 +1,22 @@
 //! One model call: resolve, admit, call, meter.
 
-use std::time::{Duration, Instant};
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt as _;
-use outcrop_chat::{Request, Response};
+use outcrop_chat::Response;
 use outcrop_http::RequestContext;
-use outcrop_ports::{EventStream, Modality, ModelCall, ModelError, ModelFailure, PortError, ResolvedModel};
-use outcrop_types::{Classify, ErrorCode, Level, Principal};
+use outcrop_ports::{EventStream, ModelError, ModelFailure, Place, PortError, ResolvedModel};
+use outcrop_types::{CacheState, Classify, ErrorCode, GuardrailState, Level, Principal};
 
 use crate::admission::{Exceeded, Standing, whose};
-use crate::metering::{OpenCall, Operation, reserve_input};
+use crate::attempts::{Attempts, RawAnswered, RawPrepared, RawStreamed};
+use crate::metering::OpenCall;
 use crate::policies::Named;
 use crate::prepare::{Prepared, Reshape};
-use crate::{InferenceService, access};
+use crate::routing::Plan;
+use crate::{InferenceService, response_cache};
 
 /// Why a model gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +43,20 @@ pub enum ChatError {
         model: String,
         /// The level of the policy.
         level: Level,
+    },
+    /// It would be answered elsewhere than a residency allows.
+    #[error("The model `{model}` cannot be called without leaving what is allowed here: {bounds}.")]
+    OutOfBounds {
+        /// As the client named it.
+        model: String,
+        /// The areas that calls must stay in.
+        bounds: String,
+    },
+    /// A route is for other requests.
+    #[error("No target of the route `{model}` is for this request.")]
+    NoTarget {
+        /// As the client named it.
+        model: String,
     },
     /// Nobody knows what the model costs, and there is a budget.
     #[error("The price of the model `{model}` is not known, and under the budget of {} it may not be called without one.", whose(*level))]
@@ -88,6 +106,8 @@ pub enum ChatError {
         /// What Bedrock says.
         #[source]
         source: ModelError,
+        /// What was tried.
+        attempts: Attempts,
     },
     /// The model failed.
     #[error("{source}")]
@@ -95,7 +115,29 @@ pub enum ChatError {
         /// How.
         #[source]
         source: ModelError,
+        /// What was tried.
+        attempts: Attempts,
     },
+    /// A guardrail that steps in could not be asked: nothing is answered without it.
+    #[error("A guardrail cannot be asked now, so there is no answer.")]
+    Unguarded {
+        /// What stood in the way.
+        #[source]
+        source: ModelError,
+    },
+    /// A guardrail has stepped in where there is no answer that could say so.
+    #[error("{message}")]
+    Blocked {
+        /// What it says.
+        message: String,
+        /// The header that tells of it.
+        header: Option<(&'static str, String)>,
+    },
+    /// A guardrail holds that has no place in such a call.
+    #[error(
+        "A guardrail holds here that cannot look on calls in a model's own words. Use another API, such as Converse."
+    )]
+    Unguardable,
     /// The model wrote something that cannot be read.
     #[error("The model wrote something that is not an answer.")]
     Malformed,
@@ -106,11 +148,19 @@ impl Classify for ChatError {
         match self {
             Self::NoModel => ErrorCode::InvalidRequest,
             Self::UnknownModel { .. } => ErrorCode::ModelNotFound,
-            Self::OutOfScope { .. } | Self::NotAllowed { .. } | Self::Unpriced { .. } => ErrorCode::Forbidden,
-            Self::OverClamp { .. } | Self::Unbounded { .. } => ErrorCode::InvalidRequest,
+            Self::OutOfScope { .. }
+            | Self::NotAllowed { .. }
+            | Self::OutOfBounds { .. }
+            | Self::Unguardable
+            | Self::Unpriced { .. } => ErrorCode::Forbidden,
+            Self::Blocked { .. } => ErrorCode::InvalidRequest,
+            Self::Unguarded { .. } => ErrorCode::Unavailable,
+            Self::NoTarget { .. } | Self::OverClamp { .. } | Self::Unbounded { .. } => {
+                ErrorCode::InvalidRequest
+            }
             Self::RateLimited(_) => ErrorCode::RateLimited,
             Self::Limits { .. } | Self::SpoolFull | Self::PoliciesUnknown => ErrorCode::Unavailable,
-            Self::Denied { source } | Self::Model { source } => source.code(),
+            Self::Denied { source, .. } | Self::Model { source, .. } => source.code(),
             Self::Malformed => ErrorCode::Upstream,
         }
     }
@@ -118,7 +168,23 @@ impl Classify for ChatError {
 
 impl From<ModelError> for ChatError {
     fn from(source: ModelError) -> Self {
-        if source.failure == ModelFailure::Denied { Self::Denied { source } } else { Self::Model { source } }
+        let attempts = Attempts::default();
+        if source.failure == ModelFailure::Denied {
+            Self::Denied { source, attempts }
+        } else {
+            Self::Model { source, attempts }
+        }
+    }
+}
+
+impl ChatError {
+    /// The same, after these attempts.
+    pub(crate) fn after(self, attempts: Attempts) -> Self {
+        match self {
+            Self::Denied { source, .. } => Self::Denied { source, attempts },
+            Self::Model { source, .. } => Self::Model { source, attempts },
+            other => other,
+        }
     }
 }
 
@@ -136,7 +202,7 @@ pub(crate) fn heard(events: EventStream, reshape: &Reshape, open: &mut OpenCall)
 }
 
 /// A client's name for a model, as long as an answer may repeat it.
-fn shown(asked: &str) -> String {
+pub(crate) fn shown(asked: &str) -> String {
     asked.chars().take(200).collect()
 }
 
@@ -155,26 +221,79 @@ pub(crate) struct Caller<'a> {
 }
 
 /// A model that was found, and how the client named it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct AskedModel {
     pub(crate) asked: String,
+    /// The model of the first target: what the request is fitted to, and limits are asked for.
     pub(crate) model: ResolvedModel,
+    /// Where it may be called.
+    pub(crate) plan: Arc<Plan>,
+}
+
+/// A whole answer, whose record is still open.
+pub(crate) struct Answered {
+    pub(crate) response: Response,
+    pub(crate) open: OpenCall,
+    pub(crate) facts: Facts,
+}
+
+/// An answer in pieces; whoever takes it closes the record.
+pub(crate) struct Streamed {
+    pub(crate) events: EventStream,
+    pub(crate) open: OpenCall,
+    pub(crate) facts: Facts,
 }
 
 /// What an answer says of the call besides the answer itself.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Facts {
     /// The Bedrock id that answered.
     pub(crate) model: String,
+    /// The catalogue's name of the model that answered.
+    pub(crate) model_id: String,
+    /// Where it answered.
+    pub(crate) place: Option<Place>,
+    /// The route that led there, if one was written for it.
+    pub(crate) route: Option<String>,
+    /// What was tried.
+    pub(crate) attempts: Attempts,
+    /// Whether the answer was there already.
+    pub(crate) cache: CacheState,
+    /// How old an answer is that was.
+    pub(crate) age: Option<Duration>,
+    /// What guardrails had to do with it.
+    pub(crate) guardrail: GuardrailState,
     /// Where limits stand.
     pub(crate) standings: Vec<Standing>,
     /// From the call of the model to its answer, or to the beginning of its stream.
     pub(crate) upstream: Duration,
     /// Headers that tell of how the answer came about, such as `x-outcrop-structured-output`.
     pub(crate) told: Vec<(&'static str, String)>,
+    /// Headers that take the place of those that the dialect has for the model it was made ready for: another one answered.
+    pub(crate) anew: Option<Vec<(&'static str, String)>>,
+    /// The same for the names of what was dropped.
+    pub(crate) dropped: Option<Vec<&'static str>>,
+}
+
+impl Facts {
+    /// The names of what had no effect: those of the model that answered, and after them what nobody knows.
+    pub(crate) fn all_dropped(
+        &mut self,
+        dropped: Vec<&'static str>,
+        unknown: Vec<String>,
+    ) -> Vec<Cow<'static, str>> {
+        let dropped = self.dropped.take().unwrap_or(dropped);
+        dropped.into_iter().map(Cow::Borrowed).chain(unknown.into_iter().map(Cow::Owned)).collect()
+    }
 }
 
 impl AskedModel {
+    /// A model with one way to it.
+    #[cfg(test)]
+    pub(crate) fn direct(asked: &str, model: ResolvedModel) -> Self {
+        Self { asked: asked.to_owned(), model, plan: Arc::default() }
+    }
+
     /// The name asked for, as long as an answer may repeat it.
     pub(crate) fn shown(&self) -> String {
         shown(&self.asked)
@@ -187,71 +306,20 @@ impl AskedModel {
 }
 
 impl InferenceService {
-    /// The chat model a client asks for, if this principal may call it.
-    pub(crate) async fn resolve(
-        &self,
-        principal: &Principal,
-        asked: Option<String>,
-    ) -> Result<AskedModel, ChatError> {
-        self.resolve_for(principal, asked, Modality::Text).await
-    }
-
-    /// The model a client asks for, if this principal may call it; without a name the default model that writes `output`.
-    ///
-    /// Bedrock is asked only for ARNs that the catalogue does not know yet, and that the principal's scope covers: their
-    /// text alone decides, whatever is behind them.
-    pub(crate) async fn resolve_for(
-        &self,
-        principal: &Principal,
-        asked: Option<String>,
-        output: Modality,
-    ) -> Result<AskedModel, ChatError> {
-        // A client that must send some name, and has none, sends an empty one.
-        let asked = asked.filter(|name| !name.is_empty());
-        let catalog = &self.inner().catalog;
-        let mut found = catalog.resolve_for(asked.as_deref(), output);
-        if let (None, Some(arn)) = (&found, asked.as_deref().filter(|it| it.starts_with("arn:"))) {
-            if !principal.scope().allows_model([arn]) {
-                return Err(ChatError::OutOfScope { model: shown(arn) });
-            }
-            found = catalog.discover(arn).await;
-        }
-        let Some(model) = found else {
-            let unknown = |asked: String| ChatError::UnknownModel { model: shown(&asked) };
-            return Err(asked.map_or(ChatError::NoModel, unknown));
-        };
-        let asked = asked.unwrap_or_else(|| model.info.id.clone());
-        if !access::allows(principal.scope(), &asked, &model) {
-            return Err(ChatError::OutOfScope { model: shown(&asked) });
-        }
-        let model = AskedModel { asked, model };
-        match self.inner().admission.forbids(principal, model.named()).await? {
-            Some(level) => Err(ChatError::NotAllowed { model: model.shown(), level }),
-            None => Ok(model),
-        }
-    }
-
     /// The whole answer. Its usage is safe when this returns.
+    ///
+    /// From the outside in: answers that are kept, guardrails, the call itself. Each layer may answer by itself, and gets
+    /// and gives an answer whose record is still open.
     pub(crate) async fn chat(
         &self,
         caller: Caller<'_>,
         model: &AskedModel,
-        Prepared { request, told, reshape, entry }: Prepared,
+        prepared: Prepared,
     ) -> Result<(Response, Facts), ChatError> {
-        let cost = (Operation::Chat, reserve_input(&request, &model.model.info));
-        let (mut open, mut facts) = self.open(caller, model, &entry, cost)?;
-        facts.told = told;
-        let begun = Instant::now();
-        let answer = self.inner().model.chat(self.call(caller, model, request)).await;
-        facts.upstream = begun.elapsed();
-        let response = answer.inspect_err(|error| open.refused(error))?;
-        open.saw_answer(&response);
-        if response.stop_reason.is_malformed() {
-            open.failed(ErrorCode::Upstream);
-            return Err(ChatError::Malformed);
-        }
+        let Answered { response, mut open, facts } =
+            response_cache::chat(self, caller, model, prepared).await?;
         open.completed();
-        Ok((reshape.response(response), facts))
+        Ok((response, facts))
     }
 
     /// The answer in pieces; whoever takes it closes the record.
@@ -259,20 +327,29 @@ impl InferenceService {
         &self,
         caller: Caller<'_>,
         model: &AskedModel,
-        Prepared { request, told, reshape, entry }: Prepared,
+        prepared: Prepared,
     ) -> Result<(EventStream, OpenCall, Facts), ChatError> {
-        let cost = (Operation::Chat, reserve_input(&request, &model.model.info));
-        let (mut open, mut facts) = self.open(caller, model, &entry, cost)?;
-        facts.told = told;
-        open.set_streamed();
-        let begun = Instant::now();
-        let answer = self.inner().model.stream(self.call(caller, model, request)).await;
-        facts.upstream = begun.elapsed();
-        let events = answer.inspect_err(|error| open.refused(error))?;
-        Ok((heard(events, &reshape, &mut open), open, facts))
+        let Streamed { events, open, facts } = response_cache::stream(self, caller, model, prepared).await?;
+        Ok((events, open, facts))
     }
 
-    fn call(&self, caller: Caller<'_>, model: &AskedModel, request: Request) -> ModelCall {
-        ModelCall { model: model.model.clone(), request, deadline: caller.context.remaining() }
+    /// The whole answer of a model in its own words: the same layers as for [`chat`](Self::chat).
+    pub(crate) async fn invoke(
+        &self,
+        caller: Caller<'_>,
+        model: &AskedModel,
+        raw: RawPrepared,
+    ) -> Result<RawAnswered, ChatError> {
+        response_cache::invoke(self, caller, model, raw).await
+    }
+
+    /// The same in pieces.
+    pub(crate) async fn invoke_stream(
+        &self,
+        caller: Caller<'_>,
+        model: &AskedModel,
+        raw: RawPrepared,
+    ) -> Result<RawStreamed, ChatError> {
+        response_cache::invoke_stream(self, caller, model, raw).await
     }
 }

@@ -1,6 +1,8 @@
 //! How many tokens a model reads for a request, without asking it to answer.
 
-use outcrop_ports::ModelFailure;
+use bytes::Bytes;
+use outcrop_chat::Request;
+use outcrop_ports::{ModelError, ModelFailure};
 
 use crate::chat::{AskedModel, Caller};
 use crate::metering::estimate_input;
@@ -22,16 +24,44 @@ impl InferenceService {
     pub(crate) async fn count(
         &self,
         caller: Caller<'_>,
-        AskedModel { model, .. }: &AskedModel,
+        model: &AskedModel,
         Prepared { request, .. }: Prepared,
     ) -> Result<Count, ChatError> {
         let estimate = estimate_input(&request);
-        match self.inner().model.count_tokens(model.clone(), request, caller.context.remaining()).await {
+        match self.count_request(caller, model, request).await {
             Ok(tokens) => Ok(Count { tokens, exact: true }),
             Err(error) if error.failure == ModelFailure::Invalid => {
                 Ok(Count { tokens: estimate, exact: false })
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Has Bedrock count a request's tokens, in a region that calls of the model go to.
+    pub(crate) async fn count_request(
+        &self,
+        caller: Caller<'_>,
+        model: &AskedModel,
+        request: Request,
+    ) -> Result<u64, ModelError> {
+        self.ask(caller, model, |shot| {
+            let request = request.clone();
+            async move { shot.models.count_tokens(shot.model, request, shot.deadline).await }
+        })
+        .await
+    }
+
+    /// The same for a body in the model's own words.
+    pub(crate) async fn count_body(
+        &self,
+        caller: Caller<'_>,
+        model: &AskedModel,
+        body: Bytes,
+    ) -> Result<u64, ModelError> {
+        self.ask(caller, model, |shot| {
+            let body = body.clone();
+            async move { shot.models.count_invoke_tokens(shot.model, body, shot.deadline).await }
+        })
+        .await
     }
 }

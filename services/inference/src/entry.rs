@@ -4,11 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use outcrop_types::{PriceTier, TeamId, TokenUsage};
+use outcrop_ports::{Place, ResolvedModel};
+use outcrop_types::{CacheState, GuardrailState, TeamId, TokenUsage};
 
-use crate::admission::{Admitted, Need, OpenHold, Standing};
+use crate::admission::{Admitted, Need, OpenHold, Output, Standing};
+use crate::attempts::Attempts;
 use crate::chat::{AskedModel, Caller, Facts};
-use crate::metering::{OpenCall, Opening, Operation, most};
+use crate::guarding::Texts;
+use crate::metering::{At, OpenCall, Opening, Operation, Reused, most};
+use crate::response_cache::Terms;
+use crate::routing::Candidate;
 use crate::{ChatError, InferenceService};
 
 /// A request that was let in: its calls of models are counted, and may be made. Clones are one entry.
@@ -19,12 +24,15 @@ pub(crate) struct Entry {
     pub(crate) max_output: Option<u32>,
     /// What each call uses at most.
     reserved: TokenUsage,
-    tier: PriceTier,
-    tags: Arc<BTreeMap<String, String>>,
+    /// How many calls are made for one record.
+    together: usize,
+    need: Arc<Need>,
     /// What the calls hold that are not made yet.
     holds: Arc<Mutex<Vec<OpenHold>>>,
     /// Where limits stand.
     standings: Vec<Standing>,
+    /// What is done with the answer; `None` where it is neither kept nor looked for.
+    cache: Option<Terms>,
 }
 
 impl Entry {
@@ -35,27 +43,95 @@ impl Entry {
             team,
             max_output,
             reserved: reserved.unwrap_or_default(),
-            tier: need.tier,
-            tags: Arc::new(need.tags),
+            together: 1,
+            need: Arc::new(need),
             holds: Arc::new(Mutex::new(holds)),
             standings,
+            cache: None,
         }
+    }
+
+    /// What is done with the answers.
+    pub(crate) fn keeping(self, cache: Option<Terms>) -> Self {
+        Self { cache, ..self }
+    }
+
+    /// What is done with the answers, if anything is.
+    pub(crate) const fn cache_terms(&self) -> Option<&Terms> {
+        self.cache.as_ref()
     }
 
     /// So many calls are made for one record: it is about all of them.
     pub(crate) fn of_calls(mut self, calls: usize) -> Self {
         let one = self.reserved;
-        (1..calls).for_each(|_| self.reserved += one);
+        (self.together..calls).for_each(|_| self.reserved += one);
+        self.together = calls.max(1);
         self
+    }
+
+    /// How many calls are made for one record.
+    pub(crate) const fn together(&self) -> usize {
+        self.together
+    }
+
+    /// What the request says of itself, as far as it is kept.
+    pub(crate) fn tags(&self) -> &BTreeMap<String, String> {
+        &self.need.tags
+    }
+
+    /// The texts that guardrails look at, where they are no conversation.
+    pub(crate) fn texts(&self) -> &Texts {
+        &self.need.texts
+    }
+
+    /// What the dialect lets each call write where nobody says.
+    pub(crate) fn usual_output(&self) -> Option<u32> {
+        self.need.usual_output
+    }
+
+    /// What one record of the request took, to be asked for once more.
+    pub(crate) fn need_again(&self) -> Need {
+        Need { calls: self.together, ..(*self.need).clone() }
     }
 
     /// What is known of a call before it is made.
     pub(crate) fn facts(&self, model: &AskedModel) -> Facts {
+        let place = model.plan.candidates().first().map(|it| it.place.clone());
+        self.facts_of(model, &model.model, place)
+    }
+
+    /// What is known of a call at this target.
+    pub(crate) fn facts_at(&self, model: &AskedModel, target: &Candidate) -> Facts {
+        self.facts_of(model, &target.model, Some(target.place.clone()))
+    }
+
+    fn facts_of(&self, asked: &AskedModel, model: &ResolvedModel, place: Option<Place>) -> Facts {
         Facts {
-            model: model.model.bedrock_id.clone(),
+            model: model.bedrock_id.clone(),
+            model_id: model.info.id.clone(),
+            place,
+            route: asked.plan.route.clone(),
+            attempts: Attempts::default(),
+            cache: CacheState::Bypass,
+            age: None,
+            guardrail: GuardrailState::None,
             standings: self.standings.clone(),
             upstream: Duration::ZERO,
             told: Vec::new(),
+            anew: None,
+            dropped: None,
+        }
+    }
+
+    /// Whether its calls write text.
+    pub(crate) fn writes(&self) -> bool {
+        self.need.output != Output::None
+    }
+
+    /// What one record of the request was to hold is given back.
+    pub(crate) fn give_back(&self) {
+        for _ in 0..self.together {
+            drop(self.take());
         }
     }
 
@@ -88,42 +164,82 @@ impl InferenceService {
         Ok(Entry::new(caller.principal.team, None, need, admitted))
     }
 
-    /// Opens the record of one call of a request that was let in: what it is for, and about how many tokens it reads.
+    /// Opens the record of one call of a request that was let in: what it is for, about how many tokens it reads, where
+    /// it goes and which attempt that is.
     ///
     /// # Errors
     /// [`ChatError::SpoolFull`] if the call could not be accounted for: it must not be made.
-    pub(crate) fn open(
+    pub(crate) fn open_at(
         &self,
         caller: Caller<'_>,
         model: &AskedModel,
         entry: &Entry,
-        (operation, input): (Operation, u64),
-    ) -> Result<(OpenCall, Facts), ChatError> {
-        let inner = self.inner();
-        let opening = Opening {
-            caller,
-            model,
-            region: inner.model.region(),
-            operation,
-            input,
-            reserved: entry.reserved,
-            tier: entry.tier,
-            tags: (*entry.tags).clone(),
-            hold: entry.take(),
-        };
-        let open = inner.metering.open(opening).map_err(|_| ChatError::SpoolFull)?;
-        Ok((open, entry.facts(model)))
+        cost: (Operation, u64),
+        (target, attempt): (&Candidate, u8),
+    ) -> Result<OpenCall, ChatError> {
+        let at = (&target.place, &target.model);
+        let opening = opening((caller, model, entry), cost, (at, attempt));
+        let mut open = self.inner().metering.open(opening).map_err(|_| ChatError::SpoolFull)?;
+        if entry.together > 1 {
+            open.keeps(entry.clone());
+        }
+        Ok(open)
     }
 
-    /// Lets a request in that makes one call, or not, and opens its record.
-    pub(crate) async fn admit(
+    /// Opens the record of a request that was let in and will be answered, by somebody else than the model, as the record
+    /// of a call of its first target.
+    ///
+    /// # Errors
+    /// [`ChatError::SpoolFull`]; [`ChatError::NoModel`] where there is no target.
+    pub(crate) fn open_unasked(
         &self,
         caller: Caller<'_>,
         model: &AskedModel,
-        need: Need,
+        entry: &Entry,
         cost: (Operation, u64),
     ) -> Result<(OpenCall, Facts), ChatError> {
-        let entry = self.enter(caller, model, need).await?;
-        self.open(caller, model, &entry, cost)
+        let target = model.plan.candidates().first().ok_or(ChatError::NoModel)?;
+        let open = self.open_at(caller, model, entry, cost, (target, 1))?;
+        Ok((open, entry.facts_at(model, target)))
+    }
+
+    /// Opens the record of a request that an answer is given to which was there already. It counts as a request, and uses
+    /// nothing: what it holds of its limits is given back when it ends. `at` is where the answer was given.
+    pub(crate) fn open_reused(
+        &self,
+        caller: Caller<'_>,
+        model: &AskedModel,
+        entry: &Entry,
+        (operation, at): (Operation, At<'_>),
+        reused: Reused,
+    ) -> (OpenCall, Facts) {
+        let opening = opening((caller, model, entry), (operation, 0), (at, 1));
+        let open = self.inner().metering.open_reused(opening, reused);
+        let facts = entry.facts_of(model, at.1, Some(at.0.clone()));
+        (open, Facts { cache: reused.state, age: Some(reused.age), ..facts })
+    }
+
+    /// What a client holds whose call somebody else makes and records: nothing is recorded by it, and nothing held.
+    pub(crate) fn open_aside(&self, caller: Caller<'_>) -> OpenCall {
+        self.inner().metering.aside(caller.context.arrived)
+    }
+}
+
+fn opening<'a>(
+    (caller, model, entry): (Caller<'a>, &'a AskedModel, &Entry),
+    (operation, input): (Operation, u64),
+    (at, attempt): (At<'a>, u8),
+) -> Opening<'a> {
+    Opening {
+        caller,
+        asked: &model.asked,
+        at,
+        attempt,
+        operation,
+        input,
+        reserved: entry.reserved,
+        tier: entry.need.tier,
+        tags: entry.need.tags.clone(),
+        hold: entry.take(),
     }
 }

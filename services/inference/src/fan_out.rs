@@ -28,10 +28,10 @@ const AT_ONCE: usize = 8;
 /// As many copies of a request as answers are asked for; media are shared.
 pub(crate) fn copies(request: Prepared, count: usize) -> Vec<Prepared> {
     let mut copies = Vec::with_capacity(count);
-    for _ in 1..count {
-        copies.push(request.clone());
+    for choice in 1..count {
+        copies.push(Prepared { choice: choice - 1, ..request.clone() });
     }
-    copies.push(request);
+    copies.push(Prepared { choice: count.saturating_sub(1), ..request });
     copies
 }
 
@@ -110,7 +110,9 @@ where
 /// What two calls of one request say together: the slower of them, one entry let both in.
 fn both(one: Facts, other: &Facts) -> Facts {
     let upstream = one.upstream.max(other.upstream);
-    Facts { upstream, ..one }
+    // The one that had more trouble is told of.
+    let attempts = if other.attempts.are_told() { other.attempts.clone() } else { one.attempts };
+    Facts { upstream, attempts, ..one }
 }
 
 /// Writes the frames of one choice of a stream of several.

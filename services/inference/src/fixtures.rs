@@ -12,18 +12,18 @@ use outcrop_embedded::SystemIdGen;
 use outcrop_http::RequestContext;
 use outcrop_lifecycle::InFlight;
 use outcrop_ports::{
-    Clock, Ledger, Modality, ModelCatalog, ModelInfo, PortError, ReportQuery, ReportRow, Repriced,
+    Clock, Ledger, Modality, ModelCatalog, ModelInfo, Place, PortError, ReportQuery, ReportRow, Repriced,
     ResolvedModel, SpendQuery, Spent, UsageFilter, UsageMonth,
 };
 use outcrop_types::{
-    CacheState, KeyId, Limits, Outcome, Page, PriceTier, Principal, RequestId, Subject, TeamId, TokenUsage,
-    UsageId, UsageRecord, UserId,
+    CacheState, GuardrailState, KeyId, Limits, Outcome, Page, PriceTier, Principal, RequestId, Subject,
+    TeamId, TokenUsage, UsageId, UsageRecord, UserId,
 };
 use outcrop_wire::Dialect;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::chat::{AskedModel, Caller};
+use crate::chat::Caller;
 use crate::metering::{Metering, OpenCall, Opening, Operation, estimate_input};
 use crate::spool::Spool;
 use crate::spool::ship::Shipper;
@@ -101,12 +101,14 @@ impl Meter {
         let content = vec![Block::Text(prompt.to_owned())];
         let request = Request { messages: vec![Message { role: Role::User, content }], ..Request::default() };
         let principal = principal();
-        let model = AskedModel { asked: "m".into(), model: model() };
+        let model = model();
+        let place = Place { account: None, region: "us-east-1".parse().unwrap() };
         self.metering
             .open(Opening {
                 caller: Caller { principal: &principal, context: &context },
-                model: &model,
-                region: "us-east-1",
+                asked: "m",
+                at: (&place, &model),
+                attempt: 1,
                 operation: Operation::Chat,
                 input: estimate_input(&request),
                 reserved: TokenUsage { input: 100, output: 1_000, ..TokenUsage::default() },
@@ -157,6 +159,12 @@ pub(crate) fn usage_record(number: u128) -> UsageRecord {
         tier: PriceTier::Standard,
         tags: BTreeMap::new(),
         cache: CacheState::Bypass,
+        cache_age_ms: None,
+        cache_saved: None,
+        attempt: 1,
+        again: false,
+        account: None,
+        guardrail: GuardrailState::None,
         tokens: TokenUsage { input: 3, output: 4, ..TokenUsage::default() },
         estimated: false,
         streamed: false,

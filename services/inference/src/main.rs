@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use outcrop_config::{Config, OnUnavailable};
 use outcrop_http::{Dependency, Health, Server, ServerParts, internal_identity};
-use outcrop_inference::{InferenceOptions, InferencePorts, InferenceService, alert_routes, routes};
+use outcrop_inference::{
+    InferenceOptions, InferencePorts, InferenceService, RouteLint, alert_routes, routes,
+};
 use outcrop_lifecycle::InFlight;
 use outcrop_wiring::{Process, ServiceError, Upkeep, run_service};
 use tokio_util::sync::CancellationToken;
@@ -19,7 +21,7 @@ fn main() -> ExitCode {
 
 async fn start(Process { config, stop }: Process) -> Result<(), ServiceError> {
     let (over, last) = (CancellationToken::new(), CancellationToken::new());
-    let (service, server, upkeep) = build(&config, last.clone()).await?;
+    let (service, server, upkeep) = Box::pin(build(&config, last.clone())).await?;
     tokio::spawn(upkeep);
     tracing::info!(server.address = %server.addr(), "listening");
     // Open answers end first, then the usage they leave behind is shipped, then a local emulator may go.
@@ -47,21 +49,36 @@ async fn build(
         outcrop_wiring::models(config, last),
         outcrop_wiring::limiter(config),
     )?;
+    if let Some(file) = &config.routing.routes {
+        let place = |place: &_| models.places.at(place).map(drop);
+        let (catalog, regions) = (&*models.catalog, models.places.regions());
+        RouteLint { catalog, regions, place: &place }
+            .read(file)
+            .map_err(|faults| outcrop_wiring::routes_refused(file, &faults))?;
+    }
     let (clock, ids) = (outcrop_wiring::clock(), outcrop_wiring::ids());
     let ports = InferencePorts {
-        model: models.model,
+        places: models.places,
+        target_health: outcrop_wiring::target_health(config)?,
+        cache: outcrop_wiring::answers(config)?,
         catalog: models.catalog,
         media: outcrop_wiring::media(config)?,
         limiter: limiter.port,
         local_limiter: outcrop_wiring::local_limiter(),
         policies: stores.policies,
+        routes: stores.routes,
         changes: outcrop_wiring::changes(config)?,
         ledger: stores.ledger,
         responses: stores.responses,
         clock: Arc::clone(&clock),
         ids: Arc::clone(&ids),
     };
-    let service = InferenceService::new(ports, InferenceOptions::from(config))?;
+    let mut options = InferenceOptions::from(config);
+    if config.auth.key_secret.is_some() {
+        options.audit_sealer = Some(outcrop_wiring::audit_sealer(config)?);
+    }
+    let service = InferenceService::new(ports, options)?;
+    service.read_routes().await;
     // Without the database usage waits in the spool; without the limiter settings say what happens.
     let closed = config.limits.on_unavailable == OnUnavailable::Closed;
     let mut dependencies = vec![

@@ -10,20 +10,22 @@ mod reserve;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use chrono::{DateTime, Utc};
 use outcrop_lifecycle::InFlight;
-use outcrop_ports::{Clock, Hold, IdGen, ModelCatalog};
-use outcrop_types::{CacheState, Outcome, PriceTier, TokenUsage, UsageId, UsageRecord};
+use outcrop_ports::{Clock, Hold, IdGen, ModelCatalog, Place, ResolvedModel};
+use outcrop_types::{CacheState, GuardrailState, Outcome, PriceTier, TokenUsage, UsageId, UsageRecord};
 
-pub(crate) use self::estimate::{estimate_input, estimate_text};
+pub(crate) use self::estimate::{Scale, estimate_input, estimate_text};
 pub(crate) use self::kept::kept_in;
 pub(crate) use self::need::{most, price_tier};
-pub(crate) use self::open_call::OpenCall;
+use self::open_call::Begun;
+pub(crate) use self::open_call::{OpenCall, Reused};
 use self::pricing::Pricing;
 pub(crate) use self::reserve::{reserve_body, reserve_input, reserve_text};
 use crate::admission::OpenHold;
-use crate::chat::{AskedModel, Caller};
+use crate::chat::Caller;
 use crate::spool::{MarkError, Spool};
 use crate::tags::TagNames;
 
@@ -38,25 +40,36 @@ pub(crate) enum Operation {
     Embeddings,
     Rerank,
     Images,
+    /// A guardrail alone.
+    Guardrail,
 }
 
 impl Operation {
-    const fn name(self) -> &'static str {
+    /// The name in usage records.
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Chat => "chat",
             Self::Invoke => "invoke",
             Self::Embeddings => "embeddings",
             Self::Rerank => "rerank",
             Self::Images => "images",
+            Self::Guardrail => outcrop_ports::usage_sums::LOOK,
         }
     }
 }
 
+/// A model at a place.
+pub(crate) type At<'a> = (&'a Place, &'a ResolvedModel);
+
 /// What is known of a call that is about to be made.
 pub(crate) struct Opening<'a> {
     pub(crate) caller: Caller<'a>,
-    pub(crate) model: &'a AskedModel,
-    pub(crate) region: &'a str,
+    /// As the client named the model.
+    pub(crate) asked: &'a str,
+    /// Where it goes.
+    pub(crate) at: At<'a>,
+    /// Which attempt of its request's it is, from 1.
+    pub(crate) attempt: u8,
     pub(crate) operation: Operation,
     /// About how many tokens it reads: what counts if nobody tells.
     pub(crate) input: u64,
@@ -97,14 +110,62 @@ impl Metering {
     /// # Errors
     /// [`MarkError`]: the call must not be made. What it holds of its limits is given back.
     pub(crate) fn open(&self, opening: Opening<'_>) -> Result<OpenCall, MarkError> {
-        let Opening { caller, model, region, operation, input, reserved, tier, tags, hold } = opening;
+        let begun = self.begun(opening);
+        if let Some(record) = &begun.record {
+            self.spool.begin(record, begun.hold.as_ref().and_then(OpenHold::hold))?;
+        }
+        Ok(OpenCall::new(begun))
+    }
+
+    /// Opens the record of a request that an answer is given to which was there already. It needs no mark: there is
+    /// nothing that could be lost.
+    pub(crate) fn open_reused(&self, opening: Opening<'_>, reused: Reused) -> OpenCall {
+        let mut begun = self.begun(opening);
+        begun.pricing = None;
+        OpenCall::reused(begun, reused)
+    }
+
+    /// What stands in the place of an open call where another one's record is about this one: it records nothing.
+    pub(crate) fn aside(&self, arrived: Instant) -> OpenCall {
+        OpenCall::new(Begun {
+            record: None,
+            spool: Arc::clone(&self.spool),
+            arrived,
+            input_estimate: 0,
+            pricing: None,
+            hold: None,
+            open: self.open_calls.enter(),
+        })
+    }
+
+    /// Another attempt of an open call begins, at this target.
+    pub(crate) fn begin(&self, open: &mut OpenCall, to: At<'_>, attempt: u8) {
+        if let Some((tier, at)) = open.priced() {
+            let model = to.1.clone();
+            open.begin(to, attempt, Pricing::new(Arc::clone(&self.catalog), model, tier, at.date_naive()));
+        }
+    }
+
+    fn begun(&self, opening: Opening<'_>) -> Begun {
+        let Opening {
+            caller,
+            asked,
+            at: (place, model),
+            attempt,
+            operation,
+            input,
+            reserved,
+            tier,
+            tags,
+            hold,
+        } = opening;
         let (principal, context) = (caller.principal, caller.context);
         let held = hold.as_ref().and_then(OpenHold::hold);
         // The limiter and the ledger speak of the same call, and of the same moment: a call that was let in before
         // midnight counts in the day that ends.
         let at = held.and_then(moment).unwrap_or_else(|| self.clock.now());
         let id = held.map_or_else(|| self.ids.uuid(), |hold| hold.call);
-        let pricing = Pricing::new(Arc::clone(&self.catalog), model.model.clone(), tier, at.date_naive());
+        let pricing = Pricing::new(Arc::clone(&self.catalog), model.clone(), tier, at.date_naive());
         let record = UsageRecord {
             id: UsageId::new(id),
             request_id: context.request_id.clone(),
@@ -114,12 +175,18 @@ impl Metering {
             key: principal.key.clone(),
             dialect: context.dialect.name().to_owned(),
             operation: operation.name().to_owned(),
-            model_asked: shorten(&model.asked).to_owned(),
-            model_served: shorten(&model.model.bedrock_id).to_owned(),
-            region: region.to_owned(),
+            model_asked: shorten(asked).to_owned(),
+            model_served: shorten(&model.bedrock_id).to_owned(),
+            region: place.region.to_string(),
             tier,
             tags,
             cache: CacheState::Bypass,
+            cache_age_ms: None,
+            cache_saved: None,
+            attempt,
+            again: false,
+            account: place.account.clone(),
+            guardrail: GuardrailState::None,
             tokens: reserved,
             estimated: true,
             streamed: false,
@@ -130,11 +197,16 @@ impl Metering {
             error: None,
             cost: pricing.cost(tier, &reserved),
         };
-        self.spool.begin(&record, held)?;
-        // No model reads more than its window holds.
-        let input = input.min(model.model.info.context_window.map_or(u64::MAX, u64::from));
-        let guard = self.open_calls.enter();
-        Ok(OpenCall::new(record, Arc::clone(&self.spool), context.arrived, input, pricing, hold, guard))
+        Begun {
+            record: Some(record),
+            spool: Arc::clone(&self.spool),
+            arrived: context.arrived,
+            // No model reads more than its window holds.
+            input_estimate: input.min(model.info.context_window.map_or(u64::MAX, u64::from)),
+            pricing: Some(pricing),
+            hold,
+            open: self.open_calls.enter(),
+        }
     }
 }
 

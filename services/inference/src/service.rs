@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::header::HeaderValue;
-use outcrop_config::{Config, LimitsConfig};
+use outcrop_config::{Config, LimitsConfig, ResponseCacheConfig, RoutingConfig};
 use outcrop_lifecycle::InFlight;
 use outcrop_ports::{
-    Changes, Clock, IdGen, Ledger, Limiter, MediaFetcher, ModelCatalog, Models, PolicyStore, ResponseStore,
+    Cache, Changes, Clock, IdGen, Ledger, Limiter, MediaFetcher, ModelCatalog, Places, PolicyStore,
+    ResponseStore, RouteStore, TargetHealth,
 };
+use outcrop_types::{AuditSealer, PromptCacheRule, Region};
 use tokio_util::sync::CancellationToken;
 
 use crate::SpoolError;
@@ -18,7 +19,9 @@ use crate::admission::{AdmissionControl, AdmissionPorts};
 use crate::media::{Media, MediaOptions};
 use crate::metering::Metering;
 use crate::policies::Policies;
+use crate::response_cache::ResponseCache;
 use crate::responses::Responses;
+use crate::routing::{RouteDesk, RoutePorts, Router, RouterPorts, Routes};
 use crate::spool::Spool;
 use crate::spool::ship::Shipper;
 use crate::tags::TagNames;
@@ -29,8 +32,12 @@ const LAST_FLUSH: Duration = Duration::from_secs(5);
 /// What the service needs from the world.
 #[derive(Clone)]
 pub struct InferencePorts {
-    /// The models themselves.
-    pub model: Arc<dyn Models>,
+    /// The models themselves, wherever they are called.
+    pub places: Arc<dyn Places>,
+    /// What replicas tell each other of targets that fail.
+    pub target_health: Arc<dyn TargetHealth>,
+    /// Answers that are given again.
+    pub cache: Arc<dyn Cache>,
     /// Which there are.
     pub catalog: Arc<dyn ModelCatalog>,
     /// Fetches media that clients name by URL.
@@ -41,7 +48,9 @@ pub struct InferencePorts {
     pub local_limiter: Arc<dyn Limiter>,
     /// How much may be used.
     pub policies: Arc<dyn PolicyStore>,
-    /// How processes tell each other of changed policies.
+    /// Where calls go, unless a file says it.
+    pub routes: Arc<dyn RouteStore>,
+    /// How processes tell each other of changed policies and routes.
     pub changes: Arc<dyn Changes>,
     /// Where usage ends up.
     pub ledger: Arc<dyn Ledger>,
@@ -55,7 +64,7 @@ pub struct InferencePorts {
 
 impl fmt::Debug for InferencePorts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InferencePorts").field("region", &self.model.region()).finish_non_exhaustive()
+        f.debug_struct("InferencePorts").field("regions", &self.places.regions()).finish_non_exhaustive()
     }
 }
 
@@ -66,6 +75,12 @@ pub struct InferenceOptions {
     pub limits: LimitsConfig,
     /// How much is fetched for one request.
     pub media: MediaOptions,
+    /// Where cache points are put in requests that have none, if no route says; `None` puts none.
+    pub prompt_caching: Option<PromptCacheRule>,
+    /// How calls find their way.
+    pub routing: RoutingConfig,
+    /// Seals what the audit log is told of changed routes; without it they cannot be changed here.
+    pub audit_sealer: Option<AuditSealer>,
     /// Folder of the usage spool; several processes may share it.
     pub spool_dir: PathBuf,
     /// Most bytes of the spool of this process.
@@ -78,6 +93,10 @@ pub struct InferenceOptions {
     pub response_retention_days: u32,
     /// Deepest nesting of a JSON body that comes in through [`crate::LocalInference`].
     pub max_json_depth: usize,
+    /// How answers are kept and given again.
+    pub response_cache: ResponseCacheConfig,
+    /// Longest time for a call that several clients wait for.
+    pub longest_call: Duration,
     /// How long open calls may go on once the service is told to stop.
     pub drain: Duration,
 }
@@ -88,12 +107,18 @@ impl From<&Config> for InferenceOptions {
         Self {
             limits: config.limits,
             media: MediaOptions::from(&config.media),
+            prompt_caching: config.models.prompt_caching.then(PromptCacheRule::default),
+            routing: config.routing.clone(),
+            // Made from a secret, which is for the main to know.
+            audit_sealer: None,
             spool_dir,
             max_spool_bytes: config.usage.max_spool_bytes,
             flush: Duration::from_millis(config.usage.flush_ms),
             tags: config.usage.tag_names().map(str::to_owned).collect(),
             response_retention_days: config.responses.retention_days,
             max_json_depth: config.server.max_json_depth,
+            response_cache: config.response_cache.clone(),
+            longest_call: Duration::from_millis(config.server.request_timeout_ms),
             drain: Duration::from_millis(config.server.drain_ms),
         }
     }
@@ -104,9 +129,14 @@ impl From<&Config> for InferenceOptions {
 pub struct InferenceService(Arc<Inner>);
 
 pub(crate) struct Inner {
-    pub(crate) model: Arc<dyn Models>,
+    pub(crate) places: Arc<dyn Places>,
+    pub(crate) router: Router,
+    pub(crate) routes: Arc<Routes>,
+    pub(crate) route_desk: RouteDesk,
+    pub(crate) cache: Arc<dyn Cache>,
     pub(crate) catalog: Arc<dyn ModelCatalog>,
     pub(crate) media: Media,
+    pub(crate) prompt_caching: Option<PromptCacheRule>,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) responses: Responses,
     pub(crate) clock: Arc<dyn Clock>,
@@ -114,8 +144,9 @@ pub(crate) struct Inner {
     pub(crate) admission: AdmissionControl,
     pub(crate) policies: Arc<Policies>,
     pub(crate) metering: Metering,
-    /// The model's region as it stands in every answer.
-    pub(crate) region: Option<HeaderValue>,
+    pub(crate) response_cache: ResponseCache,
+    /// How attempts are made where routes do not say.
+    pub(crate) routing: RoutingConfig,
     pub(crate) max_json_depth: usize,
     open_calls: InFlight,
     flush: Duration,
@@ -129,12 +160,15 @@ impl InferenceService {
     /// [`SpoolError`] when the spool's folder cannot be used.
     pub fn new(ports: InferencePorts, options: InferenceOptions) -> Result<Self, SpoolError> {
         let InferencePorts {
-            model,
+            places,
+            target_health,
+            cache,
             catalog,
             media: fetcher,
             limiter,
             local_limiter,
             policies,
+            routes,
             changes,
             ledger,
             responses,
@@ -144,18 +178,23 @@ impl InferenceService {
         let InferenceOptions {
             limits,
             media,
+            prompt_caching,
+            routing,
+            audit_sealer,
             spool_dir,
             max_spool_bytes,
             flush,
             tags,
             response_retention_days,
             max_json_depth,
+            response_cache,
+            longest_call,
             drain,
         } = options;
         let instance = ids.uuid().simple().to_string();
         let spool = Arc::new(Spool::open(spool_dir, &instance, max_spool_bytes)?);
         let open_calls = InFlight::default();
-        let policies = Arc::new(Policies::new(policies, changes));
+        let policies = Arc::new(Policies::new(policies, Arc::clone(&changes)));
         let ports = AdmissionPorts {
             limiter,
             local: local_limiter,
@@ -164,8 +203,25 @@ impl InferenceService {
             clock: Arc::clone(&clock),
             ids: Arc::clone(&ids),
         };
+        let to_route = RouterPorts {
+            catalog: Arc::clone(&catalog),
+            places: Arc::clone(&places),
+            health: target_health,
+            clock: Arc::clone(&clock),
+            ids: Arc::clone(&ids),
+        };
+        let router = Router::new(to_route, &routing);
+        let ports_of_routes =
+            RoutePorts { store: routes, changes, catalog: Arc::clone(&catalog), places: Arc::clone(&places) };
+        let routes =
+            Arc::new(Routes::new(ports_of_routes, routing.routes.clone(), Arc::clone(router.routes())));
         Ok(Self(Arc::new(Inner {
-            region: HeaderValue::from_str(model.region()).ok(),
+            router,
+            routing,
+            route_desk: RouteDesk::new(Arc::clone(&routes), Arc::clone(&clock), audit_sealer),
+            routes,
+            cache,
+            response_cache: ResponseCache::new(response_cache, longest_call),
             admission: AdmissionControl::new(ports, Arc::clone(&policies), Arc::clone(&spool), limits),
             policies,
             metering: Metering::new(
@@ -176,9 +232,10 @@ impl InferenceService {
                 Arc::clone(&ids),
                 open_calls.clone(),
             ),
-            model,
+            places,
             catalog,
             media: Media::new(fetcher, media),
+            prompt_caching,
             ledger,
             responses: Responses::new(responses, Arc::clone(&clock), response_retention_days),
             clock,
@@ -188,6 +245,11 @@ impl InferenceService {
             flush,
             drain,
         })))
+    }
+
+    /// Waits a moment for the routes that are in the store, so that no call is made without them. Run it before serving.
+    pub async fn read_routes(&self) {
+        self.0.routes.first().await;
     }
 
     /// Removes what has expired, and ships usage to the ledger until told to stop, then until the calls still open have ended, and once more.
@@ -207,6 +269,8 @@ impl InferenceService {
             shipper.run(&over),
             self.0.admission.run(&over),
             self.0.policies.run(&over),
+            self.0.router.run(&over),
+            self.0.routes.run(&over),
             self.0.responses.sweep(&stop)
         );
         if tokio::time::timeout(LAST_FLUSH, shipper.round()).await.is_err() {
@@ -220,8 +284,20 @@ impl InferenceService {
     }
 }
 
+/// The region that calls go to first.
+fn home(places: &dyn Places) -> Option<&str> {
+    places.regions().first().map(Region::as_str)
+}
+
+impl InferenceService {
+    /// The region that calls go to first.
+    pub(crate) fn home(&self) -> &str {
+        home(&*self.0.places).unwrap_or_default()
+    }
+}
+
 impl fmt::Debug for InferenceService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InferenceService").field("region", &self.0.model.region()).finish_non_exhaustive()
+        f.debug_struct("InferenceService").field("regions", &self.0.places.regions()).finish_non_exhaustive()
     }
 }

@@ -56,6 +56,15 @@ impl Tags {
     }
 }
 
+impl Tags {
+    /// All that a request says of itself: what its header says, and where that names nothing, its metadata.
+    pub(crate) fn all(&self, metadata: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let mut all = metadata.clone();
+        all.extend(self.0.clone());
+        all
+    }
+}
+
 impl FromRequest for Tags {
     type Error = ApiError;
     type Future = Ready<Result<Self, ApiError>>;

@@ -1,15 +1,15 @@
 //! Model calls that are metered by a tally: vectors, scores, pictures.
 
-use std::time::Instant;
-
 use outcrop_http::ApiError;
-use outcrop_ports::{InvokeApi, Modality, ModelError, Tally};
+use outcrop_ports::{InvokeApi, Modality, ModelError};
 use outcrop_types::{ErrorCode, TokenUsage};
 
 use crate::admission::Need;
+use crate::attempts::{Call, Made, Shot};
 use crate::chat::{AskedModel, Caller, Facts};
+use crate::entry::Entry;
 use crate::metering::{OpenCall, Operation};
-use crate::{ChatError, InferenceService};
+use crate::{ChatError, InferenceService, guarding};
 
 /// A call that was answered, and whose record is still open.
 pub(crate) struct Tallied<T> {
@@ -21,28 +21,64 @@ pub(crate) struct Tallied<T> {
 }
 
 impl InferenceService {
-    /// Lets the call in, makes it, and meters it if it fails; whoever takes the answer closes the record, which is about
-    /// all calls of the model that `need` is for.
-    pub(crate) async fn tallied<T>(
+    /// Lets the call in, makes it at the targets of its plan in turn, and meters it if it fails; whoever takes the answer
+    /// closes the record, which is about all calls of the model that `need` is for.
+    ///
+    /// Targets of another model are left out: its vectors are no vectors of this one, and it takes other pictures.
+    pub(crate) async fn tallied<T: Send, F>(
         &self,
         caller: Caller<'_>,
         model: &AskedModel,
         need: Need,
         cost: (Operation, u64),
-        call: impl AsyncFnOnce(Tally) -> Result<T, ModelError>,
-    ) -> Result<Tallied<T>, ChatError> {
+        call: impl Fn(Shot) -> F + Send + Sync,
+    ) -> Result<Tallied<T>, ChatError>
+    where
+        F: Future<Output = Result<T, ModelError>> + Send,
+    {
         let calls = need.calls;
         let entry = self.enter(caller, model, need).await?.of_calls(calls);
-        let (mut open, mut facts) = self.open(caller, model, &entry, cost)?;
-        open.keeps(entry);
-        let tally = Tally::default();
-        open.watch(tally.clone());
-        let begun = Instant::now();
-        let answer = call(tally.clone()).await;
-        facts.upstream = begun.elapsed();
-        let answer = answer.inspect_err(|error| open.refused(error))?;
+        self.tallied_in(caller, model, &entry, cost, call).await
+    }
+
+    /// The same for a call that was let in.
+    pub(crate) async fn tallied_in<T: Send, F>(
+        &self,
+        caller: Caller<'_>,
+        model: &AskedModel,
+        entry: &Entry,
+        cost: (Operation, u64),
+        call: impl Fn(Shot) -> F + Send + Sync,
+    ) -> Result<Tallied<T>, ChatError>
+    where
+        F: Future<Output = Result<T, ModelError>> + Send,
+    {
+        let guarded = guarding::guard_texts(self, caller, model, entry).await?;
+        let made = self.attempt(caller, model, entry, cost, &mut InParts(call)).await;
+        let Made { answer, mut open, mut facts, tally, .. } = made.inspect_err(|_| guarded.lost())?;
+        guarded.note(&mut open, &mut facts);
         let (used, _) = tally.read();
         Ok(Tallied { answer, open, used, facts })
+    }
+}
+
+/// A call whose parts are counted one by one.
+struct InParts<C>(C);
+
+impl<T: Send, F, C> Call for InParts<C>
+where
+    C: Fn(Shot) -> F + Send + Sync,
+    F: Future<Output = Result<T, ModelError>> + Send,
+{
+    type Answer = T;
+    const STREAMED: bool = false;
+
+    fn is_tallied(&self) -> bool {
+        true
+    }
+
+    async fn make(&self, shot: Shot) -> Result<T, ModelError> {
+        (self.0)(shot).await
     }
 }
 

@@ -8,6 +8,9 @@
 mod harness;
 #[path = "it/response_store.rs"]
 mod response_store;
+#[expect(dead_code, reason = "what this test has no use for")]
+#[path = "it/route_store.rs"]
+mod route_store;
 #[path = "it/stores.rs"]
 mod stores;
 #[path = "it/test_limiter.rs"]

@@ -39,8 +39,9 @@ impl Admin {
 
     /// Connects, whatever state the tables are in.
     pub(crate) async fn connect_as_it_is(config: &Config) -> Result<Self, Failure> {
-        let config = outcrop_wiring::resolve(config.clone()).await?;
-        let stores = outcrop_wiring::stores(&config).await?;
+        // On the heap: settings are large, and every command's future would hold them.
+        let config = Box::pin(outcrop_wiring::resolve(config.clone())).await?;
+        let stores = Box::pin(outcrop_wiring::stores(&config)).await?;
         Ok(Self { config, stores })
     }
 

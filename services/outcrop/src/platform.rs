@@ -7,7 +7,7 @@ use outcrop_auth::AuthService;
 use outcrop_config::{Config, OnUnavailable};
 use outcrop_gateway::{Gateway, GatewayOptions};
 use outcrop_http::{Dependency, Health, Server, ServerParts};
-use outcrop_inference::{InferenceOptions, InferencePorts, InferenceService, LocalInference};
+use outcrop_inference::{InferenceOptions, InferencePorts, InferenceService, LocalInference, RouteLint};
 use outcrop_job_worker::{JobPorts, JobWorker, LedgerUpkeep, UpkeepOptions, UpkeepPorts};
 use outcrop_lifecycle::InFlight;
 use outcrop_ports::Probe;
@@ -42,6 +42,7 @@ impl Platform {
             outcrop_wiring::limiter(config),
             outcrop_wiring::blobs(config),
         )?;
+        check_routes(config, &models)?;
         let queue = outcrop_wiring::queue(config, &stores).await?;
         let (clock, ids) = (outcrop_wiring::clock(), outcrop_wiring::ids());
         let changes = outcrop_wiring::changes(config)?;
@@ -49,20 +50,25 @@ impl Platform {
         let known = Arc::new(auth.clone());
         let gateway = Gateway::new(GatewayOptions::from(config), known, changes.clone(), clock.clone());
         let ports = InferencePorts {
-            model: models.model.clone(),
+            places: models.places.clone(),
+            target_health: outcrop_wiring::target_health(config)?,
+            cache: outcrop_wiring::answers(config)?,
             catalog: models.catalog.clone(),
             media: outcrop_wiring::media(config)?,
             limiter: limiter.port,
             local_limiter: outcrop_wiring::local_limiter(),
             policies: stores.policies.clone(),
+            routes: stores.routes.clone(),
             changes,
             ledger: stores.ledger.clone(),
             responses: stores.responses.clone(),
             clock: clock.clone(),
             ids: ids.clone(),
         };
-        let inference = InferenceService::new(ports, InferenceOptions::from(config))
-            .map_err(|error| Failure::from_error(&error))?;
+        let mut options = InferenceOptions::from(config);
+        options.audit_sealer = Some(outcrop_wiring::audit_sealer(config)?);
+        let inference = InferenceService::new(ports, options).map_err(|error| Failure::from_error(&error))?;
+        inference.read_routes().await;
         let ports = JobPorts {
             jobs: stores.jobs.clone(),
             keys: stores.keys.clone(),
@@ -157,6 +163,17 @@ impl Platform {
         }
         served.map_err(|error| Failure::failed(format!("the server failed: {error}")))
     }
+}
+
+/// Refuses to start by a file of routes that is not good.
+fn check_routes(config: &Config, models: &Models) -> Result<(), Failure> {
+    let Some(file) = &config.routing.routes else { return Ok(()) };
+    let place = |place: &_| models.places.at(place).map(drop);
+    let (catalog, regions) = (&*models.catalog, models.places.regions());
+    let read = RouteLint { catalog, regions, place: &place }.read(file);
+    let lines = |text: String| text.lines().map(str::to_owned).collect();
+    read.map(drop)
+        .map_err(|faults| Failure::Settings(lines(outcrop_wiring::routes_refused(file, &faults).to_string())))
 }
 
 async fn migrated_stores(config: &Config) -> Result<Stores, outcrop_wiring::WiringError> {

@@ -50,6 +50,17 @@ pub(crate) struct Latencies {
     pub(crate) p99_us: f64,
 }
 
+impl Latencies {
+    fn of(mut taken: Vec<Duration>) -> Self {
+        taken.sort_unstable();
+        let at = |share: f64| {
+            let index = ((taken.len() as f64 * share) as usize).min(taken.len().saturating_sub(1));
+            taken.get(index).map_or(0.0, |it| it.as_nanos() as f64 / 1_000.0)
+        };
+        Self { p50_us: at(0.50), p99_us: at(0.99) }
+    }
+}
+
 /// Up to when a request is timed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Moment {
@@ -102,12 +113,39 @@ pub(crate) async fn fixed_rate(
         taken.push(if moment == Moment::FirstData { timing.first } else { timing.last });
         next = (next + gap).max(Instant::now());
     }
-    taken.sort_unstable();
-    let at = |share: f64| {
-        let index = ((taken.len() as f64 * share) as usize).min(taken.len().saturating_sub(1));
-        taken.get(index).map_or(0.0, |it| it.as_nanos() as f64 / 1_000.0)
-    };
-    Ok(Latencies { p50_us: at(0.50), p99_us: at(0.99) })
+    Ok(Latencies::of(taken))
+}
+
+/// Latency at a rate over many connections, each of which takes its turn.
+pub(crate) async fn spread(
+    call: &Arc<Call>,
+    (connections, per_second): (usize, u32),
+    length: Duration,
+    moment: Moment,
+) -> anyhow::Result<Latencies> {
+    let gap = Duration::from_secs(1) / per_second;
+    let turn = gap * u32::try_from(connections)?;
+    let began = Instant::now();
+    let mut loops = tokio::task::JoinSet::new();
+    for number in 0..u32::try_from(connections)? {
+        let call = Arc::clone(call);
+        loops.spawn(async move {
+            let mut connection = Connection::open(call.port).await?;
+            let (mut next, mut taken) = (began + gap * number, Vec::new());
+            while began.elapsed() < length {
+                tokio::time::sleep_until(next.into()).await;
+                let timing = connection.ask(&call).await?;
+                taken.push(if moment == Moment::FirstData { timing.first } else { timing.last });
+                next = (next + turn).max(Instant::now());
+            }
+            anyhow::Ok(taken)
+        });
+    }
+    let mut taken = Vec::new();
+    while let Some(ended) = loops.join_next().await {
+        taken.extend(ended??);
+    }
+    Ok(Latencies::of(taken))
 }
 
 struct Timing {

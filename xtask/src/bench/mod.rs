@@ -3,6 +3,7 @@
 //! On Linux the system under test is pinned to the last core and everything else to the first, so that "CPU per
 //! answer" and "answers a second of one core" mean what they say. Authentication, limits and metering are on.
 
+mod hits;
 mod ledger;
 mod load;
 mod machine;
@@ -42,6 +43,8 @@ pub(crate) struct Options {
 enum Part {
     /// How fast the ledger takes records on Postgres, and how fast it reports on millions of them.
     Ledger(ledger::Options),
+    /// How fast answers are that are kept; printed only.
+    Hits(hits::Options),
 }
 
 /// What was measured of one system.
@@ -62,8 +65,10 @@ const CHAT_CONNECTIONS: usize = 64;
 const STREAM_CONNECTIONS: usize = 32;
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    if let Some(Part::Ledger(options)) = &options.part {
-        return ledger::run(options);
+    match &options.part {
+        Some(Part::Ledger(options)) => return ledger::run(options),
+        Some(Part::Hits(options)) => return hits::run(options),
+        None => {}
     }
     build(&options.profile)?;
     let tools = Tools::find_or_install(&paths::tools(), &|text| println!("{text}"))?;

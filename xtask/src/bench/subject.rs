@@ -125,8 +125,8 @@ fn bedrock_calls(port: u16) -> (Arc<Call>, Arc<Call>) {
     (call("converse"), call("converse-stream"))
 }
 
-fn outcrop_calls(port: u16, key: &str) -> (Arc<Call>, Arc<Call>) {
-    let headers = format!("authorization: Bearer {key}\r\n");
+fn outcrop_calls(port: u16, key: &str, more: &str) -> (Arc<Call>, Arc<Call>) {
+    let headers = format!("authorization: Bearer {key}\r\n{more}");
     let body = |stream: bool| {
         format!(
             r#"{{"model":"{MODEL}","stream":{stream},"max_tokens":1000,"messages":[{{"role":"user","content":"{PROMPT}"}}]}}"#
@@ -202,18 +202,40 @@ fn settings(command: &mut Command, port: u16, emulator: &Emulator) {
 }
 
 fn one_process(binaries: &Path, folder: &Path, emulator: &Emulator) -> anyhow::Result<Subject> {
-    let (port, data) = (free_port()?, folder.join("one-process"));
-    let log = folder.join("one-process.log");
+    one_process_with(binaries, folder, emulator, ("one-process", None, ""))
+}
+
+/// One process whose requests ask for kept answers, in memory or in a Redis.
+pub(crate) fn one_process_keeping(
+    binaries: &Path,
+    folder: &Path,
+    emulator: &Emulator,
+    (name, redis): (&str, Option<&str>),
+) -> anyhow::Result<Subject> {
+    one_process_with(binaries, folder, emulator, (name, redis, "x-outcrop-cache-ttl: 3600\r\n"))
+}
+
+fn one_process_with(
+    binaries: &Path,
+    folder: &Path,
+    emulator: &Emulator,
+    (name, redis, headers): (&str, Option<&str>, &str),
+) -> anyhow::Result<Subject> {
+    let (port, data) = (free_port()?, folder.join(name));
+    let log = folder.join(format!("{name}.log"));
     let mut command = machine::on_subject_core(&binaries.join("outcrop"));
     command.arg("--data-dir").arg(&data);
     settings(&mut command, port, emulator);
+    if let Some(url) = redis {
+        command.env("OUTCROP__CACHE__URL", url);
+    }
     let began = Instant::now();
     let process = Process::start("outcrop", &mut command, &log)?;
     wait_until_ready(port)?;
     let start_ms = began.elapsed().as_millis();
     let printed = std::fs::read_to_string(&log)?;
     let key = key_in(&printed).context("the first start printed no key")?;
-    let (chat, stream) = outcrop_calls(port, &key);
+    let (chat, stream) = outcrop_calls(port, &key, headers);
     Ok(Subject {
         name: Kind::OneProcess.name(),
         start_ms,
@@ -264,7 +286,7 @@ fn apart(binaries: &Path, folder: &Path, emulator: &Emulator, servers: &Servers)
         wait_until_ready(port)?;
     }
     let start_ms = began.elapsed().as_millis();
-    let (chat, stream) = outcrop_calls(gateway, &key);
+    let (chat, stream) = outcrop_calls(gateway, &key, "");
     Ok(Subject { name: Kind::Apart.name(), start_ms, chat, stream, processes, also: Vec::new() })
 }
 

@@ -15,6 +15,8 @@ const DEFAULT: &str = "default";
 pub(super) struct Defaults {
     chat: ResolvedModel,
     embedding: Option<ResolvedModel>,
+    /// What the operator called them.
+    names: (String, Option<String>),
     stand_in: bool,
 }
 
@@ -22,7 +24,8 @@ impl Defaults {
     /// Before the models are known: the operator's choice is believed to exist.
     pub(super) fn unset(basis: &Basis) -> Self {
         let embedding = basis.default_embedding.as_deref().map(generic);
-        Self { chat: generic(&basis.default_model), embedding, stand_in: false }
+        let names = (basis.default_model.clone(), basis.default_embedding.clone());
+        Self { chat: generic(&basis.default_model), embedding, names, stand_in: false }
     }
 
     /// The default models among those of the catalogue.
@@ -32,6 +35,7 @@ impl Defaults {
         Ok(Self {
             chat: find(&basis.default_model, "default model")?,
             embedding: embedding.map(|it| find(it, "default embedding model")).transpose()?,
+            names: (basis.default_model.clone(), basis.default_embedding.clone()),
             stand_in: basis.compatibility_names,
         })
     }
@@ -47,8 +51,17 @@ impl Defaults {
 
     /// The default model that answers for a name of no model.
     pub(super) fn stand_in(&self, asked: &str, output: Modality) -> Option<&ResolvedModel> {
+        self.stands_in(asked, output).and_then(|_| self.of(output))
+    }
+
+    /// The name of that model.
+    pub(super) fn stands_in(&self, asked: &str, output: Modality) -> Option<&str> {
         let stands_in = asked == DEFAULT || (self.stand_in && is_stand_in(asked, output));
-        if stands_in { self.of(output) } else { None }
+        match output {
+            Modality::Text if stands_in => Some(&self.names.0),
+            Modality::Embedding if stands_in => self.names.1.as_deref(),
+            _ => None,
+        }
     }
 
     /// The default model that is called by this very id.

@@ -18,6 +18,12 @@ const MAX_OPEN: usize = 4;
 /// How long a profile is believed to be what it was. Its model never changes; it may be deleted, and then Bedrock says so.
 const FOUND_FOR: Duration = Duration::from_secs(3_600);
 
+/// After how long a profile that is asked for on purpose is asked for again, while what is known of it still holds.
+const RENEW_AFTER: Duration = Duration::from_secs(1_800);
+
+/// How long it holds where Bedrock cannot be asked again.
+const KEPT_FOR: Duration = Duration::from_secs(86_400);
+
 /// How long absence is remembered, and that Bedrock could not say.
 const ABSENT_FOR: Duration = Duration::from_secs(60);
 
@@ -43,6 +49,8 @@ pub(super) struct Discovered {
 struct Slot {
     told: Arc<OnceCell<Told>>,
     since: Instant,
+    /// What was found before, and when: it holds while Bedrock is asked again, and where it cannot say.
+    before: Option<(ResolvedModel, Instant)>,
 }
 
 impl Default for Discovered {
@@ -55,11 +63,10 @@ impl Discovered {
     /// What is remembered of a name.
     pub(super) fn recall(&self, name: &str) -> Option<ResolvedModel> {
         let names = self.lock();
-        let slot = names.get(name).filter(|slot| slot.is_fresh())?;
-        slot.told.get()?.model()
+        names.get(name)?.model()
     }
 
-    /// What is remembered of a name, or else what `ask` says.
+    /// What is remembered of a name, or else what `ask` says. It is asked, too, where a profile was found long ago.
     pub(super) async fn learn<A: Future<Output = Told>>(
         &self,
         name: &str,
@@ -71,14 +78,19 @@ impl Discovered {
             let _turn = self.open.acquire().await;
             ask().await
         };
-        told.get_or_init(|| asked).await.model()
+        match told.get_or_init(|| asked).await {
+            // What was found before is likelier than nothing.
+            unsure @ Told::Unsure(_) => self.recall(name).or_else(|| unsure.model()),
+            sure => sure.model(),
+        }
     }
 
     fn slot(&self, name: &str) -> Arc<OnceCell<Told>> {
         let mut names = self.lock();
-        if let Some(slot) = names.get(name).filter(|slot| slot.is_fresh()) {
+        if let Some(slot) = names.get(name).filter(|slot| slot.is_fresh() && !slot.is_old()) {
             return Arc::clone(&slot.told);
         }
+        let before = names.remove(name).and_then(|slot| slot.found());
         if names.len() >= MAX_NAMES {
             names.retain(|_, slot| slot.is_fresh());
         }
@@ -87,7 +99,7 @@ impl Discovered {
             oldest.and_then(|name| names.remove(&name));
         }
         let told = Arc::new(OnceCell::new());
-        names.insert(name.to_owned(), Slot { told: Arc::clone(&told), since: Instant::now() });
+        names.insert(name.to_owned(), Slot { told: Arc::clone(&told), since: Instant::now(), before });
         told
     }
 
@@ -103,6 +115,30 @@ impl Slot {
             _ => ABSENT_FOR,
         };
         self.since.elapsed() < for_how_long
+    }
+
+    /// Whether it was found so long ago that it is asked for again.
+    fn is_old(&self) -> bool {
+        matches!(self.told.get(), Some(Told::Found(_))) && self.since.elapsed() >= RENEW_AFTER
+    }
+
+    /// What was found, now or before.
+    fn found(self) -> Option<(ResolvedModel, Instant)> {
+        match self.told.get() {
+            Some(Told::Found(model)) => Some((model.clone(), self.since)),
+            Some(Told::Absent) => None,
+            Some(Told::Unsure(_)) | None => self.before,
+        }
+    }
+
+    /// What holds of it: what was told lately, else what was found before.
+    fn model(&self) -> Option<ResolvedModel> {
+        let told = self.told.get().filter(|_| self.is_fresh());
+        let before = || self.before.as_ref().filter(|(_, at)| at.elapsed() < KEPT_FOR);
+        match told {
+            Some(sure @ (Told::Found(_) | Told::Absent)) => sure.model(),
+            unsure => before().map(|(model, _)| model.clone()).or_else(|| unsure?.model()),
+        }
     }
 }
 
@@ -143,6 +179,32 @@ mod tests {
         assert_eq!(all.recall("arn:a").unwrap().bedrock_id, "arn:a");
         tokio::time::advance(FOUND_FOR).await;
         assert!(all.recall("arn:a").is_none(), "asked again after a while");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_profile_that_is_kept_known_never_is_unknown() {
+        let (all, questions) = (Discovered::default(), AtomicUsize::new(0));
+        let (named, generic) = (generic("found"), generic("generic"));
+        ask(&all, "arn:a", Told::Found(named.clone()), &questions).await;
+        tokio::time::advance(RENEW_AFTER).await;
+        // Bedrock is away: what was found holds, also while it is asked.
+        let unsure = || Told::Unsure(generic.clone());
+        let asking = ask(&all, "arn:a", unsure(), &questions);
+        let looking = async {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            all.recall("arn:a").map(|it| it.bedrock_id)
+        };
+        let found = Some("found".to_owned());
+        assert_eq!(tokio::join!(asking, looking), (found.clone(), found.clone()));
+        assert_eq!(questions.load(Ordering::SeqCst), 2);
+        for _ in 0..90 {
+            tokio::time::advance(ABSENT_FOR).await;
+            assert_eq!(ask(&all, "arn:a", unsure(), &questions).await, found);
+        }
+        // It was deleted.
+        tokio::time::advance(ABSENT_FOR).await;
+        assert_eq!(ask(&all, "arn:a", Told::Absent, &questions).await, None);
+        assert!(all.recall("arn:a").is_none());
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,12 +1,13 @@
 //! [`LiveCatalog`]: the catalogue as Bedrock has it now, refreshed in the background.
 
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
 use outcrop_ports::{IdGen, Modality, ModelCatalog, ModelError, ModelFailure, ModelInfo, ResolvedModel};
-use outcrop_types::{Price, PriceTier};
+use outcrop_types::{Bounds, Price, PriceTier, Region};
 use tokio_util::sync::CancellationToken;
 
 use super::discovered::{Discovered, Told};
@@ -45,6 +46,8 @@ pub enum RefreshError {
 pub struct LiveCatalog {
     basis: Basis,
     control: ControlPlane,
+    /// The control planes of other accounts, by the account's number.
+    others: HashMap<String, ControlPlane>,
     current: RwLock<Arc<Catalog>>,
     discovered: Discovered,
 }
@@ -57,7 +60,14 @@ impl LiveCatalog {
     pub fn new(options: &CatalogOptions<'_>, control: ControlPlane) -> Result<Self, CatalogError> {
         let basis = Basis { discovers: true, ..Basis::read(options)? };
         let current = RwLock::new(Arc::new(Catalog::build(&basis, None)?));
-        Ok(Self { basis, control, current, discovered: Discovered::default() })
+        Ok(Self { basis, control, others: HashMap::new(), current, discovered: Discovered::default() })
+    }
+
+    /// Asks another account's control plane for the profiles of that account. What it has is not listed.
+    #[must_use]
+    pub fn with_account(mut self, number: String, control: ControlPlane) -> Self {
+        self.others.insert(number, control);
+        self
     }
 
     /// Looks at Bedrock's lists once. How many models there are now.
@@ -92,12 +102,18 @@ impl LiveCatalog {
         }
     }
 
+    /// Whether the region lists a model, as far as it was asked; what was learned of single profiles is there.
+    pub(super) fn offers(&self, info: &ModelInfo) -> bool {
+        self.current().offers(info) || self.discovered.recall(&info.id).is_some()
+    }
+
     fn current(&self) -> Arc<Catalog> {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     async fn ask(&self, arn: &str) -> Told {
-        match self.control.profile(arn).await {
+        let other = names::arn_account(arn).and_then(|it| self.others.get(it));
+        match other.unwrap_or(&self.control).profile(arn).await {
             Ok(Some(profile)) => Told::Found(self.current().behind(&profile)),
             Ok(None) => Told::Absent,
             Err(error) if matches!(error.failure, ModelFailure::NotFound | ModelFailure::Invalid) => {
@@ -123,6 +139,20 @@ impl ModelCatalog for LiveCatalog {
 
     fn list(&self) -> Vec<Arc<ModelInfo>> {
         self.current().list()
+    }
+
+    fn resolve_at(
+        &self,
+        asked: &str,
+        output: Modality,
+        region: &Region,
+        within: &Bounds,
+    ) -> Option<ResolvedModel> {
+        let known = self.current().resolve_at(asked, output, region, within);
+        known.or_else(|| {
+            let here = names::arn_region(asked) == Some(region.as_str()) && names::is_own_profile(asked);
+            self.discovered.recall(asked).filter(|_| here)
+        })
     }
 
     fn price(&self, model: &ResolvedModel, tier: PriceTier, day: NaiveDate) -> Option<Price> {

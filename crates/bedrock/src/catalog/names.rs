@@ -25,29 +25,52 @@ pub fn geography(region: &str) -> &'static str {
         Some(("us", _)) => "us",
         Some(("eu", _)) => "eu",
         Some(("ap", _)) => "apac",
+        Some(("ca", _)) => "ca",
         _ => "global",
     }
 }
 
-/// The country's own geography, for models that are not offered all over Asia and the Pacific.
-fn country(region: &str) -> Option<&'static str> {
+/// The country's own geography within that of the region.
+pub(super) fn narrower(region: &str) -> Option<&'static str> {
     match region {
         "ap-northeast-1" | "ap-northeast-3" => Some("jp"),
-        "ap-southeast-2" | "ap-southeast-4" => Some("au"),
+        "ap-southeast-2" | "ap-southeast-4" | "ap-southeast-6" => Some("au"),
         "ap-south-1" | "ap-south-2" => Some("in"),
-        "ca-central-1" | "ca-west-1" => Some("ca"),
         _ => None,
     }
 }
 
-/// The profile geography to reach a model by from `region`, among those it has.
-pub(super) fn choose_profile<'a>(
-    profiles: &'a [String],
-    region: &str,
-    preferred: Option<&str>,
-) -> Option<&'a str> {
-    let wanted = [preferred, Some(geography(region)), country(region), Some("global")];
-    wanted.into_iter().flatten().find_map(|it| profiles.iter().find(|has| *has == it)).map(String::as_str)
+/// A geography beyond the region's own whose profiles can be called from it, too. Source: Amazon Bedrock user guide,
+/// "Supported Regions and models for inference profiles": Canada calls those of the United States, the Emirates those of
+/// Asia and the Pacific.
+pub(super) fn wider(region: &str) -> Option<&'static str> {
+    match region {
+        "ca-central-1" | "ca-west-1" => Some("us"),
+        "me-central-1" => Some("apac"),
+        _ => None,
+    }
+}
+
+/// Whether a region can call an id: an ARN only in its own region, an inference profile only in its geography. Bedrock
+/// decides where that is not known.
+pub(super) fn is_callable(bedrock_id: &str, base_id: &str, region: &str) -> bool {
+    if let Some(home) = arn_region(bedrock_id) {
+        return home == region;
+    }
+    let Some(prefix) = profile_geography(bedrock_id, base_id) else { return true };
+    let known = GEOGRAPHIES.contains(&prefix) && geography(region) != "global";
+    let ways = [narrower(region), Some(geography(region)), wider(region), Some("global")];
+    !known || ways.contains(&Some(prefix))
+}
+
+/// The region in an ARN.
+pub(crate) fn arn_region(bedrock_id: &str) -> Option<&str> {
+    bedrock_id.strip_prefix("arn:")?.split(':').nth(2)
+}
+
+/// The number of the account in an ARN.
+pub(super) fn arn_account(bedrock_id: &str) -> Option<&str> {
+    bedrock_id.strip_prefix("arn:")?.split(':').nth(3)
 }
 
 /// Whether a name could be Bedrock's `modelId`, which becomes part of a URL: the SDK panics on one that is too long.

@@ -4,16 +4,7 @@ use std::collections::BTreeMap;
 
 use outcrop_ports::{Modality, ModelInfo};
 
-use super::names::choose_profile;
 use crate::control::listing::{ListedModel, ListedProfile, Listing};
-
-/// From where models are called, and by which profiles rather.
-#[derive(Debug)]
-pub(super) struct Reach {
-    pub(super) region: String,
-    /// A geography whose profiles are taken even where the region serves the model itself.
-    pub(super) preferred: Option<String>,
-}
 
 /// A region's models and profiles.
 #[derive(Debug)]
@@ -30,6 +21,8 @@ pub(super) struct Offer<'a> {
     listed: Option<&'a ListedModel>,
     /// Geographies of its profiles.
     profiles: Vec<String>,
+    /// Those of them whose profile goes to regions outside.
+    stray: Vec<String>,
 }
 
 impl<'a> Offers<'a> {
@@ -42,7 +35,7 @@ impl<'a> Offers<'a> {
         for profile in &listing.profiles {
             match &profile.geography {
                 _ if profile.own => own.push(profile),
-                Some(geography) => by_base.entry(&profile.base).or_default().profiles.push(geography.clone()),
+                Some(geography) => by_base.entry(&profile.base).or_default().add(geography, profile.strays),
                 // A profile of Bedrock's that is not named after its model: nothing of ours would be called by it.
                 None => {}
             }
@@ -57,6 +50,13 @@ impl<'a> Offers<'a> {
 }
 
 impl Offer<'_> {
+    fn add(&mut self, geography: &str, strays: bool) {
+        self.profiles.push(geography.to_owned());
+        if strays {
+            self.stray.push(geography.to_owned());
+        }
+    }
+
     pub(super) fn is_callable(&self) -> bool {
         self.on_demand() || !self.profiles.is_empty()
     }
@@ -69,6 +69,7 @@ impl Offer<'_> {
     pub(super) fn correct(&self, info: &mut ModelInfo) {
         info.on_demand = self.on_demand();
         info.profiles.clone_from(&self.profiles);
+        info.stray_profiles.clone_from(&self.stray);
         if let Some(listed) = self.listed {
             info.name = listed.name.clone().or_else(|| info.name.take());
             info.legacy |= listed.legacy;
@@ -101,26 +102,5 @@ impl Offer<'_> {
         }
         self.correct(&mut info);
         info
-    }
-}
-
-impl Reach {
-    /// Settles by which id a model is called, and lets it be named by each of its profiles.
-    pub(super) fn settle(&self, info: &mut ModelInfo, listed: bool) {
-        let (profiles, preferred) = (&info.profiles, self.preferred.as_deref());
-        let profile = match preferred {
-            Some(preferred) if info.on_demand => {
-                profiles.iter().find(|has| *has == preferred).map(String::as_str)
-            }
-            None if info.on_demand => None,
-            // What is listed can be called from here, whatever its geography is called.
-            _ => choose_profile(profiles, &self.region, preferred)
-                .or_else(|| profiles.first().filter(|_| listed).map(String::as_str)),
-        };
-        let ids = profiles.iter().map(|profile| format!("{profile}.{}", info.base_id));
-        info.aliases.extend(ids);
-        if let Some(profile) = profile {
-            info.bedrock_id = format!("{profile}.{}", info.base_id);
-        }
     }
 }

@@ -88,6 +88,11 @@ pub(super) fn merge(rows: &mut Vec<Row>, changes: Vec<Row>) {
     }
 }
 
+/// Whether one of them is of the model with this id.
+pub(super) fn describe(rows: &[Row], base_id: &str) -> bool {
+    rows.iter().any(|row| row.bedrock_id.as_deref() == Some(base_id))
+}
+
 impl Row {
     fn take_from(&mut self, change: Self) {
         fn set<T>(field: &mut Option<T>, change: Option<T>) {
@@ -166,6 +171,7 @@ pub(super) fn into_info(row: Row) -> Result<ModelInfo, CatalogError> {
         base_id,
         on_demand: row.on_demand.unwrap_or(true),
         profiles: row.profiles.unwrap_or_default(),
+        stray_profiles: Vec::new(),
         routes_over: None,
         owned_by: row.owned_by.unwrap_or_else(|| "custom".to_owned()),
         created: created.unwrap_or_default(),

@@ -154,6 +154,25 @@ fn cross_region_prefers_profiles_where_there_are_any() {
 }
 
 #[test]
+fn who_prefers_profiles_finds_them_in_the_list() {
+    let ids = |cross_region, region| {
+        let catalog = Catalog::load(&CatalogOptions { cross_region, region, ..OPTIONS }).unwrap();
+        let ids: Vec<String> = catalog.list().iter().map(|it| it.id.clone()).collect();
+        assert!(ids.iter().all(|id| catalog.resolve(Some(id)).is_some()));
+        ids
+    };
+    let us = ids(Some("us"), "us-east-1");
+    for id in [HAIKU, "amazon.nova-lite-v1:0"] {
+        assert!(us.contains(&format!("us.{id}")) && !us.contains(&format!("eu.{id}")), "{us:?}");
+    }
+    assert!(us.contains(&"nova-lite".to_owned()) && us.contains(&format!("global.{HAIKU}")));
+    let catalog = Catalog::load(&CatalogOptions { cross_region: Some("us"), ..OPTIONS }).unwrap();
+    let asked = catalog.resolve(Some("us.amazon.nova-lite-v1:0")).unwrap();
+    assert_eq!(asked.info.id, "nova-lite", "whoever asks for it asks for the model");
+    assert!(ids(None, "us-east-1").iter().all(|id| !id.starts_with("us.")));
+}
+
+#[test]
 fn overrides_change_and_add_rows() {
     let overrides = r#"
         [[model]]

@@ -34,4 +34,6 @@ pub(crate) struct ListedProfile {
     pub(crate) base: String,
     /// The geography it routes over; nothing if it stays in the region.
     pub(crate) geography: Option<String>,
+    /// Whether it goes to regions outside of that geography, beside the one it is called in.
+    pub(crate) strays: bool,
 }

@@ -3,10 +3,11 @@
 
 use chrono::{DateTime, Utc};
 use outcrop_ports::Modality;
+use outcrop_types::Geography;
 use serde::Deserialize;
 
 use super::listing::{ListedModel, ListedProfile};
-use crate::catalog::geography;
+use crate::catalog::{arn_region, geography};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -133,10 +134,16 @@ impl ProfileSummary {
             self.models.iter().filter_map(|it| foundation_model(it.model_arn.as_deref()?)).collect();
         let (_, base) = *targets.first()?;
         let own = self.kind.as_deref() == Some("APPLICATION");
-        let geography = if own { routes_over(&targets) } else { prefix(&self.inference_profile_id, base) };
+        let home = arn_region(&self.inference_profile_arn).unwrap_or_default();
+        let geography =
+            if own { routes_over(&targets, home) } else { prefix(&self.inference_profile_id, base) };
         Some(ListedProfile {
             own,
             base: base.to_owned(),
+            strays: geography
+                .as_deref()
+                .and_then(Geography::parse)
+                .is_some_and(|it| strays(it, &targets, home)),
             geography,
             name: self.inference_profile_name,
             arn: self.inference_profile_arn,
@@ -158,25 +165,50 @@ fn prefix(id: &str, base: &str) -> Option<String> {
 }
 
 /// Where a profile of the account sends calls: it has one model in its own region, or was copied from a profile that
-/// routes over several. The target of global profiles names no region.
-fn routes_over(targets: &[(&str, &str)]) -> Option<String> {
+/// routes over several. The target of global profiles names no region. The least geography that has all targets is the
+/// one it was copied from, or as good.
+fn routes_over(targets: &[(&str, &str)], home: &str) -> Option<String> {
+    const FROM_THE_LEAST: [Geography; 8] = [
+        Geography::Jp,
+        Geography::Au,
+        Geography::In,
+        Geography::Ca,
+        Geography::UsGov,
+        Geography::Us,
+        Geography::Eu,
+        Geography::Apac,
+    ];
     match targets {
         [] => None,
         [(region, _)] if !region.is_empty() => None,
         several if several.iter().any(|(region, _)| region.is_empty()) => Some("global".to_owned()),
-        [(region, _), ..] => Some(geography(region).to_owned()),
+        several => {
+            let fits = FROM_THE_LEAST.into_iter().find(|it| !strays(*it, several, home));
+            let elsewhere = several.iter().map(|(region, _)| *region).find(|it| *it != home);
+            let name = fits.map(Geography::name).or_else(|| elsewhere.map(geography));
+            name.map(str::to_owned)
+        }
     }
+}
+
+/// Whether a profile goes to a region outside of a geography. The one it is called in does not count: `us.` goes to
+/// Canada if it is called there.
+fn strays(geography: Geography, targets: &[(&str, &str)], home: &str) -> bool {
+    let outside = |region: &str| region.parse().map_or(true, |it| !geography.has(&it));
+    targets.iter().any(|(region, _)| *region != home && outside(region))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const HOME: &str = "us-east-1";
+
     fn profile(id: &str, kind: &str, regions: &[&str]) -> Option<ListedProfile> {
         let model = |region: &&str| serde_json::json!({"modelArn": format!("arn:aws:bedrock:{region}::foundation-model/vendor.m-v1:0")});
         let models: Vec<_> = regions.iter().map(model).collect();
         let summary = serde_json::json!({
-            "inferenceProfileId": id, "inferenceProfileArn": "arn:x", "models": models, "status": "ACTIVE", "type": kind,
+            "inferenceProfileId": id, "inferenceProfileArn": format!("arn:aws:bedrock:{HOME}:1:x/y"), "models": models, "status": "ACTIVE", "type": kind,
             "somethingNew": 1,
         });
         serde_json::from_value::<ProfileSummary>(summary).unwrap().listed()
@@ -195,7 +227,20 @@ mod tests {
         assert_eq!(own(&["us-east-1"]), None);
         assert_eq!(own(&["eu-west-1", "eu-north-1"]).as_deref(), Some("eu"));
         assert_eq!(own(&["us-east-1", ""]).as_deref(), Some("global"));
+        assert_eq!(own(&["ap-northeast-1", "ap-northeast-3"]).as_deref(), Some("jp"));
+        assert_eq!(own(&["ap-northeast-1", "ap-southeast-2"]).as_deref(), Some("apac"));
         assert!(profile("a1b2c3d4e5f6", "APPLICATION", &[]).is_none(), "whose model is not said");
+    }
+
+    #[test]
+    fn a_profile_that_leaves_its_geography_is_noticed() {
+        let strays = |id: &str, regions: &[&str]| {
+            profile(&format!("{id}.vendor.m-v1:0"), "SYSTEM_DEFINED", regions).unwrap().strays
+        };
+        assert!(!strays("us", &["us-east-1", "us-west-2"]));
+        assert!(!strays("eu", &[HOME, "eu-west-1"]), "the region called counts as itself");
+        assert!(strays("eu", &["eu-west-1", "eu-west-2"]));
+        assert!(!strays("global", &["us-east-1", ""]), "which bounds nothing");
     }
 
     #[test]

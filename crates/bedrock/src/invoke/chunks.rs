@@ -18,6 +18,9 @@ const METRICS: &[u8] = b"\"amazon-bedrock-invocationMetrics\"";
 /// Longest wait for the end behind the last chunk.
 const END_WAIT: Duration = Duration::from_secs(5);
 
+/// Most chunks without a word that are read before a stream is handed out all the same.
+const MOST_EARLY: usize = 16;
+
 type Receiver = EventReceiver<sdk::ResponseStream, ResponseStreamError>;
 
 /// A stream that Bedrock has accepted.
@@ -35,17 +38,31 @@ impl Chunks {
         Self { receiver, request_id, idle, whole: false }
     }
 
-    /// Waits for the first chunk until `deadline`, so that an early failure is the call's own.
+    /// Waits until `deadline` for the first chunk that says something, so that an early failure is the call's own: that a
+    /// message begins is told at once, whatever becomes of it.
     pub(super) async fn begin(
         mut self,
         deadline: Instant,
         waited: Duration,
     ) -> Result<ChunkStream, ModelError> {
-        let first = match timeout_at(deadline, self.next()).await {
-            Ok(first) => first?,
-            Err(_) => return Err(errors::timed_out(waited, "nothing")),
-        };
-        let state = first.is_some().then(|| Box::new(self));
+        let mut early = Vec::with_capacity(2);
+        let mut until = deadline;
+        while early.len() < MOST_EARLY {
+            match timeout_at(until, self.next()).await {
+                Ok(Ok(Some(chunk))) => {
+                    let speaks = says_something(&chunk);
+                    early.push(Ok(chunk));
+                    if speaks {
+                        break;
+                    }
+                    until = deadline.min(Instant::now() + self.idle);
+                }
+                Ok(Ok(None)) => return Ok(Box::pin(stream::iter(early))),
+                Ok(Err(error)) => return Err(error),
+                Err(_) => return Err(errors::timed_out(waited, "nothing")),
+            }
+        }
+        let state = Some(Box::new(self));
         let rest = stream::unfold(state, |state| async move {
             let mut chunks = state?;
             match timeout(chunks.patience(), chunks.next()).await {
@@ -57,7 +74,7 @@ impl Chunks {
                 Err(_) => Some((Err(errors::timed_out(chunks.idle, "nothing more")), None)),
             }
         });
-        Ok(Box::pin(stream::iter(first.map(Ok)).chain(rest)))
+        Ok(Box::pin(stream::iter(early).chain(rest)))
     }
 
     /// Longest wait for the next chunk.
@@ -81,4 +98,16 @@ impl Chunks {
             }
         }
     }
+}
+
+/// Whether a chunk is more than the beginning of a message, or a sign of life, in the words of Claude; whatever another
+/// model sends is. (Anthropic, "Streaming messages": a block is begun before a model thinks unseen.)
+fn says_something(chunk: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Typed<'a> {
+        #[serde(borrow, default)]
+        r#type: Option<std::borrow::Cow<'a, str>>,
+    }
+    let kind = serde_json::from_slice::<Typed<'_>>(chunk).ok().and_then(|it| it.r#type);
+    !matches!(kind.as_deref(), Some("message_start" | "ping"))
 }

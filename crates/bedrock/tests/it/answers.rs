@@ -143,7 +143,8 @@ async fn exceptions_in_mid_stream_end_it_with_their_meaning() {
         ("!brandNewException", ModelFailure::Internal),
     ] {
         let mut events = events(frames(&[
-            ("messageStart", r#"{"role":"assistant"}"#),
+            START,
+            SAID,
             (exception, r#"{"message":"in arn:aws:bedrock:us-east-1:123456789012:x"}"#),
             ("messageStop", r#"{"stopReason":"end_turn"}"#),
         ]))
@@ -152,7 +153,7 @@ async fn exceptions_in_mid_stream_end_it_with_their_meaning() {
         assert_eq!(error.failure, failure, "{exception}: {error:?}");
         assert_eq!(error.message, "in [arn]", "{exception}");
         assert_eq!(error.bedrock_request_id.as_deref(), Some("r-1"), "{exception}");
-        assert_eq!(events.len(), 1, "{exception}: nothing comes after an error");
+        assert_eq!(events.len(), 2, "{exception}: nothing comes after an error");
     }
 }
 
@@ -165,9 +166,7 @@ async fn an_exception_before_the_first_piece_is_the_calls_own() {
 
 #[tokio::test]
 async fn a_stream_that_ends_too_early_is_an_error() {
-    let start = ("messageStart", r#"{"role":"assistant"}"#);
-    let mut whole =
-        frames(&[start, ("contentBlockDelta", r#"{"contentBlockIndex":0,"delta":{"text":"So"}}"#)]);
+    let mut whole = frames(&[START, SAID, SAID]);
     let error = events(whole.clone()).await.pop().unwrap().unwrap_err();
     assert_eq!(error.failure, ModelFailure::Broken, "between two frames");
     whole.body.truncate(whole.body.len() - 5);
@@ -177,11 +176,11 @@ async fn a_stream_that_ends_too_early_is_an_error() {
 
 #[tokio::test]
 async fn a_stream_that_falls_silent_is_timed_out() {
-    let (url, server) = silent_after(&[START]).await;
+    let (url, server) = silent_after(&[START, SAID]).await;
     let options = BedrockOptions { idle_timeout: Duration::from_millis(50) };
     let model = BedrockModel::new(&outcrop_aws::local_config(&url, "us-east-1"), options).unwrap();
     let events: Vec<_> = model.stream(call("nova-lite", say("hi"))).await.unwrap().collect().await;
-    let [Ok(Event::Start), Err(error)] = &events[..] else { panic!("{events:?}") };
+    let [Ok(Event::Start), Ok(Event::Delta { .. }), Err(error)] = &events[..] else { panic!("{events:?}") };
     assert_eq!(error.failure, ModelFailure::TimedOut);
     let hung_up = tokio::time::timeout(Duration::from_secs(10), server).await.unwrap().unwrap();
     assert!(matches!(hung_up, Ok(0) | Err(_)), "{hung_up:?}");
@@ -189,7 +188,7 @@ async fn a_stream_that_falls_silent_is_timed_out() {
 
 #[tokio::test]
 async fn dropping_a_stream_hangs_up() {
-    let (url, server) = silent_after(&[START]).await;
+    let (url, server) = silent_after(&[START, SAID]).await;
     let model =
         BedrockModel::new(&outcrop_aws::local_config(&url, "us-east-1"), BedrockOptions::default()).unwrap();
     let mut events = model.stream(call("nova-lite", say("hi"))).await.unwrap();
@@ -200,6 +199,7 @@ async fn dropping_a_stream_hangs_up() {
 }
 
 const START: (&str, &str) = ("messageStart", r#"{"role":"assistant"}"#);
+const SAID: (&str, &str) = ("contentBlockDelta", r#"{"contentBlockIndex":0,"delta":{"text":"So"}}"#);
 const STOP: (&str, &str) = ("messageStop", r#"{"stopReason":"end_turn"}"#);
 
 #[tokio::test]

@@ -109,14 +109,21 @@ async fn many_texts_come_back_in_their_order() {
 async fn a_failed_part_fails_all_and_what_was_used_is_known() {
     let rule = |kind| FaultRule::next(kind, 1);
     let texts: Vec<&str> = vec!["one two three"; 40];
-    // The first part fails at no cost; others were answered or under way.
-    let (model, _stop) = start(vec![rule(FaultKind::Throttling)]).await;
+    // More parts fail than can be meant; others were answered or under way, and how those ended is known, too.
+    let (model, _stop) = start(vec![FaultRule::next(FaultKind::Throttling, 7)]).await;
     let call = embed("titan-embed-text-v2", &texts);
     let tally = call.tally.clone();
     let error = model.embed(call).await.unwrap_err();
     assert_eq!(error.failure, ModelFailure::Throttled);
-    let (used, _) = tally.read();
-    assert!(used.input < 40 * 4, "what was never sent costs nothing: {used:?}");
+    let (used, estimated) = tally.read();
+    assert!(used.input > 0 && used.input < 40 * 4 && !estimated, "{used:?}");
+
+    // Nobody was answered: the call may be made elsewhere at no loss.
+    let (model, _stop) = start(vec![FaultRule::share(FaultKind::Throttling, 1.0)]).await;
+    let call = embed("titan-embed-text-v2", &texts);
+    let tally = call.tally.clone();
+    assert_eq!(model.embed(call).await.unwrap_err().failure, ModelFailure::Throttled);
+    assert_eq!(tally.read(), (TokenUsage::default(), false));
 
     // The only part fails at no cost, and at some.
     for (kind, cost) in [(FaultKind::Throttling, 0), (FaultKind::ModelError, 4)] {
@@ -125,6 +132,21 @@ async fn a_failed_part_fails_all_and_what_was_used_is_known() {
         let tally = call.tally.clone();
         model.embed(call).await.unwrap_err();
         assert_eq!(tally.read(), (TokenUsage { input: cost, ..TokenUsage::default() }, cost > 0), "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_part_is_asked_again_and_the_answers_of_others_are_kept() {
+    let texts: Vec<String> = (0..60).map(|at| format!("word{at}")).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let (sound, _stop) = start(vec![]).await;
+    let expected = sound.embed(embed("titan-embed-text-v2", &texts)).await.unwrap();
+    for fault in [FaultKind::Throttling, FaultKind::ServiceUnavailable] {
+        let (model, _stop) = start(vec![FaultRule::next(fault, 2)]).await;
+        let call = embed("titan-embed-text-v2", &texts);
+        let tally = call.tally.clone();
+        assert_eq!(model.embed(call).await.unwrap(), expected, "{fault:?}");
+        assert_eq!(tally.read(), (TokenUsage { input: 60, ..TokenUsage::default() }, false), "{fault:?}");
     }
 }
 

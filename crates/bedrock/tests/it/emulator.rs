@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures::StreamExt;
 use outcrop_bedrock::{BedrockModel, BedrockOptions};
 use outcrop_chat::{
-    Block, BlockStart, Delta, Event, Message, Request, Role, StopReason, ToolChoice, ToolResult,
-    ToolResultBlock, ToolSpec, Tools,
+    Block, BlockStart, Delta, Effort, Event, Message, ReasoningMode, Request, Role, StopReason, ToolChoice,
+    ToolResult, ToolResultBlock, ToolSpec, Tools,
 };
 use outcrop_emulator::{Emulator, EmulatorConfig, FaultKind, FaultRule, Faults};
 use outcrop_ports::{ChatModel, Modality, ModelCatalog, ModelFailure, Probe};
@@ -167,6 +167,38 @@ async fn failures_in_mid_stream() {
         assert_eq!(last.as_ref().unwrap_err().failure, failure, "{fault:?}: {last:?}");
         assert!(!before.is_empty() && before.iter().all(Result::is_ok), "{fault:?}: {before:?}");
     }
+}
+
+/// Bedrock says that a message begins before anybody knows whether it will.
+#[tokio::test]
+async fn a_stream_without_a_word_is_a_call_that_failed() {
+    for (fault, failure) in [
+        (FaultKind::StreamThrottling, ModelFailure::Throttled),
+        (FaultKind::StreamServiceUnavailable, ModelFailure::Unavailable),
+        (FaultKind::Stall, ModelFailure::TimedOut),
+    ] {
+        for model_name in ["nova-lite", "claude-haiku-4-5"] {
+            let (model, _stop) = start(vec![FaultRule::next(fault, 1).after_events(1)]).await;
+            let asked = call(model_name, say("[[tokens: 20]]"));
+            let error = model.stream(asked.clone()).await.err().unwrap();
+            assert_eq!(error.failure, failure, "{fault:?}: {error:?}");
+            let events: Vec<Event> = model.stream(asked).await.unwrap().map(Result::unwrap).collect().await;
+            let starts = events.iter().filter(|it| **it == Event::Start).count();
+            assert_eq!((events.first(), starts), (Some(&Event::Start), 1), "nothing is lost or said twice");
+        }
+    }
+}
+
+/// One that thinks unseen may be silent for long: its stream is handed out when the wait is over, and goes on.
+#[tokio::test]
+async fn a_model_that_thinks_may_begin_late() {
+    let (model, _stop) = start(vec![FaultRule::next(FaultKind::Stall, 1).after_events(1)]).await;
+    let thinking = Request { reasoning: Some(ReasoningMode::Effort(Effort::Low)), ..say("hi") };
+    let mut asked = call("claude-haiku-4-5", thinking);
+    asked.deadline = Duration::from_millis(100);
+    let events: Vec<_> = model.stream(asked).await.unwrap().collect().await;
+    let [Ok(Event::Start), Err(error)] = &events[..] else { panic!("{events:?}") };
+    assert_eq!(error.failure, ModelFailure::TimedOut);
 }
 
 #[tokio::test]

@@ -115,7 +115,7 @@ pub(crate) fn catalog() -> Catalog {
 
 pub(crate) fn call(model: &str, request: Request) -> ModelCall {
     let model = catalog().resolve(Some(model)).unwrap();
-    ModelCall { model, request, deadline: Duration::from_secs(10) }
+    ModelCall { model, request: request.into(), deadline: Duration::from_secs(10) }
 }
 
 /// A request of one user turn.

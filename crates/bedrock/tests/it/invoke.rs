@@ -105,6 +105,17 @@ async fn a_stream_that_fails_says_so_and_ends() {
 }
 
 #[tokio::test]
+async fn a_stream_without_a_word_is_a_call_that_failed() {
+    for (fault, failure) in
+        [("streamThrottling after 1", ModelFailure::Throttled), ("stall after 1", ModelFailure::TimedOut)]
+    {
+        let (model, _stop) = start(vec![]).await;
+        let call = claude(&format!("[[fault: {fault}]] [[tokens: 40]] [[chunk: 1]]"));
+        assert_eq!(model.invoke_stream(call).await.err().map(|it| it.failure), Some(failure), "{fault}");
+    }
+}
+
+#[tokio::test]
 async fn silence_is_a_time_out() {
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());

@@ -8,7 +8,8 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModelsConfig {
-    /// `emulator://` (in this process) or `bedrock://region`; `bedrock://` alone takes the region of the AWS environment.
+    /// `bedrock://region,region…`, the first of which is called first, or `emulator://region,region…` (in this process);
+    /// `bedrock://` alone takes the region of the AWS environment, `emulator://` is `us-east-1`.
     pub url: String,
     /// The model that answers when none is named.
     pub default: String,
@@ -28,6 +29,14 @@ pub struct ModelsConfig {
     pub allow_arns: bool,
     /// Longest wait for the next piece of a stream, milliseconds.
     pub idle_timeout_ms: u64,
+    /// Other AWS accounts that models are called in: `name=role-arn`, or `name=role-arn#external-id`, with spaces between.
+    /// Routes name them.
+    pub accounts: Option<String>,
+    /// Where Bedrock is to be found in a region, if not where AWS has it (VPC endpoints, emulators): `us-west-2=https://…`, or
+    /// `name/us-west-2=https://…` for an account, with spaces between.
+    pub endpoints: Option<String>,
+    /// Put marks of the prompt cache into requests that have none, where routes say nothing of it.
+    pub prompt_caching: bool,
     /// An Ollama server that the emulator asks for its answers.
     pub ollama: Option<String>,
 }
@@ -46,6 +55,9 @@ impl Default for ModelsConfig {
             cross_region: false,
             allow_arns: false,
             idle_timeout_ms: 120_000,
+            accounts: None,
+            endpoints: None,
+            prompt_caching: false,
             ollama: None,
         }
     }

@@ -58,7 +58,7 @@ pub(crate) fn whole(answer: &Answer, latency_ms: u64, echo: &Echo) -> Vec<u8> {
     usage(&mut out, &answer.usage, echo.caches);
     echo.response_fields(&mut out, answer.stop_sequence.as_deref(), &answer.usage);
     echo.settings(&mut out);
-    echo.trace(&mut out, answer.stop);
+    echo.trace(&mut out);
     out.push(b'}');
     out
 }
@@ -237,7 +237,7 @@ impl Encoder for StreamEncoder {
             raw(out, r#"},"p":"abcdefghijklmnop","usage":"#);
             usage(out, &end.usage, echo.caches);
             echo.settings(out);
-            echo.trace(out, end.stop);
+            echo.trace(out);
             out.push(b'}');
         });
         self.events.mark(0);

@@ -1,9 +1,10 @@
 //! What a Converse answer repeats of its request: settings, and the model's own fields asked for.
 
 use super::request::{Request, Str};
-use crate::answer::{Stop, Usage};
+use crate::answer::Usage;
 use crate::json::{number, raw, string};
 use crate::models::{Capability, Model};
+use serde_json::Value;
 
 /// `performanceConfig.latency`.
 pub(crate) const LATENCIES: [&str; 2] = ["standard", "optimized"];
@@ -23,8 +24,8 @@ pub(crate) struct Echo {
     tier: Option<&'static str>,
     wants_stop_sequence: bool,
     wants_output_details: bool,
-    /// The guardrail whose trace is wanted.
-    guardrail: Option<String>,
+    /// What is told of a guardrail.
+    trace: Option<Value>,
 }
 
 impl Echo {
@@ -41,11 +42,7 @@ impl Echo {
             tier: known(&TIERS, request.service_tier.as_ref().and_then(|it| it.r#type.as_deref())),
             wants_stop_sequence: wants("/stop_sequence"),
             wants_output_details: wants("/usage/output_tokens_details"),
-            guardrail: request
-                .guardrail_config
-                .as_ref()
-                .filter(|it| matches!(it.trace.as_deref(), Some("enabled" | "enabled_full")))
-                .and_then(|it| it.guardrail_identifier.as_deref().map(str::to_owned)),
+            trace: None,
         }
     }
 
@@ -72,15 +69,17 @@ impl Echo {
         out.push(b'}');
     }
 
+    /// With what a guardrail found.
+    pub(crate) fn with_trace(mut self, trace: Option<Value>) -> Self {
+        self.trace = trace;
+        self
+    }
+
     /// `,"trace":{"guardrail":…}` if it was asked for.
-    pub(crate) fn trace(&self, out: &mut Vec<u8>, stop: Stop) {
-        let Some(id) = &self.guardrail else { return };
-        let intervened = stop == Stop::Guardrail;
-        raw(out, r#","trace":{"guardrail":{"actionReason":"#);
-        string(out, if intervened { "Guardrail blocked." } else { "No action." });
-        raw(out, r#","inputAssessment":{"#);
-        string(out, id);
-        raw(out, r#":{"invocationMetrics":{"guardrailProcessingLatency":1}}}}}"#);
+    pub(crate) fn trace(&self, out: &mut Vec<u8>) {
+        let Some(trace) = &self.trace else { return };
+        raw(out, r#","trace":"#);
+        raw(out, &trace.to_string());
     }
 
     /// `,"performanceConfig":…,"serviceTier":…` as they were given.

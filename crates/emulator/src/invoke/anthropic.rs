@@ -206,6 +206,12 @@ impl<'a> Content<'a> {
     }
 }
 
+/// All text of the turns, for a guardrail to look at.
+pub(crate) fn texts<'a>(request: &'a Request<'a>) -> Vec<&'a str> {
+    let contents = request.messages.iter().flatten().filter_map(|it| it.content.as_ref());
+    contents.flat_map(Content::texts).collect()
+}
+
 /// Validates a body and reduces it to what its answer depends on.
 pub(crate) fn prompt<'a>(
     model: &'a Model,
@@ -312,7 +318,9 @@ impl Scale {
             for text in [&block.text, &block.thinking, &block.name].into_iter().flatten() {
                 self.text(text);
             }
-            self.json(block.input.map_or("", RawValue::get));
+            if let Some(input) = block.input {
+                self.json(input.get());
+            }
             if let Some(data) = block.source.as_ref().and_then(|it| it.data.as_deref()) {
                 self.hash.write(data.as_bytes());
                 self.tokens += if &*block.r#type == "image" { tokens::IMAGE } else { tokens::media(data) };

@@ -33,7 +33,8 @@ pub(crate) fn message_id(body: &[u8]) -> String {
 }
 
 /// The body of InvokeModel.
-pub(crate) fn whole(model: &Model, id: &str, answer: &Answer) -> Vec<u8> {
+/// `members` are what Bedrock adds to it.
+pub(crate) fn whole(model: &Model, id: &str, answer: &Answer, members: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(512);
     raw(&mut out, r#"{"model":"#);
     string(&mut out, model_name(model));
@@ -81,6 +82,7 @@ pub(crate) fn whole(model: &Model, id: &str, answer: &Answer) -> Vec<u8> {
     ending(&mut out, answer.stop, answer.stop_sequence.as_deref());
     raw(&mut out, r#","usage":"#);
     usage(&mut out, &answer.usage, answer.usage.output);
+    raw(&mut out, members);
     out.push(b'}');
     out
 }
@@ -148,12 +150,29 @@ pub(crate) struct StreamEncoder {
     open: Open,
     /// The event being built, before base64.
     scratch: Vec<u8>,
+    /// What Bedrock adds to the last event.
+    members: String,
 }
 
 impl StreamEncoder {
     pub(crate) fn new(marked: bool, model: &Model, id: String, input: Usage) -> Self {
         let model = model_name(model).to_owned();
-        Self { events: Events::new(marked), model, id, input, index: 0, open: Open::No, scratch: Vec::new() }
+        Self {
+            events: Events::new(marked),
+            model,
+            id,
+            input,
+            index: 0,
+            open: Open::No,
+            scratch: Vec::new(),
+            members: String::new(),
+        }
+    }
+
+    /// With what Bedrock adds to the last event.
+    pub(crate) fn with_members(mut self, members: String) -> Self {
+        self.members = members;
+        self
     }
 
     fn chunk(&mut self, tokens: u32, write: impl FnOnce(&mut Vec<u8>)) {
@@ -280,6 +299,7 @@ impl Encoder for StreamEncoder {
     }
 
     fn finish(&mut self, end: &End<'_>) {
+        let members = std::mem::take(&mut self.members);
         self.chunk(0, |out| {
             raw(out, r#"{"type":"message_delta","delta":{"#);
             ending(out, end.stop, end.stop_sequence);
@@ -301,7 +321,9 @@ impl Encoder for StreamEncoder {
                 raw(out, key);
                 number(out, value);
             }
-            raw(out, "}}");
+            out.push(b'}');
+            raw(out, &members);
+            out.push(b'}');
         });
     }
 

@@ -53,6 +53,9 @@ pub(crate) fn check(model: &Model, request: &Request<'_>) -> Result<bool, Refusa
             marks.len()
         )));
     }
+    if marks.iter().any(|it| it.one_hour) && !model.can(Capability::OneHourCache) {
+        return refuse("cache_control.ephemeral.ttl: Extra inputs are not permitted");
+    }
     if marks.windows(2).any(|it| it[1].one_hour && !it[0].one_hour) {
         return refuse(
             "a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block. Note that blocks are processed in the following order: `tools`, `system`, `messages`.",

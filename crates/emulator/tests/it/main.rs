@@ -3,13 +3,15 @@
 
 mod anthropic;
 mod faults;
+mod guardrails;
 mod http;
 mod ollama;
+mod prompt_cache;
 mod python;
 mod sdk;
 mod usage;
 
-use outcrop_emulator::{Charges, Counters, Emulator, EmulatorConfig};
+use outcrop_emulator::{Charges, Counters, Emulator, EmulatorConfig, PromptCache};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +20,7 @@ struct Running {
     url: String,
     counters: Counters,
     charges: Charges,
+    prompts: PromptCache,
     stop: CancellationToken,
 }
 
@@ -30,8 +33,9 @@ impl Running {
         let emulator = Emulator::bind(config).await.unwrap();
         let (url, counters, stop) = (emulator.url(), emulator.counters(), CancellationToken::new());
         let charges = emulator.charges();
+        let prompts = emulator.prompt_cache();
         tokio::spawn(emulator.run(stop.clone()));
-        Self { url, counters, charges, stop }
+        Self { url, counters, charges, prompts, stop }
     }
 
     /// Posts to a model and gives the status, the error type and the body.

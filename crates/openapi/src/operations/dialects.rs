@@ -3,7 +3,7 @@
 use outcrop_types::Permission::InvokeModel;
 
 use crate::Access::Needs;
-use crate::{Body, Field, Kind, Operation};
+use crate::{Body, Field, Kind, Operation, caches};
 
 const CONVERSE: &str = r#"{"messages":[{"role":"user","content":[{"text":"Hello"}]}]}"#;
 const INVOKE: &str = r#"{"anthropic_version":"bedrock-2023-05-31","max_tokens":100,"messages":[{"role":"user","content":"Hello"}]}"#;
@@ -14,13 +14,29 @@ const RERANK: Body = Body::Dialect {
     name: "Cohere: rerank",
     url: "https://docs.cohere.com/reference/rerank",
     example: r#"{"model":"rerank-v3-5","query":"Hello","documents":["Hello","Goodbye"]}"#,
+    beside: &[caches::BODY],
 };
 
 const fn openai(name: &'static str, url: &'static str, example: &'static str) -> Body {
-    Body::Dialect { name, url, example }
+    Body::Dialect { name, url, example, beside: &[] }
+}
+
+/// A dialect whose bodies may say what is done with their answers.
+const fn cached(name: &'static str, url: &'static str, example: &'static str) -> Body {
+    Body::Dialect { name, url, example, beside: &[caches::BODY] }
 }
 
 const fn call(path: &'static str, tag: &'static str, summary: &'static str, body: Body) -> Operation {
+    Operation::new("POST", path, tag, summary, Needs(InvokeModel)).tells(caches::TOLD).body(body)
+}
+
+/// A call whose answer may be kept and given again.
+const fn kept(path: &'static str, tag: &'static str, summary: &'static str, body: Body) -> Operation {
+    call(path, tag, summary, body).headers(caches::HEADERS)
+}
+
+/// A question that no model answers.
+const fn count(path: &'static str, tag: &'static str, summary: &'static str, body: Body) -> Operation {
     Operation::new("POST", path, tag, summary, Needs(InvokeModel)).body(body)
 }
 
@@ -29,31 +45,31 @@ const fn about(method: &'static str, path: &'static str, summary: &'static str) 
 }
 
 pub(crate) const OPERATIONS: &[Operation] = &[
-    call(
+    kept(
         "/v1/chat/completions",
         "OpenAI",
         "Chat",
-        openai(
+        cached(
             "OpenAI: create chat completion",
             "https://platform.openai.com/docs/api-reference/chat/create",
             r#"{"model":"claude-haiku-4-5","messages":[{"role":"user","content":"Hello"}]}"#,
         ),
     ),
-    call(
+    kept(
         "/v1/completions",
         "OpenAI",
         "Continue a text",
-        openai(
+        cached(
             "OpenAI: create completion",
             "https://platform.openai.com/docs/api-reference/completions/create",
             r#"{"model":"claude-haiku-4-5","prompt":"Hello"}"#,
         ),
     ),
-    call(
+    kept(
         "/v1/responses",
         "OpenAI",
         "Answer, and remember the answer",
-        openai(
+        cached(
             "OpenAI: create a model response",
             "https://platform.openai.com/docs/api-reference/responses/create",
             r#"{"model":"claude-haiku-4-5","input":"Hello"}"#,
@@ -67,7 +83,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         Field::optional("after", Kind::Text, "The last id of the page before."),
         Field::optional("order", Kind::OneOf(&["asc", "desc"]), "Oldest or newest first."),
     ]),
-    call(
+    count(
         "/v1/responses/input_tokens",
         "OpenAI",
         "Count the tokens of what would be sent",
@@ -77,11 +93,11 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             r#"{"model":"claude-haiku-4-5","input":"Hello"}"#,
         ),
     ),
-    call(
+    kept(
         "/v1/embeddings",
         "OpenAI",
         "Turn texts into vectors",
-        openai(
+        cached(
             "OpenAI: create embeddings",
             "https://platform.openai.com/docs/api-reference/embeddings/create",
             r#"{"model":"titan-embed-text-v2","input":"Hello"}"#,
@@ -97,9 +113,9 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             r#"{"model":"stable-image-core","prompt":"A quiet river"}"#,
         ),
     ),
-    call("/v1/rerank", "Cohere", "Sort texts by how well they answer", RERANK),
-    call("/v2/rerank", "Cohere", "The same, where Cohere's client asks", RERANK),
-    call(
+    kept("/v1/rerank", "Cohere", "Sort texts by how well they answer", RERANK),
+    kept("/v2/rerank", "Cohere", "The same, where Cohere's client asks", RERANK),
+    kept(
         "/v1/messages",
         "Anthropic",
         "Messages",
@@ -107,9 +123,10 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             name: "Anthropic: create a message",
             url: "https://docs.anthropic.com/en/api/messages",
             example: MESSAGES,
+            beside: &[caches::BODY],
         },
     ),
-    call(
+    count(
         "/v1/messages/count_tokens",
         "Anthropic",
         "Count the tokens of what would be sent",
@@ -117,9 +134,10 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             name: "Anthropic: count tokens in a message",
             url: "https://docs.anthropic.com/en/api/messages-count-tokens",
             example: r#"{"model":"claude-haiku-4-5","messages":[{"role":"user","content":"Hello"}]}"#,
+            beside: &[],
         },
     ),
-    call(
+    kept(
         "/model/{model}/converse",
         "Amazon Bedrock",
         "Converse",
@@ -127,9 +145,10 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             name: "Amazon Bedrock: Converse",
             url: "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html",
             example: CONVERSE,
+            beside: &[],
         },
     ),
-    call(
+    kept(
         "/model/{model}/converse-stream",
         "Amazon Bedrock",
         "ConverseStream",
@@ -137,6 +156,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             name: "Amazon Bedrock: ConverseStream",
             url: "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ConverseStream.html",
             example: CONVERSE,
+            beside: &[],
         },
     ),
     call(
@@ -147,6 +167,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             name: "Amazon Bedrock: InvokeModel",
             url: "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModel.html",
             example: INVOKE,
+            beside: &[],
         },
     ),
     call(
@@ -157,9 +178,10 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             name: "Amazon Bedrock: InvokeModelWithResponseStream",
             url: "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_InvokeModelWithResponseStream.html",
             example: INVOKE,
+            beside: &[],
         },
     ),
-    call(
+    count(
         "/model/{model}/count-tokens",
         "Amazon Bedrock",
         "CountTokens",
@@ -167,6 +189,7 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             name: "Amazon Bedrock: CountTokens",
             url: "https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_CountTokens.html",
             example: r#"{"input":{"converse":{"messages":[{"role":"user","content":[{"text":"Hello"}]}]}}}"#,
+            beside: &[],
         },
     ),
 ];

@@ -22,6 +22,18 @@ const MODEL: Field = Field::optional(
     "Only answered by this model: its Bedrock id, or a name of the list of models.",
 );
 const REGION: Field = Field::optional("region", Kind::Text, "Only in this AWS region.");
+const ACCOUNT: Field =
+    Field::optional("account", Kind::Text, "Only in this account, by its name in settings.");
+const CACHE: Field = Field::optional(
+    "cache",
+    Kind::OneOf(&["bypass", "miss", "hit", "coalesced"]),
+    "Only where the cache of answers did this.",
+);
+const GUARDRAIL: Field = Field::optional(
+    "guardrail",
+    Kind::OneOf(&["none", "passed", "observed", "intervened"]),
+    "Only where guardrails did this.",
+);
 const DIALECT: Field =
     Field::optional("dialect", Kind::Text, "Only in this dialect: `openai`, `anthropic`, …");
 const TAG: Field = Field::optional("tag", Kind::Text, "Only with this tag: `<name>:<value>`.");
@@ -41,6 +53,9 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         KEY,
         MODEL,
         REGION,
+        ACCOUNT,
+        CACHE,
+        GUARDRAIL,
         DIALECT,
         TAG,
         Field::optional("from", Kind::Text, "A day (UTC) or a time, RFC 3339; by default a month ago."),
@@ -73,14 +88,17 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         Field::optional(
             "group_by",
             Kind::Text,
-            "Separated by commas: `team`, `user`, `key`, `model`, `model_asked`, `region`, `dialect`, `operation`, `tier`, \
-             `tag:<name>`, and one of `hour`, `day`, `month`. Without it there is one row.",
+            "Separated by commas: `team`, `user`, `key`, `model`, `model_asked`, `region`, `account`, `cache`, \
+             `guardrail`, `dialect`, `operation`, `tier`, `tag:<name>`, and one of `hour`, `day`, `month`. Without it there is one row.",
         ),
         TEAM,
         USER,
         KEY,
         MODEL,
         REGION,
+        ACCOUNT,
+        CACHE,
+        GUARDRAIL,
         DIALECT,
         TAG,
         Field::optional("time_zone", Kind::Text, "Where days and months begin: an IANA name; UTC by default."),
@@ -99,6 +117,15 @@ pub(crate) const OPERATIONS: &[Operation] = &[
         "Set what budgets have counted to what the ledger knows to be spent, downwards too; says of how many",
         Needs(P::ManagePlatform),
     ),
+    Operation::new(
+        "DELETE",
+        "/v1/cache",
+        "Usage",
+        "Forget the kept answers of one's own team, all or those under one name",
+        Needs(P::ManageTeam),
+    )
+    .query(&[Field::optional("namespace", Kind::Text, "Only those that were asked for under this name.")])
+    .status(204),
     Operation::new(
         "GET",
         "/admin/v1/alerts",

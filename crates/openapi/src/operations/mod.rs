@@ -7,6 +7,7 @@ mod ledger;
 mod models;
 mod people;
 mod policies;
+mod routes;
 
 use crate::Operation;
 
@@ -20,6 +21,7 @@ pub fn operations() -> impl Iterator<Item = &'static Operation> {
         people::OPERATIONS,
         access::OPERATIONS,
         policies::OPERATIONS,
+        routes::OPERATIONS,
     ];
     groups.into_iter().flatten()
 }

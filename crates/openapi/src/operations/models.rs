@@ -3,7 +3,7 @@
 use outcrop_types::Permission as P;
 
 use crate::Access::{Needs, Public};
-use crate::{Body, Field, Kind, Operation};
+use crate::{Body, Field, Kind, Operation, caches};
 
 const GENERATE: Body = Body::Fields {
     fields: &[
@@ -11,10 +11,21 @@ const GENERATE: Body = Body::Fields {
         Field::optional("system", Kind::Text, "Instructions that go before it."),
         Field::optional("model", Kind::Text, "Which model; by default the platform's."),
         Field::optional("max_tokens", Kind::Whole, "Most tokens of the answer."),
-        Field::optional("temperature", Kind::Object, "From 0 to 1."),
-        Field::optional("top_p", Kind::Object, "From 0 to 1."),
+        Field::optional("temperature", Kind::Share, "From 0 to 1."),
+        Field::optional("top_p", Kind::Share, "From 0 to 1."),
         Field::optional("stop", Kind::Texts, "Ends the answer where one of them appears."),
         Field::optional("stream", Kind::Bool, "Answer in pieces, as server-sent events."),
+        Field::optional(
+            "prompt_cache_key",
+            Kind::Text,
+            "Requests of one key prefer one region, which has their prompt cache.",
+        ),
+        Field::optional(
+            "prompt_caching",
+            Kind::PromptCaching,
+            "What is kept in the model's own cache of what it reads.",
+        ),
+        caches::BODY,
     ],
     example: r#"{"prompt":"Hello"}"#,
 };
@@ -24,8 +35,12 @@ const AFTER: Field = Field::optional("after", Kind::Text, "The last id of the pa
 
 pub(crate) const OPERATIONS: &[Operation] = &[
     Operation::new("POST", "/generate", "Models", "Ask a model, the short way", Needs(P::InvokeModel))
+        .headers(caches::HEADERS)
+        .tells(caches::TOLD)
         .body(GENERATE),
     Operation::new("POST", "/v1/generate", "Models", "The same as /generate", Needs(P::InvokeModel))
+        .headers(caches::HEADERS)
+        .tells(caches::TOLD)
         .body(GENERATE),
     Operation::new("GET", "/v1/models", "Models", "List the models you may call", Needs(P::ReadModels))
         .query(&[

@@ -103,14 +103,15 @@ pub(crate) async fn sizes(connection: &mut PgConnection) -> Done<(i64, i64, i64)
 /// As in `traffic.rs`, spread evenly over the month.
 const RECORDS: &str = "
 INSERT INTO usage_records_2026_08 (id, request_id, at, team_id, subject, key_id, dialect, operation, model_asked,
-    model_served, region, tier, tags, cache, input_tokens, cache_read_tokens, cache_write_5m_tokens,
-    cache_write_1h_tokens, output_tokens, reasoning_tokens, images, queries, estimated, streamed, latency_ms,
+    model_served, region, tier, tags, cache, attempt, again, guardrail, input_tokens, cache_read_tokens, cache_write_5m_tokens,
+    cache_write_1h_tokens, output_tokens, reasoning_tokens, images, queries, guardrail_units, estimated, streamed, latency_ms,
     first_token_ms, stop_reason, outcome, error, cost_nano_usd, saved_nano_usd, price)
 SELECT 'use_' || lpad(to_hex(i), 32, '1'), 'request-' || i,
     $3::timestamptz + i * (interval '31 days' / $1::bigint),
     'team_' || lpad(to_hex(who % 100), 32, '0'), 'user_' || lpad(to_hex(who), 32, '0'),
     'key' || lpad(to_hex(who), 13, '0'), 'openai', 'chat', model, 'us.' || model || '-v1:0', 'us-east-1', 'standard',
-    '{\"project\":\"project ' || spread / 16384 % 2 || '\"}', 'bypass', spread % 20000, 0, 0, 0, spread % 2000, 0, 0, 0,
+    '{\"project\":\"project ' || spread / 16384 % 2 || '\"}', 'bypass', 1, false, 'none', spread % 20000, 0, 0, 0,
+    spread % 2000, 0, 0, 0, 0,
     false, true, ($2::bigint[])[spread / 128 % 64 + 1], ($2::bigint[])[spread / 512 % 16 + 1], 'end_turn', 'completed',
     NULL, spread % 50000000, 0, model || '/us/2026-11-20'
 FROM (SELECT i, spread, spread % 1000 AS who,
@@ -118,18 +119,21 @@ FROM (SELECT i, spread, spread % 1000 AS who,
       FROM (SELECT i, i * 2654435761 % 4294967296 AS spread FROM generate_series(0, $1::bigint - 1) i) n) n";
 
 const GROUPS: &str = "
-INSERT INTO usage_groups (id, team_id, subject, key_id, dialect, operation, model_asked, model_served, region, tier, tags)
+INSERT INTO usage_groups (id, team_id, subject, key_id, dialect, operation, model_asked, model_served, region, tier,
+    cache, guardrail, tags)
 SELECT decode(md5(key_id || model_asked || tags), 'hex'), team_id, subject, key_id, dialect, operation, model_asked,
-       model_served, region, tier, tags
-FROM (SELECT DISTINCT team_id, subject, key_id, dialect, operation, model_asked, model_served, region, tier, tags
+       model_served, region, tier, cache, guardrail, tags
+FROM (SELECT DISTINCT team_id, subject, key_id, dialect, operation, model_asked, model_served, region, tier, cache,
+                      guardrail, tags
       FROM usage_records_2026_08) r";
 
 const HOURS: &str = "
-INSERT INTO usage_hourly (at, group_id, latency, first_token, requests, errors, estimated, unpriced, input_tokens,
-    cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens, images, queries,
-    cost_nano_usd, saved_nano_usd)
-SELECT date_trunc('hour', r.at, 'UTC'), g.id, sum(l.packed), sum(f.packed), count(*), 0, 0, 0, sum(input_tokens),
-    0, 0, 0, sum(output_tokens), 0, 0, 0, sum(cost_nano_usd), 0
+INSERT INTO usage_hourly (at, group_id, latency, first_token, requests, retries, errors, estimated, unpriced,
+    input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens,
+    images, queries, guardrail_units, cost_nano_usd, saved_nano_usd, cache_hits, cache_coalesced, cache_misses,
+    cache_saved_nano_usd, cache_age_ms, guardrail_passed, guardrail_observed, guardrail_intervened)
+SELECT date_trunc('hour', r.at, 'UTC'), g.id, sum(l.packed), sum(f.packed), count(*), 0, 0, 0, 0, sum(input_tokens),
+    0, 0, 0, sum(output_tokens), 0, 0, 0, 0, sum(cost_nano_usd), 0, 0, 0, 0, 0, 0, 0, 0, 0
 FROM usage_records_2026_08 r
 JOIN usage_groups g ON g.key_id = r.key_id AND g.model_asked = r.model_asked AND g.tags = r.tags
     AND g.id = decode(md5(r.key_id || r.model_asked || r.tags), 'hex')

@@ -7,20 +7,23 @@ use crate::rows::storable;
 
 /// Whether there can be any such usage at all.
 pub(super) fn is_storable(filter: &UsageFilter) -> bool {
-    let UsageFilter { team: _, subject: _, key: _, models: _, region, dialect, tag } = filter;
+    let UsageFilter { region, dialect, tag, .. } = filter;
     let tag = tag.iter().flat_map(|(name, value)| [name, value]);
     [region, dialect].into_iter().flatten().chain(tag).all(|text| storable(text))
 }
 
 /// Narrows a statement; `table` is an alias of `usage_records` or `usage_groups`.
 pub(super) fn push(query: &mut QueryBuilder<Postgres>, table: &str, filter: &UsageFilter) {
-    let UsageFilter { team, subject, key, models, region, dialect, tag } = filter;
+    let UsageFilter { team, subject, key, models, region, account, cache, guardrail, dialect, tag } = filter;
     let conditions = [
         ("team_id", team.map(|it| it.to_string())),
         ("subject", subject.map(|it| it.to_string())),
         ("key_id", key.as_ref().map(|it| it.as_str().to_owned())),
         ("region", region.clone()),
         ("dialect", dialect.clone()),
+        ("account", account.as_ref().map(|it| it.as_str().to_owned())),
+        ("cache", cache.map(|it| it.name().to_owned())),
+        ("guardrail", guardrail.map(|it| it.name().to_owned())),
     ];
     for (column, value) in conditions {
         if let Some(value) = value {

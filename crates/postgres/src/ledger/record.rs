@@ -75,9 +75,10 @@ fn insert<'q>(
         ") SELECT * FROM unnest(
              $1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[],
              $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],
-             $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[], $19::bigint[], $20::bigint[],
-             $21::bigint[], $22::bigint[], $23::bool[], $24::bool[], $25::bigint[], $26::bigint[],
-             $27::text[], $28::text[], $29::text[], $30::bigint[], $31::bigint[], $32::text[])
+             $15::bigint[], $16::bigint[], $17::bigint[], $18::bool[], $19::text[], $20::text[], $21::bigint[],
+             $22::bigint[], $23::bigint[], $24::bigint[], $25::bigint[], $26::bigint[], $27::bigint[],
+             $28::bigint[], $29::bigint[], $30::bool[], $31::bool[], $32::bigint[], $33::bigint[],
+             $34::text[], $35::text[], $36::text[], $37::bigint[], $38::bigint[], $39::text[])
          ON CONFLICT DO NOTHING RETURNING id"
     ))
     .bind(column(records, |record| record.id.to_string()))
@@ -94,6 +95,12 @@ fn insert<'q>(
     .bind(column(records, |record| record.tier.name()))
     .bind(tags)
     .bind(column(records, |record| record.cache.name()))
+    .bind(column(records, |record| record.cache_age_ms.map(count)))
+    .bind(column(records, |record| record.cache_saved.map(|saved| count(saved.nano_usd()))))
+    .bind(column(records, |record| i64::from(record.attempt)))
+    .bind(column(records, |record| record.again))
+    .bind(column(records, |record| record.account.as_ref().map(|it| it.as_str().to_owned())))
+    .bind(column(records, |record| record.guardrail.name()))
     .bind(column(records, |record| count(record.tokens.input)))
     .bind(column(records, |record| count(record.tokens.cache_read)))
     .bind(column(records, |record| count(record.tokens.cache_write_5m)))
@@ -102,6 +109,7 @@ fn insert<'q>(
     .bind(column(records, |record| count(record.tokens.reasoning)))
     .bind(column(records, |record| count(record.tokens.images)))
     .bind(column(records, |record| count(record.tokens.queries)))
+    .bind(column(records, |record| count(record.tokens.guardrail_units)))
     .bind(column(records, |record| record.estimated))
     .bind(column(records, |record| record.streamed))
     .bind(column(records, |record| count(record.latency_ms)))

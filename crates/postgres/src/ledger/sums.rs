@@ -36,11 +36,13 @@ async fn insert_groups(
     let tags = groups.values().map(|record| json_text(&record.tags)).collect::<Result<Vec<_>, _>>()?;
     let keys: Vec<_> =
         groups.values().map(|record| record.key.as_ref().map(|key| key.as_str().to_owned())).collect();
+    let accounts: Vec<_> =
+        groups.values().map(|record| record.account.as_ref().map(|it| it.as_str().to_owned())).collect();
     sqlx::query(
         "INSERT INTO usage_groups (id, team_id, subject, key_id, dialect, operation, model_asked, model_served,
-                                   region, tier, tags)
+                                   region, tier, account, cache, guardrail, tags)
          SELECT * FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-                              $8::text[], $9::text[], $10::text[], $11::text[])
+                              $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[])
          ON CONFLICT DO NOTHING",
     )
     .bind(groups.keys().map(|id| id.to_vec()).collect::<Vec<_>>())
@@ -53,6 +55,9 @@ async fn insert_groups(
     .bind(column(|record| record.model_served.clone()))
     .bind(column(|record| record.region.clone()))
     .bind(column(|record| record.tier.name().to_owned()))
+    .bind(accounts)
+    .bind(column(|record| record.cache.name().to_owned()))
+    .bind(column(|record| record.guardrail.name().to_owned()))
     .bind(tags)
     .execute(connection)
     .await

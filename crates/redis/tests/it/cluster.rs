@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
-use outcrop_ports::{Changes, Heard, IdGen, Kind, Limiter, Probe};
-use outcrop_redis::RedisChanges;
+use outcrop_ports::{Changes, Heard, IdGen, Kind, Limiter, Probe, Resting, TargetHealth};
+use outcrop_redis::{RedisChanges, RedisTargetHealth};
 use outcrop_types::Change;
 use tempfile::TempDir;
 use tokio::process::Child;
@@ -122,6 +122,25 @@ async fn move_limits(nodes: &[Node; 3], from: usize, to: usize) {
     for node in [&nodes[to], &nodes[from]] {
         node.ask::<()>(&format!("CLUSTER SETSLOT {slot} NODE {to_id}")).await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "needs redis: cargo xtask test"]
+async fn targets_are_known_whichever_node_is_named() {
+    let (nodes, _) = cluster().await;
+    let all = [0, 1, 2]
+        .map(|node| RedisTargetHealth::connect(&nodes[node].url(), BRISK, "test").expect("a good URL"));
+    for health in &all {
+        // The first question of each, so that whatever it is finds the node.
+        health.recovered("a").await.expect("it is there");
+    }
+    let resting = Resting { target: "a".to_owned(), until_ms: u64::MAX >> 16, times: 1 };
+    all[0].rest(&resting).await.expect("it is there");
+    for health in &all {
+        assert_eq!(health.resting().await.expect("it is there"), std::slice::from_ref(&resting));
+    }
+    assert!(all[1].claim_probe("a", Duration::from_secs(60)).await.expect("it is there"));
+    assert!(!all[2].claim_probe("a", Duration::from_secs(60)).await.expect("it is there"));
 }
 
 /// Messages go to all nodes by themselves.

@@ -1,5 +1,6 @@
 //! Against a real Redis.
 
+mod cache;
 mod changes;
 mod cluster;
 mod grace;
@@ -9,3 +10,4 @@ mod limits;
 mod losses;
 mod server;
 mod speed;
+mod target_health;

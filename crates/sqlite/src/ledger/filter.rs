@@ -5,13 +5,16 @@ use sqlx::{QueryBuilder, Sqlite};
 
 /// Narrows a statement; `table` is an alias of `usage_records` or `usage_groups`.
 pub(super) fn push(query: &mut QueryBuilder<Sqlite>, table: &str, filter: &UsageFilter) {
-    let UsageFilter { team, subject, key, models, region, dialect, tag } = filter;
+    let UsageFilter { team, subject, key, models, region, account, cache, guardrail, dialect, tag } = filter;
     let conditions = [
         ("team_id", team.map(|it| it.to_string())),
         ("subject", subject.map(|it| it.to_string())),
         ("key_id", key.as_ref().map(|it| it.as_str().to_owned())),
         ("region", region.clone()),
         ("dialect", dialect.clone()),
+        ("account", account.as_ref().map(|it| it.as_str().to_owned())),
+        ("cache", cache.map(|it| it.name().to_owned())),
+        ("guardrail", guardrail.map(|it| it.name().to_owned())),
     ];
     for (column, value) in conditions {
         if let Some(value) = value {

@@ -14,7 +14,7 @@ use crate::SqliteStore;
 use crate::error::port_error;
 use crate::rows::{json_text, micros};
 
-/// Rows of one statement: 32 values each, and SQLite takes 32,766 in all
+/// Rows of one statement: 39 values each, and SQLite takes 32,766 in all
 /// (<https://www.sqlite.org/limits.html#max_variable_number>).
 const ROWS: usize = 500;
 
@@ -62,6 +62,12 @@ fn insert(records: &[&UsageRecord]) -> Result<QueryBuilder<Sqlite>, sqlx::Error>
             .push_bind(record.tier.name())
             .push_bind(tags)
             .push_bind(record.cache.name())
+            .push_bind(record.cache_age_ms.map(count))
+            .push_bind(record.cache_saved.map(|saved| count(saved.nano_usd())))
+            .push_bind(i64::from(record.attempt))
+            .push_bind(record.again)
+            .push_bind(record.account.as_ref().map(|it| it.as_str().to_owned()))
+            .push_bind(record.guardrail.name())
             .push_bind(count(record.tokens.input))
             .push_bind(count(record.tokens.cache_read))
             .push_bind(count(record.tokens.cache_write_5m))
@@ -70,6 +76,7 @@ fn insert(records: &[&UsageRecord]) -> Result<QueryBuilder<Sqlite>, sqlx::Error>
             .push_bind(count(record.tokens.reasoning))
             .push_bind(count(record.tokens.images))
             .push_bind(count(record.tokens.queries))
+            .push_bind(count(record.tokens.guardrail_units))
             .push_bind(record.estimated)
             .push_bind(record.streamed)
             .push_bind(count(record.latency_ms))

@@ -43,13 +43,14 @@ async fn reprice_in(
         let record = row.read().map_err(unreadable)?;
         let Some(change) = changes.get(&record.id) else { continue };
         let after = change.after.as_ref().map(kept_cost);
-        if record.cost == change.before && record.cost != after {
+        // What no model was called for costs nothing at any price.
+        let priced = !record.cache.spared_the_call();
+        if priced && record.cost == change.before && record.cost != after {
             changed.push((record, after));
         }
     }
     update(connection, &changed).await?;
-    let differences =
-        changed.iter().map(|(record, after)| (record, Sums::of_cost(record.cost.as_ref(), after.as_ref())));
+    let differences = changed.iter().map(|(record, after)| (record, Sums::of_cost(record, after.as_ref())));
     sums::add(connection, &Rollup::of_changes(differences)).await?;
     Ok(changed.len() as u64)
 }

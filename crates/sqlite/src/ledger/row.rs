@@ -2,7 +2,7 @@
 
 use outcrop_ports::PortError;
 use outcrop_types::{
-    CacheState, Cost, Money, Outcome, PriceTier, RequestId, TokenUsage, UsageId, UsageRecord,
+    CacheState, Cost, GuardrailState, Money, Outcome, PriceTier, RequestId, TokenUsage, UsageId, UsageRecord,
 };
 use sqlx::FromRow;
 
@@ -11,9 +11,10 @@ use crate::rows::Row;
 macro_rules! columns {
     () => {
         "id, request_id, at, team_id, subject, key_id, dialect, operation, model_asked, model_served, region, \
-         tier, tags, cache, input_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, \
-         output_tokens, reasoning_tokens, images, queries, estimated, streamed, latency_ms, first_token_ms, \
-         stop_reason, outcome, error, cost_nano_usd, saved_nano_usd, price"
+         tier, tags, cache, cache_age_ms, cache_saved_nano_usd, attempt, again, account, guardrail, input_tokens, \
+         cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, output_tokens, reasoning_tokens, images, \
+         queries, guardrail_units, estimated, streamed, latency_ms, first_token_ms, stop_reason, outcome, error, \
+         cost_nano_usd, saved_nano_usd, price"
     };
 }
 pub(super) use columns;
@@ -34,6 +35,12 @@ pub(super) struct UsageRow {
     tier: String,
     tags: String,
     cache: String,
+    cache_age_ms: Option<i64>,
+    cache_saved_nano_usd: Option<i64>,
+    attempt: i64,
+    again: bool,
+    account: Option<String>,
+    guardrail: String,
     input_tokens: i64,
     cache_read_tokens: i64,
     cache_write_5m_tokens: i64,
@@ -42,6 +49,7 @@ pub(super) struct UsageRow {
     reasoning_tokens: i64,
     images: i64,
     queries: i64,
+    guardrail_units: i64,
     estimated: bool,
     streamed: bool,
     latency_ms: i64,
@@ -66,6 +74,14 @@ impl UsageRow {
             tier: row.known("tier", PriceTier::parse(&self.tier))?,
             tags: row.json("tags", &self.tags)?,
             cache: row.known("cache", CacheState::parse(&self.cache))?,
+            cache_age_ms: row.number_optional("cache_age_ms", self.cache_age_ms)?,
+            cache_saved: row
+                .number_optional("cache_saved_nano_usd", self.cache_saved_nano_usd)?
+                .map(Money::from_nano_usd),
+            attempt: row.known("attempt", u8::try_from(self.attempt).ok())?,
+            again: self.again,
+            account: row.parse_optional("account", self.account.as_deref())?,
+            guardrail: row.known("guardrail", GuardrailState::parse(&self.guardrail))?,
             tokens: self.tokens(&row)?,
             latency_ms: row.number("latency_ms", self.latency_ms)?,
             first_token_ms: row.number_optional("first_token_ms", self.first_token_ms)?,
@@ -94,6 +110,7 @@ impl UsageRow {
             reasoning: row.number("reasoning_tokens", self.reasoning_tokens)?,
             images: row.number("images", self.images)?,
             queries: row.number("queries", self.queries)?,
+            guardrail_units: row.number("guardrail_units", self.guardrail_units)?,
         })
     }
 }

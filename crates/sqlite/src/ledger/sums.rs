@@ -14,7 +14,7 @@ pub(super) const HOURLY: &str = "usage_hourly";
 /// Sums by day.
 pub(super) const DAILY: &str = "usage_daily";
 
-/// Rows of one statement: fewer than 20 values each, of 32,766 in all.
+/// Rows of one statement: fewer than 30 values each, of 32,766 in all.
 const ROWS: usize = 500;
 
 /// Adds what a batch adds, within the caller's transaction.
@@ -33,7 +33,7 @@ async fn insert_groups(
         let tags = chunk.iter().map(|(_, record)| json_text(&record.tags)).collect::<Result<Vec<_>, _>>()?;
         let mut query = QueryBuilder::new(
             "INSERT INTO usage_groups (id, team_id, subject, key_id, dialect, operation, model_asked, model_served,
-                                       region, tier, tags) ",
+                                       region, tier, account, cache, guardrail, tags) ",
         );
         query.push_values(chunk.iter().zip(tags), |mut row, ((id, record), tags)| {
             row.push_bind(id.to_vec())
@@ -46,6 +46,9 @@ async fn insert_groups(
                 .push_bind(record.model_served.clone())
                 .push_bind(record.region.clone())
                 .push_bind(record.tier.name())
+                .push_bind(record.account.as_ref().map(|it| it.as_str().to_owned()))
+                .push_bind(record.cache.name())
+                .push_bind(record.guardrail.name())
                 .push_bind(tags);
         });
         query.push(" ON CONFLICT DO NOTHING");

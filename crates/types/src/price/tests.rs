@@ -105,6 +105,7 @@ fn usages() -> impl Strategy<Value = TokenUsage> {
     let counts = [0..3_000_000_u64, 0..3_000_000, 0..3_000_000, 0..3_000_000, 0..3_000_000, 0..50, 0..50];
     counts.prop_map(|[input, cache_read, cache_write_5m, cache_write_1h, output, images, queries]| {
         TokenUsage {
+            guardrail_units: 0,
             input,
             cache_read,
             cache_write_5m,

@@ -102,6 +102,7 @@ pub fn parse(
     if vendor.drop_paths() {
         dropped.note(vendor::PATHS);
     }
+    vendor.without_effect().into_iter().for_each(|field| dropped.note(field));
     let mut names = ToolNames::default();
     let offer = tools::offer(&mut asked, &mut names, &mut dropped)?;
     let reasoning = options::reasoning(&asked, &mut dropped)?;

@@ -1,5 +1,6 @@
 //! OpenAI's dialect (field names and shapes: openai-python 3.52; OpenAI API reference).
 
+mod caching;
 pub mod chat;
 pub mod completions;
 pub mod embeddings;

@@ -37,6 +37,7 @@ const fn end(index: u32) -> Event {
 }
 
 const USAGE: TokenUsage = TokenUsage {
+    guardrail_units: 0,
     input: 10,
     cache_read: 4,
     cache_write_5m: 3,

@@ -30,5 +30,6 @@ mod openai_rerank;
 mod openai_responses_answers;
 mod openai_responses_requests;
 mod parity;
+mod prompt_cache;
 mod show;
 mod unknown_fields;

@@ -94,9 +94,11 @@ fn sample(field: &str) -> (Value, Value) {
         "metadata" | "request_metadata" => (with(json!({ field: { "a": "b" } })), plain()),
         "user" | "safety_identifier" | "prompt_cache_key" => (with(json!({ field: "me" })), plain()),
         "modalities" => (with(json!({ "modalities": ["text", "audio"] })), plain()),
-        "audio" | "moderation" | "prediction" | "prompt_cache_options" => {
-            (with(json!({ field: {} })), plain())
-        }
+        "prompt_cache_options" => (with(json!({ field: { "mode": "implicit" } })), plain()),
+        "prompt_cache_options.ttl" => (with(json!({ "prompt_cache_options": { "ttl": "30m" } })), plain()),
+        "prompt_caching" => (with(json!({ "extra_body": { field: { "system": true } } })), plain()),
+        "extra_body" => (with(json!({ field: { "a": 1 } })), plain()),
+        "audio" | "moderation" | "prediction" => (with(json!({ field: {} })), plain()),
         "logit_bias" => (with(json!({ "logit_bias": { "1": 2 } })), plain()),
         "logprobs" | "store" => (with(json!({ field: true })), plain()),
         "top_logprobs" | "seed" => (with(json!({ field: 3 })), plain()),

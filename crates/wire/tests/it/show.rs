@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use outcrop_chat::{
-    Block, Image, Message, Reasoning, Request, Role, SystemBlock, ToolChoice, ToolResultBlock, ToolSpec,
-    Tools,
+    Block, Caching, Image, Message, Reasoning, Request, Role, SystemBlock, ToolChoice, ToolResultBlock,
+    ToolSpec, Tools,
 };
 use serde_json::{Map, Value, json};
 
@@ -55,6 +55,8 @@ pub(crate) fn request(request: &Request) -> Value {
     put("metadata", json!(request.metadata));
     put("additional", json!(request.additional));
     put("response_paths", json!(request.response_paths));
+    let caching = Some(&request.caching).filter(|it| **it != Caching::default());
+    put("caching", told(caching));
     Value::Object(shown)
 }
 

@@ -2,7 +2,10 @@
 
 use std::collections::HashSet;
 
-use outcrop_types::{Budget, MAX_BUDGET, MAX_POLICY_ENTRIES, Money, Pattern, Rules};
+use outcrop_types::{
+    Budget, CacheRule, GuardrailRule, MAX_BUDGET, MAX_CACHE_TTL_S, MAX_GUARDRAILS, MAX_POLICY_ENTRIES, Money,
+    Pattern, Residency, Rules,
+};
 
 use crate::AdminError;
 
@@ -25,6 +28,12 @@ pub struct RulesPatch {
     pub models: Option<Option<Vec<Pattern>>>,
     /// Models without a known price that may be called in spite of a budget.
     pub allow_unpriced: Option<Option<Vec<Pattern>>>,
+    /// The areas that no call leaves.
+    pub residency: Option<Option<Residency>>,
+    /// Guardrails that look on.
+    pub guardrails: Option<Option<Vec<GuardrailRule>>>,
+    /// Whether answers are kept and given again; replaced as a whole.
+    pub cache: Option<Option<CacheRule>>,
 }
 
 impl RulesPatch {
@@ -40,6 +49,9 @@ impl RulesPatch {
             default_output_tokens: self.default_output_tokens.unwrap_or(rules.default_output_tokens),
             models: self.models.map_or(rules.models, Option::unwrap_or_default),
             allow_unpriced: self.allow_unpriced.map_or(rules.allow_unpriced, Option::unwrap_or_default),
+            residency: self.residency.map_or(rules.residency, Option::unwrap_or_default),
+            guardrails: self.guardrails.map_or(rules.guardrails, Option::unwrap_or_default),
+            cache: self.cache.unwrap_or(rules.cache),
         }
     }
 }
@@ -51,6 +63,9 @@ pub(super) fn checked(mut rules: Rules) -> Result<Rules, AdminError> {
         return Err(AdminError::invalid("rules", message));
     }
     check_output(&rules)?;
+    check_residency(&rules.residency)?;
+    check_guardrails(&rules.guardrails)?;
+    check_cache(rules.cache.as_ref())?;
     check_length("rules.models", rules.models.len())?;
     check_length("rules.allow_unpriced", rules.allow_unpriced.len())?;
     check_length("rules.budgets", rules.budgets.len())?;
@@ -82,6 +97,46 @@ fn check_output(rules: &Rules) -> Result<(), AdminError> {
         }
         _ => Ok(()),
     }
+}
+
+/// Areas of one policy add up, so that none contradicts another; what other policies say holds besides, and may leave
+/// nowhere to go: a call then hears of it.
+fn check_residency(residency: &Residency) -> Result<(), AdminError> {
+    let areas = residency.areas();
+    for (at, area) in areas.iter().enumerate() {
+        if areas[..at].contains(area) {
+            let field = format!("rules.residency[{at}]");
+            let message = format!("`{field}` stands there twice");
+            return Err(AdminError::invalid(field, message));
+        }
+    }
+    Ok(())
+}
+
+fn check_guardrails(rules: &[GuardrailRule]) -> Result<(), AdminError> {
+    const FIELD: &str = "rules.guardrails";
+    if rules.len() > MAX_GUARDRAILS {
+        let message = format!("`{FIELD}` may have at most {MAX_GUARDRAILS} entries");
+        return Err(AdminError::invalid(FIELD, message));
+    }
+    for (at, rule) in rules.iter().enumerate() {
+        let twice = rules[..at].iter().any(|it| it.id == rule.id).then_some(("id", "stands there twice"));
+        if let Some((field, wrong)) = rule.check().or(twice) {
+            let field = format!("{FIELD}[{at}].{field}");
+            let message = format!("`{field}` {wrong}");
+            return Err(AdminError::invalid(field, message));
+        }
+    }
+    Ok(())
+}
+
+fn check_cache(rule: Option<&CacheRule>) -> Result<(), AdminError> {
+    const FIELD: &str = "rules.cache.ttl_s";
+    let ttl_s = rule.and_then(|it| it.ttl_s);
+    if ttl_s.is_none_or(|it| (1..=MAX_CACHE_TTL_S).contains(&it)) {
+        return Ok(());
+    }
+    Err(AdminError::invalid(FIELD, format!("`{FIELD}` must be from 1 to {MAX_CACHE_TTL_S} seconds")))
 }
 
 fn check_length(field: &'static str, length: usize) -> Result<(), AdminError> {
@@ -121,6 +176,8 @@ mod tests {
     #[test]
     fn what_does_not_do_is_named() {
         let many = format!(r#"{{"models":[{}"x"]}}"#, r#""x","#.repeat(32));
+        let nine: Vec<_> = (0..9).map(|at| format!(r#"{{"id":"gr{at}","version":"1"}}"#)).collect();
+        let guardrails = format!(r#"{{"guardrails":[{}]}}"#, nine.join(","));
         for (json, field) in [
             ("{}", "rules"),
             (r#"{"max_output_tokens":0}"#, "rules.max_output_tokens"),
@@ -136,6 +193,20 @@ mod tests {
                 "rules.budgets[1].period",
             ),
             (&many, "rules.models"),
+            (r#"{"residency":["eu","us","eu"]}"#, "rules.residency[2]"),
+            (r#"{"cache":{"ttl_s":0}}"#, "rules.cache.ttl_s"),
+            (r#"{"cache":{"ttl_s":2592001}}"#, "rules.cache.ttl_s"),
+            (r#"{"guardrails":[{"id":"No","version":"1"}]}"#, "rules.guardrails[0].id"),
+            (r#"{"guardrails":[{"id":"gr1","version":"new"}]}"#, "rules.guardrails[0].version"),
+            (
+                r#"{"guardrails":[{"id":"gr1","version":"1","input":false,"output":false}]}"#,
+                "rules.guardrails[0].input",
+            ),
+            (
+                r#"{"guardrails":[{"id":"gr1","version":"1"},{"id":"gr1","version":"2"}]}"#,
+                "rules.guardrails[1].id",
+            ),
+            (&guardrails, "rules.guardrails"),
         ] {
             assert_eq!(checked(rules(json)).unwrap_err().param(), Some(field), "{json}");
         }
@@ -160,12 +231,18 @@ mod tests {
             tokens_per_minute: Some(Some(7)),
             models: Some(Some(vec!["b".parse().unwrap()])),
             allow_unpriced: Some(None),
+            guardrails: Some(None),
+            cache: Some(Some(CacheRule { enabled: false, ..CacheRule::default() })),
             ..RulesPatch::default()
         };
         let before = rules(
-            r#"{"requests_per_minute":1,"concurrent_requests":2,"models":["a","c"],"allow_unpriced":["x"]}"#,
+            r#"{"requests_per_minute":1,"concurrent_requests":2,"models":["a","c"],"allow_unpriced":["x"],
+                "residency":["eu"],"guardrails":[{"id":"gr1","version":"1"}],"cache":{"ttl_s":60,"tools":true}}"#,
         );
-        let after = rules(r#"{"tokens_per_minute":7,"concurrent_requests":2,"models":["b"]}"#);
+        let after = rules(
+            r#"{"tokens_per_minute":7,"concurrent_requests":2,"models":["b"],"residency":["eu"],
+                "cache":{"enabled":false}}"#,
+        );
         assert_eq!(patch.applied_to(before), after);
     }
 }

@@ -5,7 +5,8 @@ use chrono::{DateTime, Utc};
 use outcrop_http::{ApiError, JsonBytes};
 use outcrop_ports::PolicyFilter;
 use outcrop_types::{
-    Budget, ErrorCode, KeyId, Level, MalformedId, Pattern, Policy, PolicyId, Rules, Subject, Target, TeamId,
+    Budget, CacheRule, ErrorCode, GuardrailRule, KeyId, Level, MalformedId, Pattern, Policy, PolicyId,
+    Residency, Rules, Subject, Target, TeamId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -112,6 +113,12 @@ struct PatchRules {
     models: Option<Option<Vec<Pattern>>>,
     #[serde(deserialize_with = "given")]
     allow_unpriced: Option<Option<Vec<Pattern>>>,
+    #[serde(deserialize_with = "given")]
+    residency: Option<Option<Residency>>,
+    #[serde(deserialize_with = "given")]
+    guardrails: Option<Option<Vec<GuardrailRule>>>,
+    #[serde(deserialize_with = "given")]
+    cache: Option<Option<CacheRule>>,
 }
 
 impl From<PatchRules> for RulesPatch {
@@ -125,6 +132,9 @@ impl From<PatchRules> for RulesPatch {
             default_output_tokens: asked.default_output_tokens,
             models: asked.models,
             allow_unpriced: asked.allow_unpriced,
+            residency: asked.residency,
+            guardrails: asked.guardrails,
+            cache: asked.cache,
         }
     }
 }

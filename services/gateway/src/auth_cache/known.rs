@@ -38,7 +38,7 @@ impl Known {
             Change::Subject(subject) => self.principal.subject == *subject,
             Change::Team(team) => self.principal.team == *team,
             Change::Session(session) => self.session == Some(*session),
-            Change::Policies => false,
+            Change::Policies | Change::Routes => false,
             Change::Everything => true,
         }
     }

@@ -9,7 +9,8 @@ use outcrop_embedded::{MemoryChanges, MemoryLimiter, SystemClock, SystemIdGen};
 use outcrop_http::RequestContext;
 use outcrop_lifecycle::InFlight;
 use outcrop_ports::{
-    Ask, Clock, Hold, Limiter as _, Meter, MeterState, Modality, ModelCatalog, ModelInfo, ResolvedModel,
+    Ask, Clock, Hold, Limiter as _, Meter, MeterState, Modality, ModelCatalog, ModelInfo, Place,
+    ResolvedModel,
 };
 use outcrop_types::{
     Cost, Money, Policy, PolicyId, Price, PriceTier, Rate, RequestId, Target, TokenRates, TokenUsage,
@@ -54,7 +55,7 @@ impl ModelCatalog for OneModel {
 
 fn model() -> AskedModel {
     let model = ResolvedModel { bedrock_id: "vendor.m".into(), info: Arc::new(model_info()) };
-    AskedModel { asked: "m".into(), model }
+    AskedModel::direct("m", model)
 }
 
 /// A process whose platform has these rules.
@@ -274,10 +275,13 @@ async fn ledger_and_limits_agree_on_the_moment_of_a_call() {
     let clock = Arc::new(StoppedClock);
     let metering = Metering::new(spool, Arc::new(OneModel), TagNames::default(), clock, ids, calls);
     let (principal, context) = (principal(), context());
+    let model = model().model;
+    let place = Place { account: None, region: "us-east-1".parse().unwrap() };
     let opening = Opening {
         caller: Caller { principal: &principal, context: &context },
-        model: &model(),
-        region: "us-east-1",
+        asked: "m",
+        at: (&place, &model),
+        attempt: 1,
         operation: Operation::Chat,
         input: 100,
         reserved: TokenUsage::default(),

@@ -3,7 +3,8 @@
 use std::io;
 
 use outcrop_chat::{
-    Block, Document, DocumentSource, OutputFormat, Reasoning, Request, SystemBlock, ToolResultBlock, ToolSpec,
+    Block, Document, DocumentSource, Message, OutputFormat, Reasoning, Request, SystemBlock, ToolResultBlock,
+    ToolSpec,
 };
 use serde_json::Value;
 
@@ -19,43 +20,74 @@ pub(crate) const fn estimate_text(bytes: usize) -> u64 {
 
 /// About how many tokens the model reads: all that the client sends, tools and their earlier arguments too.
 pub(crate) fn estimate_input(request: &Request) -> u64 {
-    let mut bytes: usize = request.system.iter().map(system_bytes).sum();
-    bytes += request.tools.iter().flat_map(|tools| &tools.specs).map(tool_bytes).sum::<usize>();
+    let mut scale = Scale::default();
+    scale.tools(request);
+    scale.system(request);
     if let Some(OutputFormat::JsonSchema(shape)) = &request.output {
-        bytes += json_bytes(&shape.schema);
+        scale.bytes += json_bytes(&shape.schema);
     }
-    let mut images = 0;
-    for block in request.messages.iter().flat_map(|message| &message.content) {
+    request.messages.iter().for_each(|message| scale.turn(message));
+    scale.tokens()
+}
+
+/// Weighs the parts of a request, one after the other.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Scale {
+    bytes: usize,
+    images: usize,
+}
+
+impl Scale {
+    /// About how many tokens there were so far.
+    pub(crate) const fn tokens(&self) -> u64 {
+        (self.bytes.div_ceil(BYTES_PER_TOKEN) + self.images * TOKENS_PER_IMAGE) as u64
+    }
+
+    /// All tools.
+    pub(crate) fn tools(&mut self, request: &Request) {
+        self.bytes += request.tools.iter().flat_map(|tools| &tools.specs).map(tool_bytes).sum::<usize>();
+    }
+
+    /// The instructions.
+    pub(crate) fn system(&mut self, request: &Request) {
+        self.bytes += request.system.iter().map(system_bytes).sum::<usize>();
+    }
+
+    /// One turn.
+    pub(crate) fn turn(&mut self, message: &Message) {
+        message.content.iter().for_each(|block| self.block(block));
+    }
+
+    fn block(&mut self, block: &Block) {
         match block {
-            Block::Text(text) | Block::Reasoning(Reasoning::Text { text, .. }) => bytes += text.len(),
-            Block::ToolUse(call) => bytes += call.name.len() + json_bytes(&call.input),
-            Block::Image(_) | Block::Link(_) => images += 1,
-            Block::Document(document) => bytes += document_bytes(document),
-            Block::Guard(guarded) => bytes += guarded.text.len(),
-            Block::Cited(cited) => bytes += cited.text.len(),
-            Block::SearchResult(found) => bytes += found.content.iter().map(String::len).sum::<usize>(),
+            Block::Text(text) | Block::Reasoning(Reasoning::Text { text, .. }) => self.bytes += text.len(),
+            Block::ToolUse(call) => self.bytes += call.name.len() + json_bytes(&call.input),
+            Block::Image(_) | Block::Link(_) => self.images += 1,
+            Block::Document(document) => self.bytes += document_bytes(document),
+            Block::Guard(guarded) => self.bytes += guarded.text.len(),
+            Block::Cited(cited) => self.bytes += cited.text.len(),
+            Block::SearchResult(found) => self.bytes += found.content.iter().map(String::len).sum::<usize>(),
             // How long films and sounds are does not show in their size.
             Block::Reasoning(Reasoning::Redacted(_))
             | Block::CachePoint(_)
             | Block::Video(_)
             | Block::Audio(_) => {}
-            Block::ToolResult(result) => {
-                for part in &result.content {
-                    match part {
-                        ToolResultBlock::Text(text) => bytes += text.len(),
-                        ToolResultBlock::Image(_) | ToolResultBlock::Link(_) => images += 1,
-                        ToolResultBlock::Json(value) => bytes += json_bytes(value),
-                        ToolResultBlock::Document(document) => bytes += document_bytes(document),
-                        ToolResultBlock::SearchResult(found) => {
-                            bytes += found.content.iter().map(String::len).sum::<usize>();
-                        }
-                        ToolResultBlock::Video(_) => {}
-                    }
-                }
-            }
+            Block::ToolResult(result) => result.content.iter().for_each(|part| self.result(part)),
         }
     }
-    (bytes.div_ceil(BYTES_PER_TOKEN) + images * TOKENS_PER_IMAGE) as u64
+
+    fn result(&mut self, part: &ToolResultBlock) {
+        match part {
+            ToolResultBlock::Text(text) => self.bytes += text.len(),
+            ToolResultBlock::Image(_) | ToolResultBlock::Link(_) => self.images += 1,
+            ToolResultBlock::Json(value) => self.bytes += json_bytes(value),
+            ToolResultBlock::Document(document) => self.bytes += document_bytes(document),
+            ToolResultBlock::SearchResult(found) => {
+                self.bytes += found.content.iter().map(String::len).sum::<usize>();
+            }
+            ToolResultBlock::Video(_) => {}
+        }
+    }
 }
 
 fn system_bytes(block: &SystemBlock) -> usize {
@@ -102,7 +134,7 @@ impl io::Write for Length {
 
 #[cfg(test)]
 mod tests {
-    use outcrop_chat::{Message, Role, ToolChoice, ToolUse, Tools};
+    use outcrop_chat::{Role, ToolChoice, ToolUse, Tools};
     use serde_json::json;
 
     use super::*;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use outcrop_chat::{BlockStart, Delta, Event, ServiceTier, StopReason};
-use outcrop_types::TokenUsage;
+use outcrop_types::{GuardrailState, Money, TokenUsage};
 use outcrop_wire::anthropic::invoke::Weight;
 
 use super::open_call::millis_since;
@@ -20,6 +20,12 @@ pub(super) struct Heard {
     pub(super) begun: Option<TokenUsage>,
     /// What Bedrock says was used.
     pub(super) reported: Option<TokenUsage>,
+    /// What guardrails found that looked on besides.
+    pub(super) guard: GuardrailState,
+    /// The text units they counted for that.
+    pub(super) guard_units: u64,
+    /// What an answer saved that another call gave, once that is known.
+    pub(super) saved: Option<Money>,
 }
 
 impl Heard {
@@ -45,6 +51,20 @@ impl Heard {
             Event::Extra(extra) => self.tier = extra.service_tier.or(self.tier),
             Event::Start | Event::BlockStop { .. } => {}
         }
+    }
+
+    /// Of several findings the gravest one counts.
+    pub(super) fn guarded(&mut self, state: GuardrailState, units: u64) {
+        let gravity = |state| match state {
+            GuardrailState::None => 0,
+            GuardrailState::Passed => 1,
+            GuardrailState::Observed => 2,
+            GuardrailState::Intervened => 3,
+        };
+        if gravity(state) > gravity(self.guard) {
+            self.guard = state;
+        }
+        self.guard_units += units;
     }
 
     pub(super) fn wrote(&mut self, weight: Weight, arrived: Instant) {

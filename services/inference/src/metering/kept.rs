@@ -1,21 +1,12 @@
 //! What a request asks the model's prompt cache to keep.
 
-use outcrop_chat::{Block, CacheTtl, Request, SystemBlock};
+use outcrop_chat::{CacheTtl, Request};
 
 use crate::admission::Kept;
 
 /// What a conversation has kept. Points that the model does not take are counted, too.
 pub(crate) fn kept(request: &Request) -> Kept {
-    let tools = request.tools.iter().flat_map(|it| &it.specs).filter_map(|it| it.cache);
-    let system = request.system.iter().filter_map(|it| match it {
-        SystemBlock::CachePoint(ttl) => Some(*ttl),
-        _ => None,
-    });
-    let messages = request.messages.iter().flat_map(|it| &it.content).filter_map(|it| match it {
-        Block::CachePoint(ttl) => Some(*ttl),
-        _ => None,
-    });
-    let asked = tools.chain(system).chain(messages).map(|ttl| match ttl {
+    let asked = request.cache_points().map(|ttl| match ttl {
         CacheTtl::FiveMinutes => Kept::FiveMinutes,
         CacheTtl::OneHour => Kept::Hour,
     });
@@ -45,7 +36,7 @@ fn says(text: &str, words: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use outcrop_chat::{Message, Role, ToolChoice, ToolSpec, Tools};
+    use outcrop_chat::{Block, Message, Role, SystemBlock, ToolChoice, ToolSpec, Tools};
     use serde_json::json;
 
     use super::*;

@@ -10,6 +10,7 @@ use super::reserve::reserve_input;
 use crate::InferenceService;
 use crate::admission::{Need, Output};
 use crate::chat::AskedModel;
+use crate::prepare::may_keep;
 use crate::tags::Tags;
 
 /// What a model writes at most of which nobody knows it, tokens: the usual bound of an answer without one.
@@ -28,10 +29,15 @@ impl InferenceService {
         // Whoever names another number in the model's own words is taken at the greater one.
         let most = most_output_of(&request.additional);
         let asked = most.total(request.inference.max_tokens);
+        let info = &model.model.info;
+        let input = reserve_input(request, info);
+        // Cache points are put when the request is prepared, which is after this.
+        let own = request.cache_points().next().is_some();
+        let placed = may_keep(&request.caching, own, self.prompt_cache_rule(model), info, input);
         Need {
             calls,
-            input: reserve_input(request, &model.model.info),
-            kept: kept(request),
+            input,
+            kept: kept(request).max(placed),
             output: Output::Tokens { asked, field: Some(max_tokens) },
             answers: most.answers,
             tier: price_tier(request.service_tier),

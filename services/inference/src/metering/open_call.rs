@@ -1,17 +1,21 @@
 //! A call under way, from before it is made until its record is written.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use outcrop_chat::{Event, Response, ServiceTier, StopReason};
 use outcrop_lifecycle::Guard;
 use outcrop_ports::{ModelError, Tally};
-use outcrop_types::{Classify, ErrorCode, Outcome, TokenUsage, UsageRecord};
+use outcrop_types::{
+    CacheState, Classify, ErrorCode, GuardrailState, Money, Outcome, PriceTier, TokenUsage, UsageRecord,
+};
 use outcrop_wire::anthropic::invoke::Weight;
 
 use super::heard::Heard;
 use super::need::price_tier;
 use super::pricing::Pricing;
+use super::{At, shorten};
 use crate::admission::{OpenHold, Used};
 use crate::entry::Entry;
 use crate::spool::Spool;
@@ -22,10 +26,15 @@ const TOKENS_PER_SECOND: u64 = 200;
 
 /// A call whose record is not written yet. Dropped, it is a call whose client went away.
 pub(crate) struct OpenCall {
-    /// Taken when it is written.
+    /// Taken when it is written; nothing where another call's record is about this one, too.
     record: Option<Box<UsageRecord>>,
+    kind: Kind,
     spool: Arc<Spool>,
     arrived: Instant,
+    /// When the attempt began that this is about.
+    begun: Instant,
+    /// Whether nothing is asked of Bedrock now: one attempt has failed at no cost, and no other has begun.
+    paused: bool,
     input_estimate: u64,
     /// The most that it may write.
     most_output: u64,
@@ -38,26 +47,55 @@ pub(crate) struct OpenCall {
     hold: Option<OpenHold>,
     /// The rest of what its request holds, where the call is made in parts.
     rest: Option<Entry>,
-    pricing: Pricing,
+    /// `None` where nothing is paid for.
+    pricing: Option<Pricing>,
     _open: Guard,
 }
 
+/// What a record is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A call of a model.
+    Called,
+    /// An answer that was there: no model is called, nothing is paid for.
+    Reused,
+}
+
+/// An answer that is given again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reused {
+    /// Whether it was kept, or is that of a call still under way.
+    pub(crate) state: CacheState,
+    /// What the call would have cost, where that is known.
+    pub(crate) saved: Option<Money>,
+    /// How long ago it was given first.
+    pub(crate) age: Duration,
+}
+
+/// A call as it is opened.
+pub(super) struct Begun {
+    pub(super) record: Option<UsageRecord>,
+    pub(super) spool: Arc<Spool>,
+    pub(super) arrived: Instant,
+    pub(super) input_estimate: u64,
+    pub(super) pricing: Option<Pricing>,
+    pub(super) hold: Option<OpenHold>,
+    pub(super) open: Guard,
+}
+
 impl OpenCall {
-    pub(super) fn new(
-        record: UsageRecord,
-        spool: Arc<Spool>,
-        arrived: Instant,
-        input_estimate: u64,
-        pricing: Pricing,
-        hold: Option<OpenHold>,
-        open: Guard,
-    ) -> Self {
+    pub(super) fn new(begun: Begun) -> Self {
+        let Begun { record, spool, arrived, input_estimate, pricing, hold, open } = begun;
+        let reserved = record.as_ref().map_or_else(TokenUsage::default, |it| it.tokens);
         Self {
-            most_output: record.tokens.output,
-            input_estimate: input_estimate.min(record.tokens.input),
-            record: Some(Box::new(record)),
+            most_output: reserved.output,
+            input_estimate: input_estimate.min(reserved.input),
+            record: record.map(Box::new),
+            kind: Kind::Called,
             spool,
             arrived,
+            begun: Instant::now(),
+            paused: false,
             heard: Arc::default(),
             listens: false,
             tally: None,
@@ -66,6 +104,80 @@ impl OpenCall {
             pricing,
             _open: open,
         }
+    }
+
+    /// The same for an answer that is given again: it counts as a request, and uses nothing.
+    pub(super) fn reused(begun: Begun, Reused { state, saved, age }: Reused) -> Self {
+        let mut this = Self::new(begun);
+        this.kind = Kind::Reused;
+        if let Some(record) = &mut this.record {
+            record.cache = state;
+            record.cache_saved = saved;
+            record.cache_age_ms = Some(millis(age));
+        }
+        this
+    }
+
+    /// The answer was looked for among those that are kept.
+    pub(crate) fn set_cache(&mut self, state: CacheState) {
+        if let Some(record) = &mut self.record {
+            record.cache = state;
+        }
+    }
+
+    /// Takes note of what the answer of another call saved, which is known when that ends.
+    pub(crate) fn saves(&self) -> impl Fn(Money) + Send + Sync + use<> {
+        let heard = Arc::clone(&self.heard);
+        move |saved| lock(&heard).saved = Some(saved)
+    }
+
+    /// By what a further attempt is priced: the tier that is asked for, and the day.
+    pub(super) fn priced(&self) -> Option<(PriceTier, DateTime<Utc>)> {
+        self.record.as_ref().map(|record| (record.tier, record.at))
+    }
+
+    /// Another attempt begins, at this target: what is recorded is about it from now on.
+    pub(super) fn begin(&mut self, (place, model): At<'_>, attempt: u8, pricing: Pricing) {
+        (self.begun, self.paused) = (Instant::now(), false);
+        if let Some(record) = &mut self.record {
+            record.attempt = attempt;
+            record.region = place.region.to_string();
+            record.account.clone_from(&place.account);
+            shorten(&model.bedrock_id).clone_into(&mut record.model_served);
+            record.cost = pricing.cost(record.tier, &record.tokens);
+            if self.kind == Kind::Called {
+                self.spool.moved(record, self.hold.as_ref().and_then(OpenHold::hold));
+            }
+        }
+        self.pricing = Some(pricing);
+    }
+
+    /// An attempt before this one has a record of its own: this is no other request.
+    pub(crate) fn set_again(&mut self) {
+        if let Some(record) = &mut self.record {
+            record.again = true;
+        }
+    }
+
+    /// The attempt has failed at no cost: until another begins, whoever goes away has used nothing.
+    pub(crate) fn pause(&mut self) {
+        self.paused = true;
+    }
+
+    /// Takes note of what guardrails found that looked on besides, and of the text units they counted for that.
+    pub(crate) fn guarded(&mut self, state: GuardrailState, units: u64) {
+        self.heard().guarded(state, units);
+    }
+
+    /// What guardrails found so far that looked on besides.
+    pub(crate) fn found(&self) -> GuardrailState {
+        self.heard().guard
+    }
+
+    /// The same from within a stream, which does not have the call at hand.
+    pub(crate) fn guard(&self) -> impl Fn(GuardrailState, u64) + Send + Sync + use<> {
+        let heard = Arc::clone(&self.heard);
+        move |state, units| lock(&heard).guarded(state, units)
     }
 
     /// What the other parts of the request hold is kept until this record is written, which is about all of them.
@@ -98,6 +210,11 @@ impl OpenCall {
         self.listens = true;
         let (heard, arrived) = (Arc::clone(&self.heard), self.arrived);
         move |event| lock(&heard).saw(event, arrived)
+    }
+
+    /// Whether somebody does.
+    pub(crate) const fn listens(&self) -> bool {
+        self.listens
     }
 
     pub(crate) fn saw_stop(&mut self, reason: StopReason) {
@@ -149,19 +266,31 @@ impl OpenCall {
 
     /// Failed before anything came. Only what Bedrock may have charged for is recorded.
     pub(crate) fn refused(&mut self, error: &ModelError) {
-        // One part may have failed at no cost, and others not.
-        let cost = self.tally.as_ref().map_or(error.failure.may_cost(), |tally| !tally.read().0.is_nothing());
-        if cost {
+        if self.may_have_cost(error) {
             self.failed(error.code());
         } else {
             self.cost_nothing();
         }
     }
 
+    /// Whether something may be charged for a call that failed like this.
+    pub(crate) fn may_have_cost(&self, error: &ModelError) -> bool {
+        // One part may have failed at no cost, and others not.
+        let cost = self.tally.as_ref().map_or(error.failure.may_cost(), |tally| !tally.read().0.is_nothing());
+        (cost && self.kind == Kind::Called) || self.heard().guard_units > 0
+    }
+
+    /// Whether some part of the call was answered: it would be charged for again if the call were made again.
+    pub(crate) fn has_answers(&self) -> bool {
+        self.tally.as_ref().is_some_and(Tally::has_answers)
+    }
+
     /// The call has ended, and there is nothing to record of it: what it held is given back.
     fn cost_nothing(&mut self) {
         let Some(record) = self.record.take() else { return };
-        self.spool.void(record.id);
+        if self.kind == Kind::Called {
+            self.spool.void(record.id);
+        }
         self.settle(&Used::nothing());
     }
 
@@ -174,6 +303,9 @@ impl OpenCall {
 
     /// What was used, and whether that is an estimate.
     fn used(&self, heard: &Heard, streamed: bool) -> (TokenUsage, bool) {
+        if self.kind == Kind::Reused || self.paused {
+            return (TokenUsage::default(), false);
+        }
         let estimate = || TokenUsage {
             output: match heard.output.tokens() {
                 0 if !streamed => self.unheard(),
@@ -190,7 +322,7 @@ impl OpenCall {
 
     /// What a whole answer may have come to by now.
     fn unheard(&self) -> u64 {
-        (millis_since(self.arrived).saturating_mul(TOKENS_PER_SECOND) / 1_000).min(self.most_output)
+        (millis_since(self.begun).saturating_mul(TOKENS_PER_SECOND) / 1_000).min(self.most_output)
     }
 
     fn write(&mut self, outcome: Outcome, error: Option<ErrorCode>) {
@@ -203,14 +335,21 @@ impl OpenCall {
             record.stop_reason = heard.stop_reason.map(|reason| reason.name().to_owned());
             record.first_token_ms = heard.first_token_ms.filter(|_| record.streamed);
             (record.tokens, record.estimated) = self.used(&heard, record.streamed);
+            record.tokens.guardrail_units += heard.guard_units;
+            record.guardrail = heard.guard;
+            record.cache_saved = heard.saved.or(record.cache_saved);
             record.tier = heard.tier.map_or(record.tier, |tier| price_tier(Some(tier)));
         }
-        record.cost = self.pricing.cost(record.tier, &record.tokens);
+        let pricing = self.pricing.as_ref().filter(|_| self.kind == Kind::Called);
+        record.cost = pricing.and_then(|it| it.cost(record.tier, &record.tokens));
         tracing::debug!(
             request.id = %record.request_id,
             team.id = %record.team,
             gen_ai.request.model = record.model_asked,
             gen_ai.response.model = record.model_served,
+            outcrop.region = record.region,
+            outcrop.attempt = record.attempt,
+            outcrop.cache = record.cache.name(),
             gen_ai.usage.input_tokens = record.tokens.total_input(),
             gen_ai.usage.output_tokens = record.tokens.output,
             duration_ms = record.latency_ms,
@@ -218,7 +357,10 @@ impl OpenCall {
             "a model was called"
         );
         self.spool.append(&record);
-        self.settle(&Used { tokens: record.tokens, cost: record.cost });
+        self.settle(&match self.kind {
+            Kind::Called => Used { tokens: record.tokens, cost: record.cost },
+            Kind::Reused => Used::nothing(),
+        });
     }
 
     fn heard(&self) -> MutexGuard<'_, Heard> {
@@ -228,8 +370,9 @@ impl OpenCall {
 
 impl Drop for OpenCall {
     fn drop(&mut self) {
-        // Whoever went away before the first part was sent cost nothing.
-        if self.tally.as_ref().is_some_and(|tally| tally.read().0.is_nothing()) {
+        // Whoever went away before the first part was sent, or between two attempts, cost nothing.
+        let unused = self.tally.as_ref().is_some_and(|tally| tally.read().0.is_nothing());
+        if (unused || self.paused) && self.heard().guard_units == 0 {
             self.cost_nothing();
         }
         self.write(Outcome::Cancelled, None);
@@ -242,5 +385,9 @@ fn lock(heard: &Mutex<Heard>) -> MutexGuard<'_, Heard> {
 }
 
 pub(super) fn millis_since(then: Instant) -> u64 {
-    u64::try_from(then.elapsed().as_millis()).unwrap_or(u64::MAX)
+    millis(then.elapsed())
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

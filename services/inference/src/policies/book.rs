@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use outcrop_config::LimitsConfig;
 use outcrop_ports::ResolvedModel;
-use outcrop_types::{Level, Pattern, Policy, Principal, Target};
+use outcrop_types::{Level, Pattern, Policy, Principal, Rules, Target};
 
 use super::terms::{Clamp, Holder, Limit, Limited, Owner, Terms};
 
@@ -26,11 +26,14 @@ pub(crate) struct Named<'a> {
 
 /// What a limit limits, where of several only the most particular one counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Slot {
+pub(super) enum Slot {
     Counted(&'static str),
     MaxOutput,
     DefaultOutput,
     Models,
+    Residency,
+    Guardrails,
+    Cache,
 }
 
 /// What has been said already, by something more particular of the same owner: nobody lifts what another has said.
@@ -99,19 +102,29 @@ impl Book {
 
     /// The level whose policy keeps this principal from a model, if one does.
     pub(crate) fn forbids(&self, principal: &Principal, model: Named<'_>) -> Option<Level> {
-        let mut said = Said::default();
-        self.of(principal).into_iter().find_map(|policy| {
-            let (level, owner) = (policy.target.level(), Owner::of(&policy.target));
-            let fits = policy.model.as_ref().is_none_or(|it| model.is(it));
-            let says = fits && !policy.rules.models.is_empty();
-            let counts = says && said.first((level, owner), policy.model.as_ref(), Slot::Models);
-            (counts && !policy.rules.models.iter().any(|it| model.is_allowed_by(it))).then_some(level)
-        })
+        let policies = self.saying(principal, model, Slot::Models, |it| !it.models.is_empty());
+        let allows = |policy: &Policy| policy.rules.models.iter().any(|it| model.is_allowed_by(it));
+        policies.into_iter().find(|it| !allows(it)).map(|it| it.target.level())
     }
 
     /// Whether policies keep somebody from some models at all.
     pub(crate) fn forbids_some(&self, principal: &Principal) -> bool {
         self.of(principal).iter().any(|policy| !policy.rules.models.is_empty())
+    }
+
+    /// The policies that count for a call of this model, of those that say something: narrow levels first.
+    pub(super) fn saying(
+        &self,
+        principal: &Principal,
+        model: Named<'_>,
+        slot: Slot,
+        says: impl Fn(&Rules) -> bool,
+    ) -> Vec<&Policy> {
+        let mut said = Said::default();
+        let fits = |policy: &Policy| policy.model.as_ref().is_none_or(|it| model.is(it));
+        let policies = self.of(principal).into_iter().filter(|it| fits(it) && says(&it.rules));
+        let by = |it: &Policy| (it.target.level(), Owner::of(&it.target));
+        policies.filter(|it| said.first(by(it), it.model.as_ref(), slot)).collect()
     }
 
     /// Those for this principal: by level, and at each the most particular first.

@@ -32,7 +32,7 @@ fn key() -> Option<outcrop_types::KeyId> {
 }
 
 /// Policies numbered from one.
-fn book(policies: &[(Target, Option<&str>, Rules)]) -> Book {
+pub(super) fn book(policies: &[(Target, Option<&str>, Rules)]) -> Book {
     let policies = policies.iter().zip(1..).map(|((target, model, rules), number)| Policy {
         id: PolicyId::new(Uuid::from_u128(number)),
         target: target.clone(),

@@ -9,6 +9,9 @@ mod book;
 mod book_tests;
 #[cfg(test)]
 mod reading_tests;
+mod routed;
+#[cfg(test)]
+mod routed_tests;
 mod terms;
 #[cfg(test)]
 pub(crate) mod test_store;
@@ -25,6 +28,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use book::{Book, Named};
+pub(crate) use routed::each_once;
 pub(crate) use terms::{Clamp, Holder, Limit, Limited, Owner, Terms, per};
 
 /// How often the version is asked.

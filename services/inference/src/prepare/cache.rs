@@ -6,7 +6,7 @@ use outcrop_ports::CacheSupport;
 use super::taken::Taken;
 
 /// Most cache points that Bedrock takes in one request.
-const MOST: usize = 4;
+pub(super) const MOST: usize = 4;
 
 /// Takes the cache points that the model would refuse, and names the field.
 ///
@@ -51,8 +51,8 @@ fn points(request: &mut Request) -> impl Iterator<Item = &mut CacheTtl> {
     tools.chain(system).chain(messages)
 }
 
-fn count(request: &mut Request) -> usize {
-    points(request).count()
+fn count(request: &Request) -> usize {
+    request.cache_points().count()
 }
 
 /// Keeps the points whose number is wanted.

@@ -112,6 +112,8 @@ impl Fields {
         prefill: "input.prefill",
         thoughts: "input.reasoning",
         redacted: "input.reasoning",
+        cache: "input.content.prompt_cache_breakpoint",
+        cache_ttl: "input.content.prompt_cache_breakpoint.ttl",
         ..Self::OPENAI
     };
 
@@ -127,6 +129,11 @@ impl Fields {
         redacted: "messages.content.redacted_thinking",
         ..Self::OPENAI
     };
+
+    /// Whether these are Anthropic's, whose clients send to every model what Claude takes.
+    pub(crate) fn is_anthropics(&self) -> bool {
+        self.stop == Self::ANTHROPIC.stop
+    }
 
     /// Converse.
     pub(crate) const CONVERSE: Self = Self {

@@ -39,7 +39,7 @@ async fn line(bedrock: &BedrockModel, model: &ResolvedModel, translated: openai:
             return format!("400 {}: {refused}", refused.param.as_deref().unwrap_or_default());
         }
     };
-    let call = ModelCall { model: model.clone(), request, deadline: Duration::from_secs(30) };
+    let call = ModelCall { model: model.clone(), request: request.into(), deadline: Duration::from_secs(30) };
     let mut line = match bedrock.chat(call).await {
         Ok(_) => "ok".to_owned(),
         Err(error) => format!("{:?}: {error}", error.failure),

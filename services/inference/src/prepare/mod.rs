@@ -5,10 +5,12 @@
 //! of the catalogue alone.
 
 mod cache;
+mod conversation;
 mod fence;
 mod fields;
 mod fit;
 mod limit;
+mod place;
 mod reasoning;
 mod reshape;
 mod schema;
@@ -16,15 +18,20 @@ mod structured;
 mod taken;
 mod turns;
 
+use std::sync::Arc;
+
 use outcrop_chat::{InvalidRequest, Request};
 use outcrop_http::ApiError;
 use outcrop_ports::{Modality, ModelInfo};
 
 use crate::InferenceService;
+use crate::attempts::is_mixed;
 use crate::chat::AskedModel;
 use crate::entry::Entry;
+pub(crate) use conversation::{conversation, conversation_in};
 pub(crate) use fields::Fields;
 pub(crate) use limit::{HEADER as MAX_TOKENS, within};
+pub(crate) use place::{may_keep, place_in};
 pub(crate) use reshape::Reshape;
 use taken::Taken;
 
@@ -37,9 +44,31 @@ pub(crate) struct Prepared {
     /// What has to be done to the answer.
     pub(crate) reshape: Reshape,
     pub(crate) entry: Entry,
+    /// What it was before, where targets of another model may have to answer.
+    pub(crate) original: Option<Arc<Original>>,
+    /// Rather refused than answered by a model on which something has no effect.
+    pub(crate) strict: bool,
+    /// Which of several answers to the same request it is for.
+    pub(crate) choice: usize,
+}
+
+/// A request as its client sent it, with all media fetched: what is fitted anew to another model.
+#[derive(Debug)]
+pub(crate) struct Original {
+    pub(crate) request: Request,
+    pub(crate) fields: Fields,
+    /// What had no effect before any model was looked at.
+    pub(crate) dropped: Vec<&'static str>,
 }
 
 /// A request that its model can be asked.
+impl Prepared {
+    /// Has no other model answer on which something would have no effect.
+    pub(crate) fn strictly(self, strict: bool) -> Self {
+        Self { strict, ..self }
+    }
+}
+
 #[derive(Debug)]
 struct Fitted {
     request: Request,
@@ -63,11 +92,14 @@ impl InferenceService {
         model.must_write(Modality::Text, "chat")?;
         self.inner().media.check_s3_fields(&request.additional)?;
         self.inner().media.fetch_links(entry.team, &mut request).await?;
+        let original = || Original { request: request.clone(), fields, dropped: dropped.clone() };
+        let original = is_mixed(model).then(original).map(Arc::new);
         let info = &model.model.info;
         let held = limit::hold(&mut request, entry.max_output, &mut Taken::new(info, fields, dropped))?;
-        let Fitted { request, mut told, reshape } = for_model(request, info, fields, dropped)?;
+        let Fitted { mut request, mut told, reshape } = for_model(request, info, fields, dropped)?;
         told.extend(held);
-        Ok(Prepared { request, told, reshape, entry })
+        told.extend(place::add(&mut request, self.prompt_cache_rule(model), info, dropped));
+        Ok(Prepared { request, told, reshape, entry, original, strict: false, choice: 0 })
     }
 }
 

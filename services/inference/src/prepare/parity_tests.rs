@@ -117,7 +117,12 @@ impl Memory {
         };
         let _ = write!(side, "{:?} {:?}", prepared.told, prepared.reshape);
         let (request, deadline) = (prepared.request, Duration::from_secs(30));
-        if self.bedrock.chat(ModelCall { model: model.clone(), request, deadline }).await.is_err() {
+        if self
+            .bedrock
+            .chat(ModelCall { model: model.clone(), request: request.into(), deadline })
+            .await
+            .is_err()
+        {
             return Fate::Refused;
         }
         Fate::Sent { sent: self.last.lock().unwrap().clone(), dropped, side }

@@ -295,7 +295,8 @@ async fn the_emulator_takes_what_is_sent_or_we_name_the_field() {
             }
         };
         let request = prepared.request.clone();
-        let call = ModelCall { model: model.clone(), request, deadline: Duration::from_secs(30) };
+        let call =
+            ModelCall { model: model.clone(), request: request.into(), deadline: Duration::from_secs(30) };
         match bedrock.chat(call).await {
             Ok(answer) => {
                 prepared.reshape.response(answer);

@@ -5,8 +5,9 @@ use outcrop_types::Latencies;
 
 use super::{dimension_name, signed_usd};
 
-const COLUMNS: [&str; 19] = [
+const COLUMNS: [&str; 29] = [
     "requests",
+    "retries",
     "errors",
     "estimated",
     "unpriced",
@@ -18,8 +19,17 @@ const COLUMNS: [&str; 19] = [
     "reasoning_tokens",
     "images",
     "queries",
+    "guardrail_units",
+    "answer_cache_hits",
+    "answer_cache_coalesced",
+    "answer_cache_misses",
+    "guardrail_passed",
+    "guardrail_observed",
+    "guardrail_intervened",
     "cost_usd",
     "cache_saved_usd",
+    "answer_cache_saved_usd",
+    "answer_cache_mean_age_ms",
     "latency_p50_ms",
     "latency_p95_ms",
     "latency_p99_ms",
@@ -44,6 +54,7 @@ pub fn row(row: &ReportRow) -> String {
     };
     let counts = [
         totals.requests,
+        totals.retries,
         totals.errors,
         totals.estimated,
         totals.unpriced,
@@ -55,11 +66,20 @@ pub fn row(row: &ReportRow) -> String {
         tokens.reasoning,
         tokens.images,
         tokens.queries,
+        tokens.guardrail_units,
+        totals.cache.hits,
+        totals.cache.coalesced,
+        totals.cache.misses,
+        totals.guardrails.passed,
+        totals.guardrails.observed,
+        totals.guardrails.intervened,
     ];
     let rest = [
         totals.cost.to_string(),
         // A number of ours: its sign begins no formula.
         signed_usd(totals.saved_nano_usd.into()),
+        totals.cache.saved.to_string(),
+        totals.cache.mean_age_ms().map_or_else(String::new, |it| it.to_string()),
         of(&totals.latency, 50),
         of(&totals.latency, 95),
         of(&totals.latency, 99),

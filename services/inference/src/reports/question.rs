@@ -44,6 +44,9 @@ pub fn dimension_name(dimension: &Dimension) -> String {
         Dimension::Model => "model",
         Dimension::ModelAsked => "model_asked",
         Dimension::Region => "region",
+        Dimension::Account => "account",
+        Dimension::Cache => "cache",
+        Dimension::Guardrail => "guardrail",
         Dimension::Dialect => "dialect",
         Dimension::Operation => "operation",
         Dimension::Tier => "tier",
@@ -74,13 +77,16 @@ fn dimensions(text: &str) -> Result<Vec<Dimension>, Unfit> {
 }
 
 fn dimension(word: &str) -> Result<Dimension, Unfit> {
-    const NAMED: [Dimension; 12] = [
+    const NAMED: [Dimension; 15] = [
         Dimension::Team,
         Dimension::User,
         Dimension::Key,
         Dimension::Model,
         Dimension::ModelAsked,
         Dimension::Region,
+        Dimension::Account,
+        Dimension::Cache,
+        Dimension::Guardrail,
         Dimension::Dialect,
         Dimension::Operation,
         Dimension::Tier,

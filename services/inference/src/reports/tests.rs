@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use outcrop_ports::{Dimension, ReportQuery, ReportRow, UsageTotals};
-use outcrop_types::Page;
+use outcrop_ports::{CacheTotals, Dimension, ReportQuery, ReportRow, UsageTotals};
+use outcrop_types::{Money, Page};
 
 use super::*;
 use crate::fixtures::{NoModels, StoppedClock, TestLedger};
@@ -68,6 +68,9 @@ fn what_does_not_do_is_refused_by_name() {
         ("user=dan", "user"),
         ("key=!", "key"),
         ("tag=atlas", "tag"),
+        ("account=A", "account"),
+        ("cache=hits", "cache"),
+        ("guardrail=yes", "guardrail"),
         ("time_zone=Mars/Olympus", "time_zone"),
         ("limit=0", "limit"),
         ("limit=1001", "limit"),
@@ -112,11 +115,22 @@ fn cells_run_nothing_in_a_spreadsheet() {
     }
     let row = ReportRow {
         group: vec![Some("=1+1".into()), None],
-        totals: UsageTotals { requests: 2, saved_nano_usd: -10_000_000, ..UsageTotals::default() },
+        totals: UsageTotals {
+            requests: 2,
+            saved_nano_usd: -10_000_000,
+            cache: CacheTotals {
+                hits: 3,
+                coalesced: 1,
+                misses: 4,
+                saved: Money::from_nano_usd(500_000_000),
+                age_ms: 61,
+            },
+            ..UsageTotals::default()
+        },
     };
-    assert_eq!(csv::row(&row), "'=1+1,,2,0,0,0,0,0,0,0,0,0,0,0,0,-0.01,,,,,\r\n");
+    assert_eq!(csv::row(&row), "'=1+1,,2,0,0,0,0,0,0,0,0,0,0,0,0,0,3,1,4,0,0,0,0,-0.01,0.5,20,,,,,\r\n");
     let header = csv::header(&[Dimension::Model, Dimension::Tag("a".into())]);
-    assert!(header.starts_with("model,tag:a,requests,errors,"), "{header}");
+    assert!(header.starts_with("model,tag:a,requests,retries,errors,"), "{header}");
     assert_eq!(header.matches(',').count(), csv::row(&row).matches(',').count());
 }
 
@@ -129,4 +143,26 @@ fn no_more_files_are_made_at_once_than_two() {
     assert!(reports.begin_file().is_none(), "whichever worker asks");
     drop(one);
     assert!(reports.begin_file().is_some());
+}
+
+#[test]
+fn the_cache_of_answers_is_summed_up() {
+    let cache = CacheTotals {
+        hits: 2,
+        coalesced: 1,
+        misses: 6,
+        saved: Money::from_nano_usd(12_500_000),
+        age_ms: 3_001,
+    };
+    let totals = UsageTotals { requests: 10, retries: 2, cache, ..UsageTotals::default() };
+    let view = serde_json::to_value(Summary::from(&totals)).unwrap();
+    let expected = serde_json::json!({
+        "hits": 2, "misses": 6, "coalesced": 1, "bypassed": 1, "hit_ratio": 0.3333, "saved_usd": "0.0125",
+        "mean_age_ms": 1500,
+    });
+    assert_eq!((&view["requests"], &view["retries"]), (&10.into(), &2.into()));
+    assert_eq!(view["cache"], expected);
+    let view = serde_json::to_value(Summary::from(&UsageTotals::default())).unwrap();
+    let none = serde_json::Value::Null;
+    assert_eq!((&view["cache"]["hit_ratio"], &view["cache"]["mean_age_ms"]), (&none, &none), "nobody asked");
 }

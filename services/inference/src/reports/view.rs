@@ -12,12 +12,15 @@ use super::{cursor, dimension_name};
 #[derive(Debug, Serialize)]
 pub struct Summary {
     requests: u64,
+    retries: u64,
     errors: u64,
     estimated: u64,
     unpriced: u64,
     tokens: Tokens,
     cost_usd: Money,
     cache_saved_usd: String,
+    cache: AnswerCache,
+    guardrails: Guardrails,
     latency_ms: Percentiles,
     first_token_ms: Percentiles,
 }
@@ -33,6 +36,28 @@ struct Tokens {
     reasoning: u64,
     images: u64,
     queries: u64,
+    guardrail_units: u64,
+}
+
+/// What the cache of answers did for requests.
+#[derive(Debug, Serialize)]
+struct AnswerCache {
+    hits: u64,
+    misses: u64,
+    coalesced: u64,
+    bypassed: u64,
+    hit_ratio: Option<f64>,
+    saved_usd: Money,
+    mean_age_ms: Option<u64>,
+}
+
+/// What guardrails did in calls, and in looks of their own, which are no requests; of all, the units that Bedrock counted.
+#[derive(Debug, Serialize)]
+struct Guardrails {
+    units: u64,
+    passed: u64,
+    observed: u64,
+    intervened: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -47,12 +72,20 @@ impl From<&UsageTotals> for Summary {
     fn from(totals: &UsageTotals) -> Self {
         Self {
             requests: totals.requests,
+            retries: totals.retries,
             errors: totals.errors,
             estimated: totals.estimated,
             unpriced: totals.unpriced,
             tokens: Tokens::from(&totals.tokens),
             cost_usd: totals.cost,
             cache_saved_usd: signed_usd(totals.saved_nano_usd.into()),
+            cache: AnswerCache::of(totals),
+            guardrails: Guardrails {
+                units: totals.tokens.guardrail_units,
+                passed: totals.guardrails.passed,
+                observed: totals.guardrails.observed,
+                intervened: totals.guardrails.intervened,
+            },
             latency_ms: Percentiles::of(&totals.latency, true),
             first_token_ms: Percentiles::of(&totals.first_token, false),
         }
@@ -70,8 +103,34 @@ impl From<&TokenUsage> for Tokens {
             reasoning,
             images,
             queries,
+            guardrail_units,
         } = *it;
-        Self { input, cache_read, cache_write_5m, cache_write_1h, output, reasoning, images, queries }
+        Self {
+            input,
+            cache_read,
+            cache_write_5m,
+            cache_write_1h,
+            output,
+            reasoning,
+            images,
+            queries,
+            guardrail_units,
+        }
+    }
+}
+
+impl AnswerCache {
+    fn of(totals: &UsageTotals) -> Self {
+        let cache = totals.cache;
+        Self {
+            hits: cache.hits,
+            misses: cache.misses,
+            coalesced: cache.coalesced,
+            bypassed: totals.requests.saturating_sub(cache.asked()),
+            hit_ratio: cache.hit_per_myriad().map(|share| f64::from(share) / 10_000.0),
+            saved_usd: cache.saved,
+            mean_age_ms: cache.mean_age_ms(),
+        }
     }
 }
 

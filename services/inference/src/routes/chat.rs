@@ -8,7 +8,7 @@ use outcrop_wire::openai::chat::{self, Translated};
 use outcrop_wire::openai::stream::{ChatStream, StreamHead};
 
 use super::headers::respond;
-use crate::answer::{Answer, Body, Manner, all_dropped};
+use crate::answer::{Answer, Body, Manner};
 use crate::chat::Caller;
 use crate::prepare::Fields;
 use crate::stream::FrameStream;
@@ -24,7 +24,7 @@ pub(crate) async fn create(
 ) -> Result<HttpResponse, ApiError> {
     let caller = Caller { principal: &allowed.principal, context: &context };
     let answer = answer(&service, caller, manner, &body).await?;
-    Ok(respond(&service, context.arrived, answer))
+    Ok(respond(context.arrived, answer))
 }
 
 /// From the request's body to the answer's.
@@ -41,19 +41,22 @@ pub(crate) async fn answer(
     let fields = Fields::of_chat(&asked);
     let model = asked.model.take();
     let Translated { mut request, choices, functions, tool_names, mut dropped } = asked.into_chat()?;
-    let model = service.resolve(caller.principal, model).await?;
     manner.guard(&mut request);
+    let wants = service.wants(caller.principal.team, model, &request, (&manner.tags, stream));
+    let model = service.resolve(caller.principal, wants).await?;
     let need = service.chat_need(&request, choices, fields.max_tokens, &model, &manner.tags);
-    let entry = service.enter(caller, &model, need).await?;
+    let kept = service.cache_terms(caller, &model, &manner.cache, Some(body)).await?;
+    let entry = service.enter(caller, &model, need).await?.keeping(kept);
     let request = service.prepare(entry, &model, request, fields, &mut dropped).await?;
     if functions {
         // One call at a time is what the legacy form means, not what the client asked for.
         dropped.retain(|it| *it != fields.parallel);
     }
     manner.check(stream, &dropped)?;
+    let request = request.strictly(manner.strict);
     let id = format!("chatcmpl-{}", service.inner().ids.uuid().simple());
     let created = service.inner().clock.now().timestamp();
-    let (body, facts) = if stream {
+    let (body, mut facts) = if stream {
         let head = StreamHead { id: &id, created, model: &model.asked, include_usage };
         let frames = |names| ChatStream::new(head, names).with_functions(functions);
         if choices == 1 {
@@ -73,5 +76,6 @@ pub(crate) async fn answer(
         let head = chat::Answer { id: &id, created, model: &model.asked, functions };
         (Body::Whole(chat::responses(&head, &answers, &tool_names)), facts)
     };
-    Ok(Answer { body, facts, dropped: all_dropped(dropped, unknown) })
+    let dropped = facts.all_dropped(dropped, unknown);
+    Ok(Answer { body, facts, dropped })
 }

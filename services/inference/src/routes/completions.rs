@@ -4,15 +4,17 @@ use actix_web::{HttpResponse, web};
 use bytes::Bytes;
 use outcrop_http::permission::InvokeModel;
 use outcrop_http::{Allowed, ApiError, JsonBytes, RequestContext};
+use outcrop_ports::Modality;
 use outcrop_wire::openai::completions::{self, Choice, CompletionStream, Translated};
 use outcrop_wire::openai::stream::StreamHead;
 
 use super::headers::respond;
 use crate::admission::{Need, Output};
-use crate::answer::{Answer, Body, Manner, all_dropped};
+use crate::answer::{Answer, Body, Manner};
 use crate::chat::{AskedModel, Caller};
 use crate::entry::Entry;
 use crate::prepare::{Fields, Prepared};
+use crate::resolve::Wants;
 use crate::tags::Tags;
 use crate::{InferenceService, fan_out};
 
@@ -26,7 +28,7 @@ pub(crate) async fn create(
 ) -> Result<HttpResponse, ApiError> {
     let caller = Caller { principal: &allowed.principal, context: &context };
     let answer = answer(&service, caller, manner, &body).await?;
-    Ok(respond(&service, context.arrived, answer))
+    Ok(respond(context.arrived, answer))
 }
 
 /// From the request's body to the answer's.
@@ -42,17 +44,21 @@ pub(crate) async fn answer(
     let (stream, include_usage, model) = (asked.stream, asked.include_usage, asked.model.take());
     let says_output = asked.says_max_tokens;
     let Translated { mut requests, choices, echo, mut dropped } = asked.into_chat()?;
-    let model = service.resolve(caller.principal, model).await?;
     requests.iter_mut().for_each(|it| manner.guard(it));
+    let model = service
+        .resolve(caller.principal, wants(service, caller, model, &requests, (&manner, stream)))
+        .await?;
     let need = need(service, &requests, choices, &model, &manner.tags);
     let need = if says_output { need } else { or_usual_output(need) };
-    let entry = service.enter(caller, &model, need).await?;
+    let kept = service.cache_terms(caller, &model, &manner.cache, Some(body)).await?;
+    let entry = service.enter(caller, &model, need).await?.keeping(kept);
     let requests = prepared(service, &entry, &model, requests, choices, &mut dropped).await?;
     manner.check(stream, &dropped)?;
+    let requests = requests.into_iter().map(|it| it.strictly(manner.strict)).collect();
     let id = format!("cmpl-{}", service.inner().ids.uuid().simple());
     let created = service.inner().clock.now().timestamp();
     let echo = |index: usize| echo.get(index / choices).map_or("", String::as_str);
-    let (body, facts) = if stream {
+    let (body, mut facts) = if stream {
         let head = StreamHead { id: &id, created, model: &model.asked, include_usage };
         let frames = |index| CompletionStream::new(head, index, echo(index).to_owned());
         let (pieces, facts) = fan_out::stream(service, caller, &model, requests, frames).await?;
@@ -64,7 +70,22 @@ pub(crate) async fn answer(
         let choices = choices.map(|(index, response)| Choice { echo: echo(index), response });
         (Body::Whole(completions::response(&head, choices)), facts)
     };
-    Ok(Answer { body, facts, dropped: all_dropped(dropped, unknown) })
+    let dropped = facts.all_dropped(dropped, unknown);
+    Ok(Answer { body, facts, dropped })
+}
+
+/// The longest of the prompts says what the model must take.
+fn wants(
+    service: &InferenceService,
+    caller: Caller<'_>,
+    model: Option<String>,
+    requests: &[outcrop_chat::Request],
+    (manner, stream): (&Manner, bool),
+) -> Wants {
+    let of = |request| service.wants(caller.principal.team, None, request, (&manner.tags, stream));
+    let longest = requests.iter().map(of).max_by_key(|it| it.input_tokens);
+    let unknown = || Wants::named(None, Modality::Text);
+    Wants { asked: model, ..longest.unwrap_or_else(unknown) }
 }
 
 /// All prompts together: each call is taken for an average one.

@@ -17,6 +17,8 @@ use super::headers::respond;
 use crate::answer::{Answer, Body, Manner};
 use crate::chat::{AskedModel, Caller};
 use crate::prepare::{Fields, Prepared};
+use crate::resolve::Wants;
+use crate::response_cache::Wish;
 use crate::stream::{FrameStream, Frames};
 use crate::tags::Tags;
 use crate::{ChatError, InferenceService};
@@ -27,12 +29,12 @@ pub(crate) async fn create(
     context: RequestContext,
     service: web::Data<InferenceService>,
     id: web::Path<String>,
-    tags: Tags,
+    (tags, cache): (Tags, Wish),
     JsonBytes(body): JsonBytes,
 ) -> Result<HttpResponse, ApiError> {
     let caller = Caller { principal: &allowed.principal, context: &context };
-    let answer = answer(&service, caller, id.into_inner(), tags, &body).await?;
-    Ok(respond(&service, context.arrived, answer))
+    let answer = answer(&service, caller, id.into_inner(), (tags, cache), &body).await?;
+    Ok(respond(context.arrived, answer))
 }
 
 /// From the request's body to the answer's.
@@ -40,10 +42,11 @@ pub(crate) async fn answer(
     service: &InferenceService,
     caller: Caller<'_>,
     model: String,
-    tags: Tags,
+    (tags, cache): (Tags, Wish),
     body: &Bytes,
 ) -> Result<Answer, ApiError> {
-    let (model, request) = read(service, caller, model, bedrock::parse(body)?, Way::Paid(tags)).await?;
+    let (model, request) =
+        read(service, caller, model, bedrock::parse(body)?, Way::Paid { tags, stream: false, cache }).await?;
     whole(service, caller, &model, request).await.map_err(refused)
 }
 
@@ -53,14 +56,15 @@ pub(crate) async fn create_stream(
     context: RequestContext,
     service: web::Data<InferenceService>,
     id: web::Path<String>,
-    tags: Tags,
+    (tags, cache): (Tags, Wish),
     JsonBytes(body): JsonBytes,
 ) -> Result<HttpResponse, ApiError> {
     let caller = Caller { principal: &allowed.principal, context: &context };
     let asked = bedrock::parse(&body)?;
-    let (model, request) = read(&service, caller, id.into_inner(), asked, Way::Paid(tags)).await?;
+    let (model, request) =
+        read(&service, caller, id.into_inner(), asked, Way::Paid { tags, stream: true, cache }).await?;
     let answer = stream(&service, caller, &model, request).await.map_err(refused)?;
-    Ok(respond(&service, context.arrived, answer))
+    Ok(respond(context.arrived, answer))
 }
 
 /// Counts the tokens of a request, of Converse or of InvokeModel.
@@ -73,7 +77,7 @@ pub(crate) async fn count(
 ) -> Result<HttpResponse, ApiError> {
     let caller = Caller { principal: &allowed.principal, context: &context };
     let answer = counted(&service, caller, id.into_inner(), &body).await?;
-    Ok(respond(&service, context.arrived, answer))
+    Ok(respond(context.arrived, answer))
 }
 
 async fn counted(
@@ -82,19 +86,19 @@ async fn counted(
     model: String,
     body: &Bytes,
 ) -> Result<Answer, ApiError> {
-    let deadline = || caller.context.remaining();
     let (facts, count) = match bedrock::parse_count(body)? {
         Counted::Converse(asked) => {
             let (model, Prepared { request, entry, .. }) =
                 read(service, caller, model, *asked, Way::Free).await?;
             let facts = entry.facts(&model);
-            (facts, service.inner().model.count_tokens(model.model, request, deadline()).await)
+            (facts, service.count_request(caller, &model, request).await)
         }
         Counted::Invoke(body) => {
-            let model = service.resolve(caller.principal, Some(model)).await.map_err(refused)?;
+            let wants = Wants::of_body(Some(model), &body, false);
+            let model = service.resolve(caller.principal, wants).await.map_err(refused)?;
             service.inner().media.check_s3_in(&body)?;
             let facts = service.enter_free(caller).await.map_err(refused)?.facts(&model);
-            (facts, service.inner().model.count_invoke_tokens(model.model, body, deadline()).await)
+            (facts, service.count_body(caller, &model, body).await)
         }
     };
     let count = count.map_err(|error| refused(error.into()))?;
@@ -104,7 +108,12 @@ async fn counted(
 /// Which way in: that of calls that cost something, or the other.
 #[derive(Debug)]
 enum Way {
-    Paid(Tags),
+    Paid {
+        tags: Tags,
+        stream: bool,
+        /// What headers say of keeping the answer.
+        cache: Wish,
+    },
     Free,
 }
 
@@ -115,22 +124,29 @@ async fn read(
     Asked { request, s3 }: Asked,
     way: Way,
 ) -> Result<(AskedModel, Prepared), ApiError> {
-    let model = service.resolve(caller.principal, Some(model)).await.map_err(refused)?;
+    let (none, team) = (Tags::NONE, caller.principal.team);
+    let of = match &way {
+        Way::Paid { tags, stream, .. } => (tags, *stream),
+        Way::Free => (&none, false),
+    };
+    let wants = service.wants(team, Some(model), &request, of);
+    let model = service.resolve(caller.principal, wants).await.map_err(refused)?;
     for S3Object { param, uri } in s3 {
         service.inner().media.check_s3(&uri, &param)?;
     }
     let mut dropped = Vec::new();
     let entry = match way {
-        Way::Paid(tags) => {
+        Way::Paid { tags, cache, .. } => {
+            let kept = service.cache_terms(caller, &model, &cache, None).await?;
             let need = service.chat_need(&request, 1, Fields::CONVERSE.max_tokens, &model, &tags);
-            service.enter(caller, &model, need).await
+            service.enter(caller, &model, need).await.map(|it| it.keeping(kept))
         }
         Way::Free => service.enter_free(caller).await,
     };
     let entry = entry.map_err(refused)?;
     let request = service.prepare(entry, &model, request, Fields::CONVERSE, &mut dropped).await?;
     Manner { strict: true, ..Manner::JOB }.check(false, &dropped)?;
-    Ok((model, request))
+    Ok((model, request.strictly(true)))
 }
 
 async fn whole(
@@ -183,7 +199,7 @@ pub(super) fn refused_by_invoke(error: ChatError) -> ApiError {
 }
 
 fn fails_with(error: &ChatError, failure: ModelFailure) -> bool {
-    matches!(error, ChatError::Model { source } if source.failure == failure)
+    matches!(error, ChatError::Model { source, .. } if source.failure == failure)
 }
 
 /// Converse's events, which tell at their end how long they took.

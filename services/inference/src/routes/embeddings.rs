@@ -12,10 +12,14 @@ use outcrop_wire::openai::embeddings::{self, EmbeddingsRequest, Encoding, InputT
 
 use super::headers::respond;
 use crate::admission::Need;
-use crate::answer::{Answer, Body, Manner, all_dropped};
+use crate::answer::{Answer, Body, Manner};
 use crate::aside::aside;
+use crate::attempts::Shot;
 use crate::chat::{AskedModel, Caller};
+use crate::guarding::Texts;
 use crate::metering::{Operation, estimate_text, reserve_text};
+use crate::resolve::Wants;
+use crate::response_cache::Keeping;
 use crate::tallied::Tallied;
 use crate::{InferenceService, tokens};
 
@@ -32,7 +36,7 @@ pub(crate) async fn create(
 ) -> Result<HttpResponse, ApiError> {
     let caller = Caller { principal: &allowed.principal, context: &context };
     let answer = answer(&service, caller, manner, &body).await?;
-    Ok(respond(&service, context.arrived, answer))
+    Ok(respond(context.arrived, answer))
 }
 
 /// From the request's body to the answer's.
@@ -43,30 +47,37 @@ pub(crate) async fn answer(
     body: &[u8],
 ) -> Result<Answer, ApiError> {
     let mut asked = embeddings::parse(body)?;
-    let model = service.resolve_for(caller.principal, asked.model.take(), Modality::Embedding).await?;
+    let wants = Wants::named(asked.model.take(), Modality::Embedding).tagged(&manner.tags, &asked.metadata);
+    let model = service.resolve(caller.principal, wants.reading(estimate_text(body.len()))).await?;
     model.must_write(Modality::Embedding, "make embeddings")?;
     check_dimensions(asked.dimensions, &model.model.info)?;
     if !has_purposes(&model.model.info) && asked.input_type.take().is_some() {
         asked.dropped.push("input_type");
     }
-    asked.dropped.extend(manner.unguarded());
     manner.check_unknown(&asked.unknown)?;
     manner.check(false, &asked.dropped)?;
     let inputs = tokens::texts(&mut asked).await?;
     check_lengths(&asked, &inputs, &model.model.info)?;
-    let need = need(service, &model, &inputs, &asked.metadata, &manner);
+    let texts = Texts::new(inputs.clone(), manner.guardrail.clone());
+    let need = Need { texts: texts.clone(), ..need(service, &model, &inputs, &asked.metadata, &manner) };
     let cost = (Operation::Embeddings, estimate_text(inputs.iter().map(String::len).sum()));
     let EmbeddingsRequest { dimensions, encoding, input_type, metadata, dropped, unknown, .. } = asked;
-    let call = async |tally| {
-        let (model, deadline) = (model.model.clone(), caller.context.remaining());
-        let purpose = input_type.map_or(EmbedPurpose::default(), purpose);
+    let purpose = input_type.map_or(EmbedPurpose::default(), purpose);
+    let call = |Shot { models, model, deadline, tally }: Shot| {
+        let (inputs, metadata) = (texts.now(), metadata.clone());
         let call = EmbedCall { model, inputs, dimensions, purpose, metadata, deadline, tally };
-        service.inner().model.embed(call).await
+        async move { models.embed(call).await }
     };
-    let Tallied { answer, mut open, used, facts } = service.tallied(caller, &model, need, cost, call).await?;
+    let terms = service.cache_terms(caller, &model, &manner.cache, Some(body)).await?;
+    let guardrail = manner.guardrail.as_ref().map(|it| [&it.id, &it.version]);
+    let shape = serde_json::json!([inputs, dimensions, format!("{purpose:?}"), guardrail]);
+    let keeping = (need, Keeping { terms, shape: &shape });
+    let Tallied { answer, mut open, used, mut facts } =
+        service.tallied_once(caller, &model, keeping, cost, call).await?;
     open.completed();
     let body = write(model.asked.clone(), answer, encoding, used.total_input()).await?;
-    Ok(Answer { body: Body::Whole(body), facts, dropped: all_dropped(dropped, unknown) })
+    let dropped = facts.all_dropped(dropped, unknown);
+    Ok(Answer { body: Body::Whole(body), facts, dropped })
 }
 
 /// All texts together: each call is taken for an average one.

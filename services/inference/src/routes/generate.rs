@@ -7,7 +7,7 @@ use outcrop_wire::outcrop::generate::{self, GenerateStream, Generation};
 
 use super::headers::respond;
 use crate::InferenceService;
-use crate::answer::{Answer, Body, Manner, all_dropped};
+use crate::answer::{Answer, Body, Manner};
 use crate::chat::Caller;
 use crate::prepare::Fields;
 use crate::stream::FrameStream;
@@ -22,7 +22,7 @@ pub(crate) async fn create(
 ) -> Result<HttpResponse, ApiError> {
     let caller = Caller { principal: &allowed.principal, context: &context };
     let answer = answer(&service, caller, manner, &body).await?;
-    Ok(respond(&service, context.arrived, answer))
+    Ok(respond(context.arrived, answer))
 }
 
 /// From the request's body to the answer's.
@@ -37,16 +37,19 @@ pub(crate) async fn answer(
     let model = asked.model.take();
     let mut request = asked.into_chat()?;
     manner.guard(&mut request);
-    let model = service.resolve(caller.principal, model).await?;
+    let wants = service.wants(caller.principal.team, model, &request, (&manner.tags, stream));
+    let model = service.resolve(caller.principal, wants).await?;
     let mut dropped = Vec::new();
     let fields = Fields::openai("max_tokens");
     let need = service.chat_need(&request, 1, fields.max_tokens, &model, &manner.tags);
-    let entry = service.enter(caller, &model, need).await?;
+    let kept = service.cache_terms(caller, &model, &manner.cache, Some(body)).await?;
+    let entry = service.enter(caller, &model, need).await?.keeping(kept);
     let request = service.prepare(entry, &model, request, fields, &mut dropped).await?;
     manner.check(stream, &dropped)?;
+    let request = request.strictly(manner.strict);
     let id = format!("gen-{}", service.inner().ids.uuid().simple());
     let head = Generation { id: &id, created: service.inner().clock.now().timestamp(), model: &model.asked };
-    let (body, facts) = if stream {
+    let (body, mut facts) = if stream {
         let (events, open, facts) = service.stream(caller, &model, request).await?;
         let frames = GenerateStream::new(&head);
         let frames = FrameStream::new(events, frames, open, caller.context.request_id.clone());
@@ -55,5 +58,6 @@ pub(crate) async fn answer(
         let (response, facts) = service.chat(caller, &model, request).await?;
         (Body::Whole(generate::response(&head, &response).into()), facts)
     };
-    Ok(Answer { body, facts, dropped: all_dropped(dropped, Vec::new()) })
+    let dropped = facts.all_dropped(dropped, Vec::new());
+    Ok(Answer { body, facts, dropped })
 }

@@ -13,15 +13,15 @@ use outcrop_types::ErrorCode;
 use outcrop_wire::bedrock;
 
 use super::invoke::head;
-use crate::InferenceService;
 use crate::admission::{Exceeded, Standing};
 use crate::answer::{Answer, Body, Manner};
 use crate::chat::Facts;
+use crate::response_cache::Wish;
 use crate::tags::Tags;
 
-pub(crate) use head::GUARDRAIL;
-
 const STRICT: &str = "x-outcrop-strict";
+/// What was tried for a call, where that is more than one target.
+pub(crate) const ATTEMPTS: &str = "x-outcrop-attempts";
 pub(crate) const LIMIT: &str = "x-ratelimit-limit-requests";
 pub(crate) const REMAINING: &str = "x-ratelimit-remaining-requests";
 pub(crate) const RESET: &str = "x-ratelimit-reset-requests";
@@ -46,13 +46,14 @@ impl FromRequest for Manner {
         ready(strict.and_then(|strict| {
             let guardrail = head::guardrail(request.headers())?;
             let tags = Tags::read(request.headers())?;
-            Ok(Self { strict, may_stream: true, guardrail, tags })
+            let cache = Wish::read(request.headers())?;
+            Ok(Self { strict, may_stream: true, guardrail, tags, cache })
         }))
     }
 }
 
 /// The HTTP answer.
-pub(crate) fn respond(service: &InferenceService, arrived: Instant, answer: Answer) -> HttpResponse {
+pub(crate) fn respond(arrived: Instant, answer: Answer) -> HttpResponse {
     let Answer { body, facts, dropped } = answer;
     let mut response = match body {
         Body::Whole(bytes) => {
@@ -64,11 +65,8 @@ pub(crate) fn respond(service: &InferenceService, arrived: Instant, answer: Answ
         Body::AwsEvents(pieces) => sse::stream(bedrock::EVENT_STREAM, pieces),
     };
     let headers = response.headers_mut();
-    if let Some(region) = &service.inner().region {
-        headers.insert(HeaderName::from_static("x-outcrop-region"), region.clone());
-    }
-    headers.insert(HeaderName::from_static("x-outcrop-cache"), HeaderValue::from_static("bypass"));
-    put(headers, "x-outcrop-model", &facts.model);
+    put_route(headers, &facts);
+    put_found(headers, &facts);
     put(headers, "server-timing", &server_timing(&facts, arrived.elapsed()));
     if !dropped.is_empty() {
         put(headers, "x-outcrop-dropped", &dropped.join(", "));
@@ -80,6 +78,31 @@ pub(crate) fn respond(service: &InferenceService, arrived: Instant, answer: Answ
         put(headers, name, &value);
     }
     response
+}
+
+/// Where the answer comes from.
+fn put_route(headers: &mut HeaderMap, facts: &Facts) {
+    put(headers, "x-outcrop-model", &facts.model);
+    if let Some(place) = &facts.place {
+        put(headers, "x-outcrop-region", place.region.as_str());
+    }
+    if let Some(route) = &facts.route {
+        put(headers, "x-outcrop-route", route);
+    }
+    if facts.attempts.are_told() {
+        put(headers, ATTEMPTS, &facts.attempts.to_string());
+    }
+}
+
+/// Whether the answer was there already, and what guardrails found.
+fn put_found(headers: &mut HeaderMap, facts: &Facts) {
+    put(headers, "x-outcrop-cache", facts.cache.name());
+    if let Some(age) = facts.age {
+        put(headers, "age", &age.as_secs().to_string());
+    }
+    if !facts.guardrail.is_none() {
+        put(headers, "x-outcrop-guardrail", facts.guardrail.name());
+    }
 }
 
 /// A model's name may hold what no header can; it is then left out.

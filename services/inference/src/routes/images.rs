@@ -11,9 +11,12 @@ use outcrop_wire::openai::images::{self, ImagesRequest};
 use super::headers::respond;
 use crate::InferenceService;
 use crate::admission::Need;
-use crate::answer::{Answer, Body, Manner, all_dropped};
+use crate::answer::{Answer, Body, Manner};
+use crate::attempts::Shot;
 use crate::chat::Caller;
+use crate::guarding::Texts;
 use crate::metering::Operation;
+use crate::resolve::Wants;
 use crate::tallied::Tallied;
 
 /// The greatest seed of Nova Canvas (Amazon Nova user guide, image generation), and that of all others.
@@ -33,7 +36,7 @@ pub(crate) async fn create(
 ) -> Result<HttpResponse, ApiError> {
     let caller = Caller { principal: &allowed.principal, context: &context };
     let answer = answer(&service, caller, manner, &body).await?;
-    Ok(respond(&service, context.arrived, answer))
+    Ok(respond(context.arrived, answer))
 }
 
 /// From the request's body to the answer's.
@@ -44,41 +47,46 @@ pub(crate) async fn answer(
     body: &[u8],
 ) -> Result<Answer, ApiError> {
     let mut asked = images::parse(body)?;
-    let model = service.resolve_for(caller.principal, asked.model.take(), Modality::Image).await?;
+    let wants = Wants::named(asked.model.take(), Modality::Image).tagged(&manner.tags, &asked.metadata);
+    let model = service.resolve(caller.principal, wants).await?;
     model.must_write(Modality::Image, "make images")?;
     fit(&mut asked, &model.model.info)?;
-    asked.dropped.extend(manner.unguarded());
     manner.check_unknown(&asked.unknown)?;
     manner.check(false, &asked.dropped)?;
     let ImagesRequest { prompt, negative_prompt, count, size, premium, cfg_scale, metadata, .. } = asked;
     let calls = model.calls(count as usize);
+    let texts =
+        Texts::new(std::iter::once(prompt).chain(negative_prompt).collect(), manner.guardrail.clone());
     let need = Need {
         calls,
+        texts: texts.clone(),
         images: u64::from(count).div_ceil(calls.max(1) as u64),
         tags: service.inner().metering.tags.of(&manner.tags, &metadata),
         ..Need::default()
     };
     // A model that is given no seed may begin with the same one each time.
     let seed = asked.seed.unwrap_or_else(|| (service.inner().ids.uuid().as_u128() % SEEDS + 1) as u64);
-    let call = async |tally| {
-        let (model, deadline) = (model.model.clone(), caller.context.remaining());
+    let call = |Shot { models, model, deadline, tally }: Shot| {
+        let (mut texts, metadata) = (texts.now().into_iter(), metadata.clone());
+        let (prompt, negative_prompt) = (texts.next().unwrap_or_default(), texts.next());
         #[rustfmt::skip]
         let call = ImageCall {
             model, prompt, negative_prompt, count, size, premium, seed, cfg_scale, metadata, deadline, tally,
         };
-        service.inner().model.make_images(call).await
+        async move { models.make_images(call).await }
     };
     // What it costs is counted in pictures; no token is.
     let cost = (Operation::Images, 0);
-    let Tallied { answer, mut open, facts, .. } = service.tallied(caller, &model, need, cost, call).await?;
+    let Tallied { answer, mut open, mut facts, .. } =
+        service.tallied(caller, &model, need, cost, call).await?;
     match answer {
         MadeImages::All(made) => {
             open.completed();
             let created = service.inner().clock.now().timestamp();
             Ok(Answer {
                 body: Body::Whole(images::response(created, &made)),
+                dropped: facts.all_dropped(asked.dropped, asked.unknown),
                 facts,
-                dropped: all_dropped(asked.dropped, asked.unknown),
             })
         }
         MadeImages::Filtered(reason) => {

@@ -8,7 +8,7 @@ pub(super) mod head;
 mod pieces;
 mod sold;
 
-use std::time::Instant;
+use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
@@ -22,13 +22,16 @@ use super::converse::{millis, refused_by_invoke as refused};
 use super::headers::respond;
 use crate::admission::{Need, Output};
 use crate::answer::{Answer, Body};
+use crate::attempts::{RawAnswered, RawPrepared, RawStreamed};
 use crate::chat::{AskedModel, Caller};
 use crate::metering::{Operation, kept_in, price_tier, reserve_body};
+use crate::prepare::conversation_in;
+use crate::resolve::Wants;
 use crate::tags::Tags;
 use crate::{ChatError, InferenceService};
 use head::Head;
 use pieces::Pieces;
-use sold::Sold;
+pub(crate) use sold::Sold;
 
 /// Has a model answer a body of its own shape.
 pub(crate) async fn create(
@@ -43,7 +46,7 @@ pub(crate) async fn create(
     let caller = Caller { principal: &allowed.principal, context: &context };
     let head = Head { tags, ..Head::read(request.headers(), "accept")? };
     let answer = answer(&service, caller, id.into_inner(), head, body).await?;
-    Ok(respond(&service, context.arrived, answer))
+    Ok(respond(context.arrived, answer))
 }
 
 /// The same as a stream.
@@ -58,10 +61,11 @@ pub(crate) async fn create_stream(
 ) -> Result<HttpResponse, ApiError> {
     let caller = Caller { principal: &allowed.principal, context: &context };
     let head = Head { tags, ..Head::read(request.headers(), head::STREAM_ACCEPT)? };
-    let model = service.resolve(caller.principal, Some(id.into_inner())).await.map_err(refused)?;
+    let wants = wants(caller, id.into_inner(), &body, (&head, true));
+    let model = service.resolve(caller.principal, wants).await.map_err(refused)?;
     service.inner().media.check_s3_in(&body)?;
     let answer = stream(&service, caller, &model, head, body).await.map_err(refused)?;
-    Ok(respond(&service, context.arrived, answer))
+    Ok(respond(context.arrived, answer))
 }
 
 /// What the runtime API has besides, and is not served here.
@@ -77,9 +81,18 @@ pub(crate) async fn answer(
     head: Head,
     body: Bytes,
 ) -> Result<Answer, ApiError> {
-    let model = service.resolve(caller.principal, Some(model)).await.map_err(refused)?;
+    let wants = wants(caller, model, &body, (&head, false));
+    let model = service.resolve(caller.principal, wants).await.map_err(refused)?;
     service.inner().media.check_s3_in(&body)?;
     whole(service, caller, &model, head, body).await.map_err(refused)
+}
+
+/// What a body asks of its model, as far as it looks like anything.
+fn wants(caller: Caller<'_>, model: String, body: &Bytes, (head, stream): (&Head, bool)) -> Wants {
+    // Nothing is put into such a body: only what it marks itself is kept.
+    let conversation = conversation_in(caller.principal.team, body, None);
+    let wants = Wants::of_body(Some(model), body, stream).tagged(&head.tags, &head.metadata);
+    Wants { tier: price_tier(head.service_tier), ..wants.within(conversation) }
 }
 
 async fn whole(
@@ -90,18 +103,11 @@ async fn whole(
     body: Bytes,
 ) -> Result<Answer, ChatError> {
     let sold = Sold::of(model, &body);
-    let need = need(service, model, &head, sold, &body);
-    let cost = (Operation::Invoke, need.input);
-    let (mut open, mut facts) = service.admit(caller, model, need, cost).await?;
-    let sold = sold.map(|it| it.watch(&mut open));
-    let begun = Instant::now();
-    let answer = service.inner().model.invoke(call(caller, model, head, body)).await;
-    facts.upstream = begun.elapsed();
-    let by_piece = sold.map(|it| it.ended(&answer)).is_some();
-    let answer = answer.inspect_err(|error| open.refused(error))?;
+    let raw = raw(service, caller, model, head, (body, sold)).await?;
+    let RawAnswered { answer, mut open, mut facts } = service.invoke(caller, model, raw).await?;
     open.served_by(answer.service_tier);
     match answer.usage {
-        _ if by_piece => {}
+        _ if sold.is_some() => {}
         Some(usage) => {
             let told = invoke::claude_usage(&answer.body).unwrap_or(usage);
             open.reported(invoke::with_lifetimes(usage, &told));
@@ -126,17 +132,26 @@ async fn stream(
     head: Head,
     body: Bytes,
 ) -> Result<Answer, ChatError> {
-    let need = need(service, model, &head, None, &body);
-    let cost = (Operation::Invoke, need.input);
-    let (mut open, mut facts) = service.admit(caller, model, need, cost).await?;
-    open.set_streamed();
-    let begun = Instant::now();
-    let chunks = service.inner().model.invoke_stream(call(caller, model, head, body)).await;
-    facts.upstream = begun.elapsed();
-    let chunks = chunks.inspect_err(|error| open.refused(error))?;
+    let raw = raw(service, caller, model, head, (body, None)).await?;
+    let RawStreamed { chunks, open, mut facts } = service.invoke_stream(caller, model, raw).await?;
     facts.told.push(("x-amzn-bedrock-content-type", "application/json".to_owned()));
     let frames = pieces::frames(chunks, Pieces, open, caller.context.request_id.clone());
     Ok(Answer { body: Body::AwsEvents(Box::pin(frames)), facts, dropped: Vec::new() })
+}
+
+/// The call, let in. The body is for one model alone: targets of others are left out.
+async fn raw(
+    service: &InferenceService,
+    caller: Caller<'_>,
+    model: &AskedModel,
+    head: Head,
+    (body, sold): (Bytes, Option<Sold>),
+) -> Result<RawPrepared, ChatError> {
+    let need = need(service, model, &head, sold, &body);
+    let input = need.input;
+    let entry = service.enter(caller, model, need).await?;
+    let call = call(model, head, body);
+    Ok(RawPrepared { operation: Operation::Invoke, call, entry, input, sold, refit: None })
 }
 
 /// What one call with this body takes. Nobody puts another number of tokens into it.
@@ -166,7 +181,7 @@ fn need(
     }
 }
 
-fn call(caller: Caller<'_>, model: &AskedModel, head: Head, body: Bytes) -> InvokeCall {
+fn call(model: &AskedModel, head: Head, body: Bytes) -> InvokeCall {
     InvokeCall {
         content_type: head.content_type,
         accept: head.accept,
@@ -174,7 +189,7 @@ fn call(caller: Caller<'_>, model: &AskedModel, head: Head, body: Bytes) -> Invo
         service_tier: head.service_tier,
         optimized_latency: head.optimized_latency,
         metadata: head.metadata,
-        ..InvokeCall::json(model.model.clone(), body, caller.context.remaining())
+        ..InvokeCall::json(model.model.clone(), body, Duration::ZERO)
     }
 }
 

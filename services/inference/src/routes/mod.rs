@@ -1,5 +1,6 @@
 //! The HTTP face of the service.
 
+mod cache;
 pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod converse;
@@ -12,6 +13,7 @@ pub(crate) mod messages;
 mod models;
 pub(crate) mod rerank;
 pub(crate) mod responses;
+mod routes_admin;
 mod usage;
 
 use std::sync::Arc;
@@ -47,11 +49,15 @@ pub fn routes(service: InferenceService) -> impl Fn(&mut web::ServiceConfig) + C
                 .service(at("/responses/{id}/cancel").post(responses::cancel))
                 .service(at("/responses/{id}/input_items").get(responses::input_items))
                 .service(at("/generate").post(generate::create))
+                .service(at("/cache").delete(cache::forget))
                 .service(at("/usage/me").get(usage::me::me))
                 .service(at("/models").get(models::list))
                 .service(at("/models/{id:.+}").get(models::get));
         }
-        app.service(web::resource("/admin/v1/usage/recount").post(usage::recount::recount));
+        app.service(web::resource("/admin/v1/usage/recount").post(usage::recount::recount))
+            .service(web::resource("/admin/v1/routes").get(routes_admin::show).put(routes_admin::replace))
+            .service(web::resource("/admin/v1/routes/check").post(routes_admin::check))
+            .service(web::resource("/admin/v1/routes/targets").get(routes_admin::targets));
         app.service(web::resource("/generate").post(generate::create))
             .service(web::resource("/v2/rerank").post(rerank::create))
             .service(web::resource("/model/{id:.+}/converse").post(converse::create))

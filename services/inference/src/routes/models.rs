@@ -13,6 +13,7 @@ use outcrop_wire::anthropic::models::{self as anthropic, Paging};
 use outcrop_wire::openai::models as openai;
 
 use crate::chat::AskedModel;
+use crate::resolve::Wants;
 use crate::{ChatError, InferenceService};
 
 /// All of them. Anthropic's clients are told of those they can talk to, a page at a time.
@@ -38,8 +39,14 @@ pub(crate) async fn get(
     service: web::Data<InferenceService>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let model = find(&service, &allowed.principal, id.into_inner()).await?;
-    let card = service.card_of(&allowed.principal, &model).await?;
+    let id = id.into_inner();
+    let card = match service.route_card(&allowed.principal, &id).await? {
+        Some(card) => card,
+        None => {
+            let model = find(&service, &allowed.principal, id).await?;
+            service.card_of(&allowed.principal, &model).await?
+        }
+    };
     Ok(json(if context.dialect == Dialect::Anthropic {
         anthropic::object(&card)
     } else {
@@ -53,10 +60,10 @@ async fn find(
     principal: &Principal,
     id: String,
 ) -> Result<AskedModel, ChatError> {
-    let found = match service.resolve(principal, Some(id.clone())).await {
+    let found = match service.resolve(principal, Wants::named(Some(id.clone()), Modality::Text)).await {
         // A default model may stand for it where vectors are wanted.
         Err(ChatError::UnknownModel { .. }) => {
-            service.resolve_for(principal, Some(id), Modality::Embedding).await
+            service.resolve(principal, Wants::named(Some(id), Modality::Embedding)).await
         }
         found => found,
     };

@@ -25,6 +25,17 @@ impl Calls {
         self.0.insert(call, Marked { frame, segments });
     }
 
+    /// The call goes on elsewhere: its mark is another one now, and stands in this segment, too. What is left of the older
+    /// one must not outlive the end of the call either.
+    pub(super) fn moved(&mut self, call: UsageId, frame: Vec<u8>, segment: u64) {
+        if let Some(marked) = self.0.get_mut(&call) {
+            marked.frame = frame;
+            if !marked.segments.contains(&segment) {
+                marked.segments.push(segment);
+            }
+        }
+    }
+
     /// Whether no call is under way.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -27,10 +27,13 @@ impl Found {
     fn note(&mut self, told: Told, segment: u64) -> Vec<u64> {
         let (call, used) = match told {
             Told::Begun(mark) => {
-                let (_, segments) = self.open.entry(mark.record.id).or_insert_with(|| (mark, Vec::new()));
+                let before = self.open.remove(&mark.record.id);
+                let mut segments = before.map(|(_, segments)| segments).unwrap_or_default();
                 if segments.last() != Some(&segment) {
                     segments.push(segment);
                 }
+                // Of a call that went on elsewhere, the last mark says where.
+                self.open.insert(mark.record.id, (mark, segments));
                 return Vec::new();
             }
             Told::Ended(record) => (record.id, Used { tokens: record.tokens, cost: record.cost }),

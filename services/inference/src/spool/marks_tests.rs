@@ -135,6 +135,57 @@ async fn a_long_call_keeps_no_old_segments_and_is_not_forgotten() {
     assert_eq!(ends, [id(1)]);
 }
 
+/// A call as it is marked when another target is tried.
+fn elsewhere(number: u128) -> UsageRecord {
+    UsageRecord {
+        attempt: 2,
+        region: "eu-central-1".into(),
+        account: Some("batch".parse().unwrap()),
+        ..lost(number)
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_went_on_elsewhere_was_lost_there() {
+    let (root, ledger) = (TempDir::new().unwrap(), Arc::new(TestLedger::default()));
+    let killed = open(&root, "a");
+    for number in 1..=3 {
+        begin(&killed, number);
+        killed.moved(&elsewhere(number), Some(&hold(number)));
+    }
+    killed.void(id(1));
+    killed.append(&usage_record(2));
+    drop(killed);
+
+    let spool = open(&root, "b");
+    assert!(ship(&spool, &ledger).await);
+    let mut records = ledger.records.lock().unwrap().clone();
+    records.sort_by_key(|it| it.id);
+    assert_eq!(records, [usage_record(2), elsewhere(3)]);
+    let mut held: Vec<_> = spool.found_calls().await.into_iter().map(|(hold, _)| hold.call).collect();
+    held.sort_unstable();
+    assert_eq!(held, [1, 2, 3].map(Uuid::from_u128), "each once");
+}
+
+#[tokio::test]
+async fn the_end_of_a_call_that_went_on_elsewhere_waits_for_both_of_its_marks() {
+    let root = TempDir::new().unwrap();
+    let spool = open(&root, "a");
+    begin(&spool, 1);
+    spool.close(1);
+    spool.moved(&elsewhere(1), None);
+    spool.close(2);
+    spool.void(id(1));
+    spool.close(3);
+    assert!(!spool.release(3, |_, _| true));
+    assert!(spool.release(2, |_, _| true));
+    spool.discard(2).unwrap();
+    assert!(!spool.release(3, |_, _| true), "the first mark is still there");
+    assert!(spool.release(1, |_, _| true));
+    spool.discard(1).unwrap();
+    assert!(spool.release(3, |_, _| true));
+}
+
 #[tokio::test]
 async fn an_end_waits_for_its_mark_to_go_first() {
     let (root, ledger) = (TempDir::new().unwrap(), Arc::new(TestLedger::default()));

@@ -205,6 +205,17 @@ impl Spool {
         Ok(())
     }
 
+    /// Marks that a call goes on elsewhere: if the process dies, this is what it leaves. A mark that cannot be written
+    /// leaves the one before it, which says the same of all but the place.
+    pub(crate) fn moved(&self, record: &UsageRecord, hold: Option<&Hold>) {
+        let Ok(frame) = segment::encode_mark(record, hold) else { return };
+        let mut inner = self.lock();
+        match self.write(&mut inner, &frame) {
+            Ok(sequence) => inner.calls.moved(record.id, frame, sequence),
+            Err(error) => self.fail(&error),
+        }
+    }
+
     /// Writes the record of a call that has ended. Afterwards it outlives the process.
     ///
     /// The bound is not enforced here: the call has been made, so its record is kept. If the disk refuses it, it

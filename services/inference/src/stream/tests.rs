@@ -12,6 +12,7 @@ use crate::prepare::Reshape;
 use crate::routes::converse::TimedStream;
 
 const USAGE: TokenUsage = TokenUsage {
+    guardrail_units: 0,
     input: 11,
     output: 5,
     cache_read: 0,

@@ -5,16 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::HttpMessage;
-use outcrop_bedrock::{BedrockModel, BedrockOptions, CatalogOptions, ControlPlane, LiveCatalog};
+use outcrop_bedrock::{
+    BedrockOptions, BedrockPlaces, Catalog, CatalogOptions, LiveCatalog, PlacesOptions, RegionsCatalog,
+};
 use outcrop_client::{HttpMediaFetcher, MediaRules};
-use outcrop_config::{LimitsConfig, MediaConfig, ServerConfig};
-use outcrop_embedded::{MemoryChanges, MemoryLimiter, SystemClock, SystemIdGen};
-use outcrop_emulator::{Emulator, EmulatorConfig, Lists};
+use outcrop_config::{LimitsConfig, MediaConfig, ResponseCacheConfig, RoutingConfig, ServerConfig};
+use outcrop_embedded::{
+    MemoryCache, MemoryChanges, MemoryLimiter, MemoryTargetHealth, SystemClock, SystemIdGen,
+};
+use outcrop_emulator::{Counters, Emulator, EmulatorConfig, Faults, Lists};
 use outcrop_http::{Health, Layer, Server, ServerParts};
 use outcrop_inference::{InferenceOptions, InferencePorts, InferenceService, MediaOptions, routes};
 use outcrop_lifecycle::InFlight;
+use outcrop_ports::{Cache, ModelCatalog, Place, Places};
 use outcrop_types::{
-    Limits, Policy, PolicyId, Principal, Role, Rules, Scope, Subject, Target, TeamId, UsageRecord, UserId,
+    AuditSealer, Limits, Policy, PolicyId, Principal, PromptCacheRule, Region, Role, Rules, Scope, Subject,
+    Target, TeamId, UsageRecord, UserId,
 };
 use serde_json::Value;
 use tempfile::TempDir;
@@ -23,18 +29,21 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
 use crate::response_store::MemoryResponses;
+use crate::route_store::MemoryRoutes;
 pub(crate) use crate::stores::{MemoryLedger, MemoryPolicies};
 use crate::test_limiter::TestLimiter;
 
 pub(crate) const MODEL: &str = "claude-haiku-4-5";
 
-/// A service on a free port, with an emulator of its own.
+/// A service on a free port, with an emulator of its own for each region.
 pub(crate) struct TestApp {
     pub(crate) service: InferenceService,
     /// What it knows of the models; it looks at Bedrock's lists when it is told to.
     pub(crate) catalog: Arc<LiveCatalog>,
     /// What the emulator lists.
     pub(crate) lists: Lists,
+    /// What the emulators count, in the order of the regions.
+    pub(crate) counters: Vec<Counters>,
     pub(crate) ledger: Arc<MemoryLedger>,
     pub(crate) responses: Arc<MemoryResponses>,
     /// Tells the service and its server to stop.
@@ -57,11 +66,22 @@ pub(crate) struct Setup {
     pub(crate) scope: Scope,
     pub(crate) team: TeamId,
     pub(crate) responses: Arc<MemoryResponses>,
+    pub(crate) routes: Arc<MemoryRoutes>,
+    /// How calls find their way.
+    pub(crate) routing: RoutingConfig,
     /// Which URLs are fetched: public ones, as usual.
     pub(crate) media_rules: MediaRules,
     pub(crate) media: MediaOptions,
+    /// Where cache points are put in requests that have none.
+    pub(crate) prompt_caching: Option<PromptCacheRule>,
     /// Where models are called, if not at the emulator.
     pub(crate) models_at: Option<String>,
+    /// The regions, and what their emulators do wrong.
+    pub(crate) regions: Vec<(&'static str, Faults)>,
+    /// Regions of which nobody answers.
+    pub(crate) dead: Vec<&'static str>,
+    /// Accounts that can be called, beside our own.
+    pub(crate) accounts: Vec<&'static str>,
     /// What is allowed to everybody.
     pub(crate) rules: Rules,
     /// Further policies.
@@ -72,6 +92,9 @@ pub(crate) struct Setup {
     pub(crate) tags: Vec<String>,
     /// A spool of a process that is gone.
     pub(crate) spool: Option<PathBuf>,
+    pub(crate) response_cache: ResponseCacheConfig,
+    /// Where answers are kept.
+    pub(crate) cache: Arc<dyn Cache>,
 }
 
 impl Default for Setup {
@@ -85,15 +108,23 @@ impl Default for Setup {
             scope: Scope::default(),
             team: TeamId::new(Uuid::from_u128(2)),
             responses: Arc::default(),
+            routes: Arc::default(),
+            routing: RoutingConfig::default(),
             media_rules: MediaRules { enabled: true, ..MediaRules::default() },
             media: MediaOptions::from(&MediaConfig::default()),
+            prompt_caching: None,
             models_at: None,
+            regions: vec![("us-east-1", Faults::default())],
+            dead: Vec::new(),
+            accounts: Vec::new(),
             rules: Rules::default(),
             policies: Vec::new(),
             limiter: Arc::default(),
             ledger: Arc::default(),
             tags: Vec::new(),
             spool: None,
+            response_cache: ResponseCacheConfig::default(),
+            cache: Arc::new(MemoryCache::default()),
         }
     }
 }
@@ -105,17 +136,16 @@ impl TestApp {
 
     pub(crate) async fn with(setup: Setup) -> Self {
         let (stop, last) = (CancellationToken::new(), CancellationToken::new());
-        let emulator = Emulator::bind(EmulatorConfig::default()).await.unwrap();
-        let sdk = outcrop_aws::local_config(&emulator.url(), "us-east-1");
-        let options = BedrockOptions { idle_timeout: Duration::from_secs(5) };
-        let models = setup.models_at.as_deref().map(|url| outcrop_aws::local_config(url, "us-east-1"));
-        let model = BedrockModel::new(models.as_ref().unwrap_or(&sdk), options).unwrap();
-        let catalog = catalog(&setup, ControlPlane::new(&sdk).unwrap());
-        let lists = emulator.lists();
-        tokio::spawn(emulator.run(last.clone()));
+        let emulators = emulators(&setup, &last).await;
+        let places = places(&setup, &emulators, setup.models_at.as_deref());
+        let catalogs = catalogs(&setup, &places_of_lists(&setup, &emulators));
+        let catalog = Arc::clone(&catalogs.home);
+        let lists = emulators[0].lists.clone();
+        let counters = emulators.iter().map(|it| it.counters.clone()).collect();
         let root = TempDir::new().unwrap();
         let ledger = Arc::clone(&setup.ledger);
-        let service = service(&setup, model, Arc::clone(&catalog), Arc::clone(&ledger), &root);
+        let service = service(&setup, places, catalogs.all, Arc::clone(&ledger), &root);
+        service.read_routes().await;
         let background = tokio::spawn({
             let (service, stop) = (service.clone(), stop.clone());
             async move { service.run(stop).await }
@@ -140,7 +170,20 @@ impl TestApp {
         let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().unwrap();
         let _last = [stop.clone().drop_guard(), last.drop_guard()];
         let responses = setup.responses;
-        Self { service, catalog, lists, ledger, responses, stop, background, base, client, root, _last }
+        Self {
+            service,
+            catalog,
+            lists,
+            counters,
+            ledger,
+            responses,
+            stop,
+            background,
+            base,
+            client,
+            root,
+            _last,
+        }
     }
 
     /// Where the service is.
@@ -184,32 +227,101 @@ impl TestApp {
     }
 }
 
-fn catalog(setup: &Setup, control: ControlPlane) -> Arc<LiveCatalog> {
-    let options = CatalogOptions {
+/// What is known of a running emulator.
+struct Emulated {
+    url: String,
+    lists: Lists,
+    counters: Counters,
+}
+
+async fn emulators(setup: &Setup, last: &CancellationToken) -> Vec<Emulated> {
+    let mut emulators = Vec::new();
+    for (region, faults) in &setup.regions {
+        let config = EmulatorConfig {
+            region: (*region).to_owned(),
+            faults: faults.clone(),
+            ..EmulatorConfig::default()
+        };
+        let emulator = Emulator::bind(config).await.unwrap();
+        let (url, lists, counters) = (emulator.url(), emulator.lists(), emulator.counters());
+        tokio::spawn(emulator.run(last.clone()));
+        emulators.push(Emulated { url, lists, counters });
+    }
+    emulators
+}
+
+/// Bedrock at the emulators, or at another address.
+fn places(setup: &Setup, emulators: &[Emulated], models_at: Option<&str>) -> BedrockPlaces {
+    let place = |region: &str| Place { account: None, region: region.parse().unwrap() };
+    let endpoints = setup.regions.iter().zip(emulators).map(|((region, _), emulator)| {
+        // Nobody listens on the port that is for discarding.
+        let dead = setup.dead.contains(region).then_some("http://127.0.0.1:9");
+        (place(region), dead.or(models_at).unwrap_or(&emulator.url).to_owned())
+    });
+    let sdk = outcrop_aws::local_config(&emulators[0].url, setup.regions[0].0);
+    let options = PlacesOptions {
+        regions: setup.regions.iter().map(|(region, _)| region.parse().unwrap()).collect(),
+        accounts: setup.accounts.iter().map(|name| (name.parse().unwrap(), sdk.clone())).collect(),
+        endpoints: endpoints.collect(),
+    };
+    BedrockPlaces::new(&sdk, BedrockOptions { idle_timeout: Duration::from_secs(5) }, options).unwrap()
+}
+
+/// Where models are listed: at the emulators, all of which are alive for that.
+fn places_of_lists(setup: &Setup, emulators: &[Emulated]) -> BedrockPlaces {
+    let alive = Setup { regions: setup.regions.clone(), ..Setup::default() };
+    places(&alive, emulators, None)
+}
+
+/// The catalogue of all regions, and that of the first alone.
+struct Catalogs {
+    home: Arc<LiveCatalog>,
+    all: Arc<dyn ModelCatalog>,
+}
+
+fn catalogs(setup: &Setup, lists: &BedrockPlaces) -> Catalogs {
+    let of = |region: &Region| {
+        let place = Place { account: None, region: region.clone() };
+        LiveCatalog::new(&catalog_options(setup, region.as_str()), lists.control(&place).unwrap()).unwrap()
+    };
+    let (first, others) = lists.regions().split_first().unwrap();
+    let home = Arc::new(of(first));
+    if others.is_empty() {
+        return Catalogs { all: home.clone(), home };
+    }
+    let others = others.iter().map(|region| (region.clone(), of(region))).collect();
+    let elsewhere = Catalog::load(&catalog_options(setup, first.as_str())).unwrap();
+    Catalogs { all: Arc::new(RegionsCatalog::new((first.clone(), of(first)), others, elsewhere)), home }
+}
+
+fn catalog_options<'a>(setup: &Setup, region: &'a str) -> CatalogOptions<'a> {
+    CatalogOptions {
         default_model: MODEL,
         default_embedding: Some("cohere-embed-multilingual-v3"),
         compatibility_names: setup.compatibility_names,
-        region: "us-east-1",
+        region,
         allow_arns: setup.allow_arns,
         ..CatalogOptions::default()
-    };
-    Arc::new(LiveCatalog::new(&options, control).unwrap())
+    }
 }
 
 fn service(
     setup: &Setup,
-    model: BedrockModel,
-    catalog: Arc<LiveCatalog>,
+    places: BedrockPlaces,
+    catalog: Arc<dyn ModelCatalog>,
     ledger: Arc<MemoryLedger>,
     root: &TempDir,
 ) -> InferenceService {
     let ports = InferencePorts {
-        model: Arc::new(model),
+        places: Arc::new(places),
+        target_health: Arc::new(MemoryTargetHealth::default()),
+        cache: Arc::clone(&setup.cache),
         catalog,
         media: Arc::new(HttpMediaFetcher::new(setup.media_rules.clone())),
         limiter: setup.limiter.clone(),
         local_limiter: Arc::new(MemoryLimiter::with_capacity(100)),
         policies: Arc::new(MemoryPolicies(policies(setup))),
+        routes: setup.routes.clone(),
         changes: Arc::new(MemoryChanges::default()),
         ledger,
         responses: setup.responses.clone(),
@@ -219,12 +331,17 @@ fn service(
     let options = InferenceOptions {
         limits: setup.limits,
         media: setup.media.clone(),
+        prompt_caching: setup.prompt_caching,
+        routing: setup.routing.clone(),
+        audit_sealer: AuditSealer::new(&[7; 32]).ok(),
         spool_dir: setup.spool.clone().unwrap_or_else(|| root.path().join("spool")),
         max_spool_bytes: setup.max_spool_bytes,
         flush: Duration::from_millis(10),
         tags: setup.tags.clone(),
         response_retention_days: 30,
         max_json_depth: 64,
+        response_cache: setup.response_cache.clone(),
+        longest_call: Duration::from_secs(60),
         drain: Duration::from_secs(5),
     };
     InferenceService::new(ports, options).unwrap()

@@ -1,8 +1,13 @@
 //! `GET /v1/models`, in both shapes.
 
+use std::sync::Arc;
+
+use outcrop_emulator::Faults;
+use outcrop_types::{Residency, Rules};
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, MODEL, Setup, TestApp, models};
+use crate::route_store::MemoryRoutes;
 
 /// A GET as Anthropic's clients send it.
 async fn anthropic(app: &TestApp, path: &str) -> Answer {
@@ -172,4 +177,36 @@ async fn names_of_other_vendors_are_answered_if_the_operator_says_so() {
         assert_eq!(app.get(&format!("/v1/models/{name}")).await.json()["id"], id);
     }
     assert!(!ids(&app.get("/v1/models").await.json()).contains(&"gpt-4o"), "they are no models");
+}
+
+/// A route, and a model under a bound, are told of as they are called where they may be called.
+#[tokio::test]
+async fn what_is_bound_is_told_of_as_it_is_called_there() {
+    let table = json!({"routes": [
+        {"alias": "reports", "options": {"residency": ["eu"]}, "groups": [{"targets": [{"model": MODEL}]}]},
+        {"alias": "plain", "groups": [{"targets": [{"model": MODEL}]}]},
+    ]});
+    let regions = || ["us-east-1", "eu-central-1"].map(|it| (it, Faults::default())).to_vec();
+    let routes = || Arc::new(MemoryRoutes::of(serde_json::from_value(table.clone()).unwrap()));
+    let app = TestApp::with(Setup { routes: routes(), regions: regions(), ..Setup::default() }).await;
+    let region = |card: &Value| card["inference"]["region"].as_str().unwrap().to_owned();
+    let list = app.get("/v1/models").await.json();
+    let at = |name: &str| list["data"][ids(&list).iter().position(|it| *it == name).unwrap()].clone();
+    assert_eq!((region(&at("plain")), region(&at("reports"))), ("us-east-1".into(), "eu-central-1".into()));
+    assert_eq!(at("reports")["inference"]["profiles"], json!(["eu"]));
+
+    let residency = Residency::try_from(vec!["eu".parse().unwrap()]).unwrap();
+    let rules = Rules { residency, ..Rules::default() };
+    let app = TestApp::with(Setup { routes: routes(), regions: regions(), rules, ..Setup::default() }).await;
+    let list = app.get("/v1/models").await.json();
+    let cards = list["data"].as_array().unwrap();
+    assert!(ids(&list).contains(&MODEL), "{list}");
+    assert!(cards.iter().all(|it| region(it) == "eu-central-1"), "{list}");
+    assert_eq!(region(&app.get(&format!("/v1/models/{MODEL}")).await.json()), "eu-central-1");
+    let whole = TestApp::with(Setup { regions: regions(), ..Setup::default() }).await;
+    let all = whole.get("/v1/models").await.json();
+    assert!(
+        cards.len() < all["data"].as_array().unwrap().len(),
+        "what is in no region of the Union is not told"
+    );
 }

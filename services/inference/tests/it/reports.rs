@@ -11,7 +11,10 @@ use outcrop_inference::{alert_routes, report_routes};
 use outcrop_ports::contract::samples;
 use outcrop_ports::{AlertStore, Ledger as _, TeamStore as _};
 use outcrop_sqlite::SqliteStore;
-use outcrop_types::{Alert, Cost, Level, Money, Outcome, Period, Role, TeamId, UsageRecord};
+use outcrop_types::{
+    Alert, CacheState, Cost, GuardrailState, Level, Money, Outcome, Period, Role, TeamId, TokenUsage,
+    UsageRecord,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -112,6 +115,66 @@ async fn november() -> World {
 }
 
 #[actix_web::test]
+async fn what_caches_and_guardrails_did_is_told_for_each_team() {
+    let world = World::new().await;
+    let (one, two) = (samples::team_id(1), samples::team_id(2));
+    let reused = |number, cache, saved: &str| UsageRecord {
+        cache,
+        cache_age_ms: (cache == CacheState::Hit).then_some(2_000),
+        cache_saved: Some(saved.parse().unwrap()),
+        cost: None,
+        tokens: TokenUsage::default(),
+        guardrail: GuardrailState::None,
+        ..call(number, one, "a", "0")
+    };
+    let stopped = UsageRecord {
+        guardrail: GuardrailState::Intervened,
+        cache: CacheState::Bypass,
+        account: None,
+        ..call(4, two, "b", "1")
+    };
+    // The first attempt may have cost something: it has a record, and so has the second.
+    let again = UsageRecord { attempt: 2, again: true, ..call(5, one, "a", "2") };
+    world
+        .record(&[
+            call(1, one, "a", "2"),
+            reused(2, CacheState::Hit, "2"),
+            reused(3, CacheState::Coalesced, "0.5"),
+            stopped,
+            again,
+        ])
+        .await;
+    let rows = world.rows(Role::PlatformAdmin, &format!("{NOVEMBER}&group_by=team")).await;
+    assert_eq!(
+        (&rows[0]["requests"], &rows[0]["retries"], &rows[0]["unpriced"], &rows[0]["cost_usd"]),
+        (&json!(3), &json!(1), &json!(0), &json!("4")),
+        "{rows:#?}"
+    );
+    let cache = json!({
+        "hits": 1, "misses": 1, "coalesced": 1, "bypassed": 0, "hit_ratio": 0.6666, "saved_usd": "2.5",
+        "mean_age_ms": 2000,
+    });
+    assert_eq!((&rows[0]["cache"], &rows[0]["cache_saved_usd"]), (&cache, &json!("-0.01")));
+    let guardrails = json!({"units": 9, "passed": 0, "observed": 0, "intervened": 1});
+    assert_eq!(rows[1]["guardrails"], guardrails);
+    for (query, requests) in [
+        ("cache=hit", 1),
+        ("cache=bypass&guardrail=intervened", 1),
+        ("guardrail=passed", 0),
+        ("account=batch", 3),
+        ("account=batch&cache=coalesced&region=us-east-1", 1),
+    ] {
+        let row = world.rows(Role::PlatformAdmin, &format!("{NOVEMBER}&{query}")).await.remove(0);
+        assert_eq!(row["requests"], json!(requests), "{query}");
+    }
+    let rows = world.rows(Role::PlatformAdmin, &format!("{NOVEMBER}&group_by=account,cache")).await;
+    let groups: Vec<_> = rows.iter().map(|row| (&row["group"]["account"], &row["group"]["cache"])).collect();
+    let (batch, none) = (&json!("batch"), &Value::Null);
+    let named = ["bypass", "coalesced", "hit", "miss"].map(|it| json!(it));
+    assert_eq!(groups, [(none, &named[0]), (batch, &named[1]), (batch, &named[2]), (batch, &named[3])]);
+}
+
+#[actix_web::test]
 async fn sums_are_told_by_what_they_are_grouped_by() {
     let world = november().await;
     let rows = world.rows(Role::PlatformAdmin, &format!("{NOVEMBER}&group_by=team,model")).await;
@@ -138,7 +201,7 @@ async fn sums_are_told_by_what_they_are_grouped_by() {
     assert_eq!(
         all["tokens"],
         json!({"input": 44, "cache_read": 48, "cache_write_5m": 52, "cache_write_1h": 56,
-        "output": 60, "reasoning": 24, "images": 28, "queries": 32})
+        "output": 60, "reasoning": 24, "images": 28, "queries": 32, "guardrail_units": 36})
     );
     let p95 = all["latency_ms"]["p95"].as_u64().unwrap();
     assert!((100..=119).contains(&p95) && all["latency_ms"]["p99"].is_u64(), "{all}");
@@ -292,9 +355,13 @@ async fn a_file_has_all_rows_and_runs_nothing() {
     let lines: Vec<_> = file.text.split("\r\n").collect();
     // The header, the rows, and what stands behind the last line's end.
     assert_eq!(lines.len(), 1 + 1_501 + 1);
-    assert!(lines[0].starts_with("model,requests,errors,"), "{}", lines[0]);
+    assert!(lines[0].starts_with("model,requests,retries,errors,"), "{}", lines[0]);
     assert!(lines[1].starts_with("\"'=cmd|'/c calc'!A1,\"\"x\"\"\",1,0,"), "{}", lines[1]);
-    assert!(lines[2].starts_with("m0000,1,0,0,0,11,12,13,14,15,6,7,8,1,-0.005,"), "{}", lines[2]);
+    assert!(
+        lines[2].starts_with("m0000,1,0,0,0,0,11,12,13,14,15,6,7,8,9,0,0,1,0,1,0,1,-0.005,"),
+        "{}",
+        lines[2]
+    );
     assert!(lines[1_501].starts_with("m1499,"), "{}", lines[1_501]);
     let some = world.get(Role::PlatformAdmin, &format!("{path}&format=csv&limit=3")).await;
     assert_eq!(some.text.lines().count(), 4);

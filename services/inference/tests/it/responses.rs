@@ -332,14 +332,14 @@ async fn tokens_are_counted_without_an_answer() {
 async fn what_has_no_effect_is_named_or_refused() {
     let app = TestApp::start().await;
     let body = json!({
-        "model": MODEL, "input": "[[say: hi]]", "prompt_cache_key": "k", "tools": [{ "type": "web_search" }],
+        "model": MODEL, "input": "[[say: hi]]", "truncation": "auto", "tools": [{ "type": "web_search" }],
     });
     let answer = app.post("/v1/responses", &body).await;
-    assert_eq!(answer.header("x-outcrop-dropped"), Some("prompt_cache_key, tools.web_search"));
+    assert_eq!(answer.header("x-outcrop-dropped"), Some("truncation, tools.web_search"));
     let strict = app.request(reqwest::Method::POST, "/v1/responses").header("x-outcrop-strict", "true");
     let strict =
         strict.header("content-type", "application/json").body(body.to_string()).send().await.unwrap();
-    refused(&Answer::of(strict).await, 400, "prompt_cache_key");
+    refused(&Answer::of(strict).await, 400, "truncation");
     for field in ["conversation", "prompt", "background", "moderation"] {
         let value = if field == "background" { json!(true) } else { json!({ "id": "x" }) };
         let answer = app.post("/v1/responses", &json!({ "model": MODEL, "input": "x", field: value })).await;

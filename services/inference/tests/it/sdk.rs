@@ -1,5 +1,6 @@
 //! The AWS SDK for Rust as a client: our own adapter, which calls with it, pointed at the service itself.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -29,7 +30,7 @@ fn resolved(name: &str) -> ResolvedModel {
 fn call(content: Vec<Block>) -> ModelCall {
     let messages = vec![Message { role: Role::User, content }];
     let request = Request { messages, ..Request::default() };
-    ModelCall { model: resolved(MODEL), request, deadline: WAIT }
+    ModelCall { model: resolved(MODEL), request: request.into(), deadline: WAIT }
 }
 
 fn said(text: &str) -> Vec<Block> {
@@ -63,7 +64,7 @@ async fn a_conversation_with_a_document_a_cache_point_and_a_tier() {
         Block::Text("[[say: read]]".into()),
     ];
     let mut asked = call(content);
-    asked.request.service_tier = Some(ServiceTier::Flex);
+    Arc::make_mut(&mut asked.request).service_tier = Some(ServiceTier::Flex);
     let answer = client.chat(asked.clone()).await.unwrap();
     assert_eq!(answer.content, said("read"));
     assert_eq!(answer.extra.service_tier, Some(ServiceTier::Flex));
@@ -102,7 +103,7 @@ async fn tokens_are_counted() {
     let app = TestApp::start().await;
     let client = client(&app);
     let ModelCall { model, request, .. } = call(said("Good day"));
-    let converse = client.count_tokens(model.clone(), request, WAIT).await.unwrap();
+    let converse = client.count_tokens(model.clone(), Request::clone(&request), WAIT).await.unwrap();
     let invoke = client.count_invoke_tokens(model, claude("Good day").body, WAIT).await.unwrap();
     assert!(converse > 0 && invoke > 0, "{converse} {invoke}");
 }

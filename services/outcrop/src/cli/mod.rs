@@ -6,6 +6,7 @@ mod keys;
 mod ledger;
 mod people;
 mod policies;
+mod routes;
 mod usage;
 
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ pub(crate) use policies::{
     DeletePolicyArgs, ListPoliciesArgs, PoliciesCommand, Rule, RulesArgs, SetPolicyArgs, ShowPolicyArgs,
     TargetArgs,
 };
+pub(crate) use routes::{ApplyRoutesArgs, RoutesCommand, ShowRoutesArgs, TargetsArgs};
 pub(crate) use usage::{ListUsageArgs, ReportArgs, UsageArgs, UsageCommand};
 
 const AFTER_HELP: &str = "\
@@ -92,13 +94,16 @@ pub(crate) enum Command {
     /// Say how much keys, users, teams and everybody may use
     #[command(subcommand)]
     Policies(PoliciesCommand),
+    /// Show, check and change where calls of a model go
+    #[command(subcommand)]
+    Routes(RoutesCommand),
     /// List and check the audit log
     #[command(subcommand)]
     Audit(AuditCommand),
     /// Ask a model and print its answer as it comes
     Chat(ChatArgs),
     /// List the latest usage records, or report sums of all
-    Usage(UsageArgs),
+    Usage(Box<UsageArgs>),
     /// Reprice, export and remove usage records
     #[command(subcommand)]
     Ledger(LedgerCommand),

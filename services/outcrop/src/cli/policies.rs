@@ -3,7 +3,10 @@
 use std::str::FromStr;
 
 use clap::{Args, Subcommand, ValueEnum};
-use outcrop_types::{Calendar, KeyId, Level, MAX_ROLLING_DAYS, Money, Pattern, Period, PolicyId, TimeZone};
+use outcrop_types::{
+    Area, Calendar, GuardrailMode, GuardrailRule, GuardrailStream, KeyId, Level, MAX_ROLLING_DAYS, Money,
+    Pattern, Period, PolicyId, TimeZone,
+};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PoliciesCommand {
@@ -86,6 +89,26 @@ pub(crate) struct RulesArgs {
     /// Allow this model in spite of a budget though its price is not known; can be repeated, and replaces the list
     #[arg(long, value_name = "PATTERN")]
     pub(crate) allow_unpriced: Vec<Pattern>,
+    /// Areas that no call leaves, separated by commas: geographies (us, eu, apac, jp, au, in, ca, us-gov) and AWS regions;
+    /// replaces the list
+    #[arg(long, value_name = "AREA", value_delimiter = ',')]
+    pub(crate) residency: Vec<Area>,
+    /// A guardrail that looks on: its id or ARN and its version, and `monitor` to be told only, `async` for streams that do
+    /// not wait, `input` or `output` for one side alone, e.g. gr1abc:3:monitor; can be repeated, and replaces the list
+    #[arg(long = "guardrail", value_name = "ID:VERSION[:WORD…]")]
+    pub(crate) guardrails: Vec<GuardrailArg>,
+    /// Whether answers are kept and given again
+    #[arg(long, value_name = "on|off", value_parser = parse_switch)]
+    pub(crate) cache: Option<bool>,
+    /// How long answers are kept, seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) cache_ttl: Option<u32>,
+    /// Whether turns that use tools are kept, too
+    #[arg(long, value_name = "on|off", value_parser = parse_switch)]
+    pub(crate) cache_tools: Option<bool>,
+    /// Whether requests may say otherwise for themselves
+    #[arg(long, value_name = "on|off", value_parser = parse_switch)]
+    pub(crate) cache_request_control: Option<bool>,
     /// Take a rule out of the policy; can be repeated
     #[arg(long, value_name = "RULE")]
     pub(crate) remove: Vec<Rule>,
@@ -102,6 +125,62 @@ pub(crate) enum Rule {
     DefaultOutputTokens,
     Models,
     AllowUnpriced,
+    Residency,
+    Guardrails,
+    Cache,
+}
+
+/// `gr1abc:3:monitor`: a guardrail and how it looks on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct GuardrailArg(pub(crate) GuardrailRule);
+
+impl FromStr for GuardrailArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // The words stand last, so that the colons of an ARN are none of ours.
+        let mut rest = text;
+        let mut rule = GuardrailRule {
+            id: String::new(),
+            version: String::new(),
+            input: true,
+            output: true,
+            mode: GuardrailMode::Enforce,
+            stream: GuardrailStream::Sync,
+        };
+        while let Some((before, word)) = rest.rsplit_once(':') {
+            match word {
+                "enforce" => rule.mode = GuardrailMode::Enforce,
+                "monitor" => rule.mode = GuardrailMode::Monitor,
+                "sync" => rule.stream = GuardrailStream::Sync,
+                "async" => rule.stream = GuardrailStream::Async,
+                "input" => rule.output = false,
+                "output" => rule.input = false,
+                version => {
+                    rule.id = before.to_owned();
+                    rule.version = version.to_owned();
+                    break;
+                }
+            }
+            rest = before;
+        }
+        let wrong = match rule.check() {
+            None => return Ok(Self(rule)),
+            // What stands behind a version is a word that nobody knows, and no part of an id.
+            Some(_) if has_version(&rule.id) => {
+                format!("`{}` is none of enforce, monitor, sync, async, input, output", rule.version)
+            }
+            Some((field, wrong)) => format!("its {field} {wrong}"),
+        };
+        Err(format!("`{text}` is not of the form gr1abc:3:monitor: {wrong}"))
+    }
+}
+
+/// Whether what stands before a word is a guardrail with its version.
+fn has_version(text: &str) -> bool {
+    let version = text.rsplit_once(':').map(|(_, version)| version);
+    version
+        .is_some_and(|it| it == "DRAFT" || (!it.is_empty() && it.bytes().all(|byte| byte.is_ascii_digit())))
 }
 
 /// `month=50USD`: a budget whose calendar is that of no place yet.
@@ -170,6 +249,14 @@ fn parse_level(text: &str) -> Result<Level, String> {
     level.ok_or_else(|| format!("`{text}` is not platform, team, user or key"))
 }
 
+fn parse_switch(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(format!("`{text}` is not on or off")),
+    }
+}
+
 fn parse_each(text: &str) -> Result<Level, String> {
     let level = parse_level(text).ok().filter(|level| *level != Level::Platform);
     level.ok_or_else(|| format!("`{text}` is not team, user or key"))
@@ -178,6 +265,24 @@ fn parse_each(text: &str) -> Result<Level, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn guardrails_read_as_people_write_them() {
+        let read = |text: &str| text.parse::<GuardrailArg>().map(|it| it.0);
+        let arn = "arn:aws:bedrock:eu-central-1:123456789012:guardrail/gr0abc";
+        let plain = read("gr0abc:3").unwrap();
+        assert_eq!((plain.id.as_str(), plain.version.as_str()), ("gr0abc", "3"));
+        assert!(plain.input && plain.output && plain.mode == GuardrailMode::Enforce);
+        let long = read(&format!("{arn}:DRAFT:monitor:async:input")).unwrap();
+        assert_eq!((long.id.as_str(), long.version.as_str()), (arn, "DRAFT"));
+        assert_eq!((long.mode, long.stream), (GuardrailMode::Monitor, GuardrailStream::Async));
+        assert!(long.input && !long.output);
+        for wrong in ["", "gr0abc", "gr0abc:monitor", "gr0abc:3:later", arn, "gr0abc:3:input:output"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+        let wrong = read(&format!("{arn}:3:loud")).unwrap_err();
+        assert!(wrong.contains("`loud` is none of enforce, monitor"), "{wrong}");
+    }
 
     #[test]
     fn budgets_read_as_people_write_them() {

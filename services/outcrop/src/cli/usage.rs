@@ -29,8 +29,8 @@ pub(crate) enum UsageCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
-    /// What to group by, separated by commas: team, user, key, model, model_asked, region, dialect, operation, tier,
-    /// tag:NAME, and one of hour, day, month
+    /// What to group by, separated by commas: team, user, key, model, model_asked, region, account, cache, guardrail,
+    /// dialect, operation, tier, tag:NAME, and one of hour, day, month
     #[arg(long, value_name = "NAMES")]
     pub(crate) by: Option<String>,
     /// A month such as 2026-11 [default: this month]
@@ -57,6 +57,15 @@ pub(crate) struct ReportArgs {
     /// Only in this AWS region
     #[arg(long)]
     pub(crate) region: Option<String>,
+    /// Only in this account, by its name in settings
+    #[arg(long, value_name = "NAME")]
+    pub(crate) account: Option<String>,
+    /// Only where the cache of answers did this: bypass, miss, hit, coalesced
+    #[arg(long, value_name = "STATE")]
+    pub(crate) cache: Option<String>,
+    /// Only where guardrails did this: none, passed, observed, intervened
+    #[arg(long, value_name = "STATE")]
+    pub(crate) guardrail: Option<String>,
     /// Only in this dialect: openai, anthropic, …
     #[arg(long)]
     pub(crate) dialect: Option<String>,

@@ -13,6 +13,9 @@ pub(crate) fn run(command: &ConfigCommand, options: &LoadOptions) -> Result<(), 
         ConfigCommand::Check => {
             together(&config)?;
             outcrop_wiring::check_models(&config)?;
+            if let Some(file) = &config.routing.routes {
+                super::routes::read(&config, file, "`routing.routes`: ")?;
+            }
             output::line("The settings are good.")
         }
     }

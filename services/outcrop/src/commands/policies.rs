@@ -1,5 +1,7 @@
 //! `outcrop policies`: the operator's way to policies, straight in the stores.
 
+mod routed;
+
 use outcrop_auth::{Acting, AuthService, NewPolicy, PolicyPatch, RulesPatch};
 use outcrop_config::Config;
 use outcrop_ports::PolicyFilter;
@@ -93,6 +95,9 @@ fn patch(args: &RulesArgs, before: &Rules) -> Result<RulesPatch, Failure> {
         default_output_tokens: change(removed(Rule::DefaultOutputTokens), args.default_output_tokens),
         models: change(removed(Rule::Models), some_list(&args.models)),
         allow_unpriced: change(removed(Rule::AllowUnpriced), some_list(&args.allow_unpriced)),
+        residency: change(removed(Rule::Residency), routed::residency(args)?),
+        guardrails: change(removed(Rule::Guardrails), routed::guardrails(args)),
+        cache: change(removed(Rule::Cache), routed::cache(args, before)),
     };
     if patch == RulesPatch::default() {
         let line =
@@ -213,6 +218,9 @@ fn rules(policy: &Policy) -> Vec<String> {
         default_output_tokens,
         models,
         allow_unpriced,
+        residency,
+        guardrails,
+        cache,
     } = &policy.rules;
     let number = |count: Option<u32>, what: &str| count.map(|count| format!("{count} {what}"));
     let list = |patterns: &[Pattern], what: &str| {
@@ -229,7 +237,10 @@ fn rules(policy: &Policy) -> Vec<String> {
         number(*default_output_tokens, "output tokens if not said"),
         list(models, "only"),
         list(allow_unpriced, "without a known price"),
+        (!residency.is_empty()).then(|| format!("within {residency}")),
     ];
+    let rest = rest.into_iter().chain(guardrails.iter().map(|it| Some(routed::guardrail_in_words(it))));
+    let rest = rest.chain([cache.as_ref().map(routed::cache_in_words)]);
     let money = budgets.iter().map(|budget| Some(in_words(budget)));
     counts.into_iter().chain(money).chain(rest).flatten().collect()
 }

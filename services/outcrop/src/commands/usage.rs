@@ -4,7 +4,7 @@ mod report;
 
 use outcrop_config::Config;
 use outcrop_ports::UsageFilter;
-use outcrop_types::UsageRecord;
+use outcrop_types::{CacheState, Cost, Money, UsageRecord};
 
 use crate::admin::Admin;
 use crate::cli::{ListUsageArgs, UsageArgs, UsageCommand};
@@ -48,8 +48,26 @@ fn row(record: &UsageRecord) -> [String; 8] {
         record.model_served.clone(),
         record.tokens.total_input().to_string(),
         format!("{}{}", record.tokens.output, if record.estimated { "~" } else { "" }),
-        record.cost.as_ref().map_or_else(|| "-".to_owned(), |cost| cost.usd.to_string()),
+        usd(record.cost.as_ref(), record.cache),
         record.latency_ms.to_string(),
         record.error.as_ref().map_or_else(|| outcome.to_owned(), |error| format!("{outcome} ({error})")),
     ]
+}
+
+/// What it cost: nothing where the cache of answers spared the call, and `-` where nobody knows.
+fn usd(cost: Option<&Cost>, cache: CacheState) -> String {
+    let spared = cache.spared_the_call().then_some(Money::ZERO);
+    cost.map(|it| it.usd).or(spared).map_or_else(|| "-".to_owned(), |usd| usd.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_cache_spared_cost_nothing_and_what_has_no_price_nobody_knows() {
+        assert_eq!(usd(None, CacheState::Miss), "-");
+        assert_eq!(usd(None, CacheState::Hit), "0");
+        assert_eq!(usd(None, CacheState::Coalesced), "0");
+    }
 }

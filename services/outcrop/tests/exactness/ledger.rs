@@ -26,6 +26,7 @@ fn tokens(record: &Value) -> ChargedTokens {
         output: of("output"),
         images: of("images"),
         queries: of("queries"),
+        guardrail_units: of("guardrail_units"),
     }
 }
 

@@ -16,3 +16,4 @@ mod ledger;
 mod people;
 mod policies;
 mod refusals;
+mod routes;

@@ -85,6 +85,53 @@ async fn zone_and_alerts_alone_change_the_budgets_that_are_there() {
 }
 
 #[tokio::test]
+async fn where_calls_stay_who_looks_on_and_what_is_kept() {
+    let home = Home::new();
+    let set = ["policies", "set", "--platform", "--json"];
+    let made = read(
+        &home
+            .succeed(
+                &[
+                    &set[..],
+                    &[
+                        "--residency",
+                        "eu,us-east-1",
+                        "--guardrail",
+                        "gr1:3:monitor",
+                        "--guardrail",
+                        "gr2:DRAFT:input",
+                    ],
+                    &["--cache-ttl", "300", "--cache-request-control", "off"],
+                ]
+                .concat(),
+            )
+            .await,
+    );
+    let rules = &made["rules"];
+    assert_eq!(rules["residency"], json!(["eu", "us-east-1"]));
+    assert_eq!(
+        (&rules["guardrails"][0]["mode"], &rules["guardrails"][1]["output"]),
+        (&json!("monitor"), &json!(false))
+    );
+    let kept = json!({"enabled": true, "ttl_s": 300, "tools": false, "request_control": false});
+    assert_eq!(rules["cache"], kept);
+    // What is not named of it stays.
+    let changed =
+        read(&home.succeed(&[&set[..], &["--cache", "off", "--remove", "residency"]].concat()).await);
+    let off = json!({"enabled": false, "ttl_s": 300, "tools": false, "request_control": false});
+    assert_eq!((&changed["rules"]["cache"], changed["rules"].get("residency")), (&off, None));
+    let shown = home.succeed(&["policies", "show", made["id"].as_str().unwrap()]).await;
+    for part in
+        ["guardrail gr1 version 3, only told of", "over input", "answers not kept, whatever requests say"]
+    {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    for bad in [["--residency", "moon"], ["--guardrail", "gr1"], ["--cache", "maybe"]] {
+        assert!(!home.run(&[&set[..], &bad].concat()).await.status.success(), "{bad:?}");
+    }
+}
+
+#[tokio::test]
 async fn policies_are_for_whom_they_say() {
     let home = Home::new();
     let team = home.succeed(&["teams", "create", "acme"]).await.trim().to_owned();

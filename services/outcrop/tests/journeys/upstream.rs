@@ -10,6 +10,7 @@ use crate::wait::until;
 
 pub(crate) async fn journey(platform: &Platform) {
     failures_have_their_status(platform).await;
+    a_failure_that_passes_is_tried_again(platform).await;
     a_failure_in_mid_stream_is_told(platform).await;
     a_broken_connection_in_mid_stream_is_told(platform).await;
     a_generation_that_fails_is_told(platform).await;
@@ -24,11 +25,20 @@ async fn failures_have_their_status(platform: &Platform) {
         ("modelError", 502, "server_error", Some("upstream_error")),
         ("disconnect", 503, "server_error", Some("service_unavailable")),
     ] {
-        for request in [ask("[[say: ok]]"), ask_streamed("[[say: ok]]")] {
-            platform.emulator.fail_next(fault, 0).await;
+        // Whatever is tried again fails again.
+        let text = format!("[[fault: {fault}]] [[say: ok]]");
+        for request in [ask(&text), ask_streamed(&text)] {
             assert_error(platform.admin.chat(&request).await, status, kind, code, None);
             platform.admin.chat(&ask("[[say: ok]]")).await.expect(200);
         }
+    }
+}
+
+/// What costs nothing and passes is not the client's affair.
+async fn a_failure_that_passes_is_tried_again(platform: &Platform) {
+    for fault in ["throttling", "serviceUnavailable", "disconnect"] {
+        platform.emulator.fail_next(fault, 0).await;
+        platform.admin.chat(&ask("[[say: ok]]")).await.expect(200);
     }
 }
 
@@ -72,8 +82,8 @@ async fn a_broken_connection_in_mid_stream_is_told(platform: &Platform) {
 }
 
 async fn a_generation_that_fails_is_told(platform: &Platform) {
-    platform.emulator.fail_next("throttling", 0).await;
-    let refused = platform.admin.post("/generate", &json!({ "prompt": "Hi" })).await.expect(429);
+    let throttled = json!({ "prompt": "[[fault: throttling]] Hi" });
+    let refused = platform.admin.post("/generate", &throttled).await.expect(429);
     assert_eq!(refused.header("content-type"), "application/problem+json");
     platform.emulator.fail_next("streamThrottling", 4).await;
     let request = json!({ "prompt": "[[say: one two three four five]]", "stream": true });

@@ -158,7 +158,7 @@ fn system(model: &Model, blocks: &[SystemBlock<'_>]) -> Result<(), Refusal> {
 }
 
 fn cache_points(model: &Model, request: &Request<'_>) -> Result<(), Refusal> {
-    let mut count = 0;
+    let (mut count, mut five_minutes_came) = (0, false);
     for (path, point) in super::super::count::cache_points(request) {
         count += 1;
         if path.starts_with("toolConfig") && !model.can(Capability::ToolCache) {
@@ -184,6 +184,13 @@ fn cache_points(model: &Model, request: &Request<'_>) -> Result<(), Refusal> {
         if point.ttl.as_deref() == Some("1h") && !model.can(Capability::OneHourCache) {
             return Err(unsupported("1h ttl of the cachePoint field", &format!("{path}.cachePoint.ttl")));
         }
+        let one_hour = point.ttl.as_deref() == Some("1h");
+        if one_hour && five_minutes_came {
+            return Err(Refusal::model(format_args!(
+                "{path}.cachePoint.ttl: a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block. Note that blocks are processed in the following order: `tools`, `system`, `messages`."
+            )));
+        }
+        five_minutes_came |= !one_hour;
     }
     if count > 0 && !model.can(Capability::PromptCaching) {
         return Err(Refusal::new(

@@ -4,9 +4,12 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use outcrop_types::{CacheState, Cost, Money, Outcome, PriceTier, Subject, TokenUsage, UsageRecord};
+use outcrop_types::{
+    CacheState, Cost, GuardrailState, Money, Outcome, PriceTier, Subject, TokenUsage, UsageRecord,
+};
 
 use crate::contract::samples::{key_id, record, service_account_id, team_id, usage_id, user_id};
+use crate::usage_sums::LOOK;
 use crate::{Dimension, ReportCursor, ReportQuery, ReportRow, UsageFilter, UsageTotals};
 
 /// Numbers that look as if by chance (splitmix64).
@@ -60,6 +63,7 @@ fn one(chance: &mut Chance, number: u32) -> UsageRecord {
         saved_nano_usd: chance.below(2_000_000) as i64 - 1_000_000,
         price: "row".to_owned(),
     };
+    let cache = chance.of(&CacheState::ALL);
     UsageRecord {
         id: usage_id(number),
         at,
@@ -70,13 +74,20 @@ fn one(chance: &mut Chance, number: u32) -> UsageRecord {
         },
         key: (chance.below(3) > 0).then(|| key_id(who)),
         dialect: chance.of(&["openai", "anthropic"]).to_owned(),
-        operation: chance.of(&["chat", "embed"]).to_owned(),
+        operation: chance.of(&["chat", "embed", LOOK]).to_owned(),
         model_asked: chance.of(&["haiku", "Sonnet", "Überfluß"]).to_owned(),
         model_served: chance.of(&["anthropic.haiku", "anthropic.sonnet"]).to_owned(),
         region: chance.of(&["us-east-1", "eu-central-1"]).to_owned(),
         tier: chance.of(&PriceTier::ALL),
         tags: chance.of(tags).iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
-        cache: chance.of(&[CacheState::Bypass, CacheState::Miss]),
+        cache,
+        cache_age_ms: (cache == CacheState::Hit).then(|| chance.below(1_000_000)),
+        cache_saved: (cache.spared_the_call() && chance.below(3) > 0)
+            .then(|| Money::from_nano_usd(chance.below(5_000_000))),
+        attempt: 1 + chance.below(3) as u8,
+        again: chance.below(5) == 0,
+        account: chance.of(&[None, Some("batch"), Some("other")]).map(|it| it.parse().unwrap()),
+        guardrail: chance.of(&GuardrailState::ALL),
         tokens: tokens(chance),
         estimated: chance.below(5) == 0,
         latency_ms: chance.below(100_000),
@@ -88,13 +99,14 @@ fn one(chance: &mut Chance, number: u32) -> UsageRecord {
             Outcome::Cancelled,
             Outcome::Lost,
         ]),
-        cost: (chance.below(4) > 0).then_some(price),
+        cost: (chance.below(4) > 0 && !cache.spared_the_call()).then_some(price),
         ..record(number, team_id(team))
     }
 }
 
 fn tokens(chance: &mut Chance) -> TokenUsage {
     TokenUsage {
+        guardrail_units: chance.below(4),
         input: chance.below(10_000),
         cache_read: chance.below(1_000),
         cache_write_5m: chance.below(100),
@@ -123,6 +135,9 @@ pub(super) fn filters(records: &[UsageRecord]) -> Vec<UsageFilter> {
             ..any()
         },
         UsageFilter { region: Some("eu-central-1".to_owned()), dialect: Some("openai".to_owned()), ..any() },
+        UsageFilter { account: Some("other".parse().unwrap()), ..any() },
+        UsageFilter { cache: Some(CacheState::Hit), ..any() },
+        UsageFilter { guardrail: Some(GuardrailState::Intervened), team: Some(team_id(1)), ..any() },
         UsageFilter { team: Some(team_id(2)), ..tag("project", "Zürich \u{1f980}") },
         tag("env", ""),
         tag("a \"quoted\" $.name", "x"),
@@ -137,6 +152,9 @@ pub(super) fn fits(record: &UsageRecord, filter: &UsageFilter) -> bool {
         && (filter.models.is_empty() || filter.models.contains(&record.model_served))
         && filter.region.as_ref().is_none_or(|region| record.region == *region)
         && filter.dialect.as_ref().is_none_or(|dialect| record.dialect == *dialect)
+        && filter.account.as_ref().is_none_or(|account| record.account.as_ref() == Some(account))
+        && filter.cache.is_none_or(|cache| record.cache == cache)
+        && filter.guardrail.is_none_or(|guardrail| record.guardrail == guardrail)
         && filter.tag.as_ref().is_none_or(|(name, value)| record.tags.get(name) == Some(value))
 }
 
@@ -166,6 +184,9 @@ fn value(record: &UsageRecord, dimension: &Dimension, query: &ReportQuery) -> Op
         Dimension::Model => record.model_served.clone(),
         Dimension::ModelAsked => record.model_asked.clone(),
         Dimension::Region => record.region.clone(),
+        Dimension::Account => record.account.as_ref()?.as_str().to_owned(),
+        Dimension::Cache => record.cache.name().to_owned(),
+        Dimension::Guardrail => record.guardrail.name().to_owned(),
         Dimension::Dialect => record.dialect.clone(),
         Dimension::Operation => record.operation.clone(),
         Dimension::Tier => record.tier.name().to_owned(),
@@ -177,17 +198,46 @@ fn value(record: &UsageRecord, dimension: &Dimension, query: &ReportQuery) -> Op
 }
 
 fn note(totals: &mut UsageTotals, record: &UsageRecord) {
-    totals.requests += 1;
-    totals.errors += u64::from(matches!(record.outcome, Outcome::Failed | Outcome::Lost));
+    if record.operation != LOOK {
+        note_call(totals, record);
+    }
+    totals.cache.age_ms += record.cache_age_ms.unwrap_or(0);
+    totals.cache.saved += record.cache_saved.unwrap_or(Money::ZERO);
+    match record.guardrail {
+        GuardrailState::None => {}
+        GuardrailState::Passed => totals.guardrails.passed += 1,
+        GuardrailState::Observed => totals.guardrails.observed += 1,
+        GuardrailState::Intervened => totals.guardrails.intervened += 1,
+    }
     totals.estimated += u64::from(record.estimated);
-    totals.unpriced += u64::from(record.cost.is_none());
     totals.tokens += record.tokens;
     if let Some(cost) = &record.cost {
         totals.cost += cost.usd;
         totals.saved_nano_usd += cost.saved_nano_usd;
     }
+}
+
+/// What only calls have; a look of a guardrail alone is none.
+fn note_call(totals: &mut UsageTotals, record: &UsageRecord) {
+    if record.again {
+        totals.retries += 1;
+    } else {
+        totals.requests += 1;
+        note_cache(totals, record.cache);
+    }
+    totals.errors += u64::from(matches!(record.outcome, Outcome::Failed | Outcome::Lost));
+    totals.unpriced += u64::from(record.cost.is_none() && !record.cache.spared_the_call());
     totals.latency.note(record.latency_ms);
     if let Some(ms) = record.first_token_ms {
         totals.first_token.note(ms);
+    }
+}
+
+fn note_cache(totals: &mut UsageTotals, cache: CacheState) {
+    match cache {
+        CacheState::Bypass => {}
+        CacheState::Miss => totals.cache.misses += 1,
+        CacheState::Hit => totals.cache.hits += 1,
+        CacheState::Coalesced => totals.cache.coalesced += 1,
     }
 }

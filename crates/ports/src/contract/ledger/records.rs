@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use outcrop_types::{TeamId, UsageId, UsageRecord};
+use outcrop_types::{CacheState, Money, TeamId, UsageId, UsageRecord};
 
 use super::random;
 use crate::contract::samples::{failed_record, record, team_id, usage_id};
@@ -30,9 +30,16 @@ where
 
 async fn a_record_is_listed_as_it_was_written(ledger: &dyn Ledger) {
     let (full, failed) = (record(1, team_id(1)), failed_record(2, team_id(1)));
-    ledger.record(&[full.clone(), failed.clone()]).await.unwrap();
+    let reused = UsageRecord {
+        cache: CacheState::Hit,
+        cache_age_ms: Some(61_000),
+        cache_saved: Some(Money::from_nano_usd(89)),
+        again: true,
+        ..failed_record(3, team_id(1))
+    };
+    ledger.record(&[full.clone(), failed.clone(), reused.clone()]).await.unwrap();
     let page = ledger.list_usage(&of(Some(team_id(1))), None, None, 10).await.unwrap();
-    assert_eq!(page.items, [failed, full]);
+    assert_eq!(page.items, [reused, failed, full]);
     assert!(!page.has_more);
 }
 

@@ -82,6 +82,8 @@ async fn every_grouping_is_that_of_the_records(ledger: &dyn Ledger) {
         vec![Dimension::Key, Dimension::Tier],
         vec![Dimension::Model, Dimension::ModelAsked],
         vec![Dimension::Region, Dimension::Dialect, Dimension::Operation],
+        vec![Dimension::Account, Dimension::Cache],
+        vec![Dimension::Guardrail, Dimension::Day],
         vec![tag("project")],
         vec![tag("env"), tag("a \"quoted\" $.name"), Dimension::Key],
         vec![Dimension::Hour],

@@ -4,7 +4,7 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use outcrop_types::{Cost, Money, UsageRecord};
+use outcrop_types::{CacheState, Cost, Money, UsageRecord};
 
 use super::random::{self, Chance};
 use super::reports::{agrees, all};
@@ -18,6 +18,7 @@ where
 {
     sums_follow_the_new_prices(&*make().await).await;
     only_what_is_as_it_was_read_changes(&*make().await).await;
+    what_the_cache_of_answers_spared_costs_nothing(&*make().await).await;
     repricing_at_once_counts_once(make().await).await;
 }
 
@@ -37,7 +38,8 @@ fn changes(records: &[UsageRecord]) -> Vec<Repriced> {
         before: record.cost.clone(),
         after: after(&mut chance),
     };
-    records.iter().step_by(2).map(change).collect()
+    let priced = records.iter().filter(|record| !record.cache.spared_the_call());
+    priced.step_by(2).map(change).collect()
 }
 
 fn repriced(records: &[UsageRecord], changes: &[Repriced]) -> Vec<UsageRecord> {
@@ -92,6 +94,24 @@ async fn only_what_is_as_it_was_read_changes(ledger: &dyn Ledger) {
     is_kept(ledger, &records).await;
 }
 
+async fn what_the_cache_of_answers_spared_costs_nothing(ledger: &dyn Ledger) {
+    let mut records = random::records(55, 2);
+    for (record, cache) in records.iter_mut().zip([CacheState::Hit, CacheState::Coalesced]) {
+        (record.cache, record.cost) = (cache, None);
+        record.cache_saved = Some(Money::from_nano_usd(7));
+    }
+    ledger.record(&records).await.unwrap();
+    let zero = Cost { usd: Money::ZERO, saved_nano_usd: 0, price: "row".to_owned() };
+    let change = |record: &UsageRecord| Repriced {
+        id: record.id,
+        at: record.at,
+        before: None,
+        after: Some(zero.clone()),
+    };
+    assert_eq!(ledger.reprice(&records.iter().map(change).collect::<Vec<_>>()).await.unwrap(), 0);
+    is_kept(ledger, &records).await;
+}
+
 async fn repricing_at_once_counts_once(ledger: Arc<dyn Ledger>) {
     let records = random::records(54, 400);
     ledger.record(&records).await.unwrap();
@@ -100,7 +120,7 @@ async fn repricing_at_once_counts_once(ledger: Arc<dyn Ledger>) {
     let changed = crate::contract::at_once(6, |number| {
         let (ledger, mut changes, records) = (Arc::clone(&ledger), changes.clone(), records.clone());
         async move {
-            changes.rotate_left(number as usize * 30);
+            changes.rotate_left(number as usize * 10);
             // Somebody ships again meanwhile.
             ledger.record(&records[number as usize * 50..]).await.unwrap();
             ledger.reprice(&changes).await.unwrap()

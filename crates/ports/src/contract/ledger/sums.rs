@@ -5,12 +5,12 @@ use std::future::Future;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use outcrop_types::{Money, UsageRecord};
+use outcrop_types::{GuardrailState, Money, Outcome, TokenUsage, UsageRecord};
 
 use super::random;
 use super::reports::{agrees, all};
 use crate::contract::samples::{record, team_id};
-use crate::{Dimension, Ledger, ReportQuery};
+use crate::{Dimension, Ledger, ReportQuery, usage_sums};
 
 pub(super) async fn run<F, Fut>(make: &F)
 where
@@ -20,6 +20,7 @@ where
     what_is_repeated_counts_once(&*make().await).await;
     what_is_recorded_at_once_counts_once(make().await).await;
     absurd_counts_fit_into_sums(&*make().await).await;
+    looks_of_guardrails_are_no_requests(&*make().await).await;
 }
 
 async fn what_is_repeated_counts_once(ledger: &dyn Ledger) {
@@ -62,12 +63,37 @@ async fn what_is_recorded_at_once_counts_once(ledger: Arc<dyn Ledger>) {
     }
 }
 
+async fn looks_of_guardrails_are_no_requests(ledger: &dyn Ledger) {
+    let tokens = TokenUsage::default();
+    let guardrail = GuardrailState::None;
+    let call = UsageRecord { latency_ms: 800, tokens, guardrail, ..record(1, team_id(1)) };
+    let mut look = UsageRecord {
+        operation: usage_sums::LOOK.to_owned(),
+        guardrail: GuardrailState::Observed,
+        outcome: Outcome::Failed,
+        latency_ms: 10,
+        cost: None,
+        ..record(2, team_id(1))
+    };
+    look.tokens = TokenUsage { guardrail_units: 7, ..TokenUsage::default() };
+    ledger.record(&[call.clone(), look]).await.unwrap();
+    let from = usage_sums::day(call.at);
+    let query = ReportQuery { from, until: from + TimeDelta::days(1), ..all(Vec::new()) };
+    let totals = &ledger.report(&query).await.unwrap().items[0].totals;
+    assert_eq!((totals.requests, totals.retries, totals.errors, totals.unpriced), (1, 0, 0, 0));
+    assert_eq!((totals.tokens.guardrail_units, totals.guardrails.observed), (7, 1));
+    assert!(totals.latency.percentile_ms(1).unwrap() > 700, "{totals:?}");
+}
+
 async fn absurd_counts_fit_into_sums(ledger: &dyn Ledger) {
     let records: Vec<_> = (1..=20)
         .map(|number| {
             let mut odd = record(number, team_id(1));
             odd.latency_ms = u64::MAX;
             odd.tokens.output = u64::MAX;
+            odd.tokens.guardrail_units = u64::MAX;
+            odd.cache_age_ms = Some(u64::MAX);
+            odd.cache_saved = Some(Money::from_nano_usd(u64::MAX));
             odd.cost.as_mut().unwrap().usd = Money::from_nano_usd(u64::MAX);
             odd.cost.as_mut().unwrap().saved_nano_usd = i64::MIN;
             odd

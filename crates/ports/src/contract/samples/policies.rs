@@ -1,7 +1,8 @@
 //! Policies.
 
 use outcrop_types::{
-    Budget, Calendar, MAX_BUDGET, Money, Pattern, Period, Policy, Rules, Subject, Target, TimeZone,
+    Budget, CacheRule, Calendar, GuardrailMode, GuardrailRule, GuardrailStream, MAX_BUDGET, Money, Pattern,
+    Period, Policy, Rules, Subject, Target, TimeZone,
 };
 
 use super::{at, policy_id, team_id, user_id};
@@ -31,6 +32,16 @@ pub fn full_policy(number: u32) -> Policy {
         target: Target::User { user: Some(Subject::User(user_id(number))), team: Some(team_id(number)) },
         model: Some("*nova-'\"*".parse().unwrap()),
         rules: Rules {
+            residency: vec!["eu".parse().unwrap(), "us-gov-west-1".parse().unwrap()].try_into().unwrap(),
+            guardrails: vec![GuardrailRule {
+                id: "gr0abc".to_owned(),
+                version: "DRAFT".to_owned(),
+                input: true,
+                output: false,
+                mode: GuardrailMode::Monitor,
+                stream: GuardrailStream::Async,
+            }],
+            cache: Some(CacheRule { enabled: false, ttl_s: Some(60), tools: true, request_control: false }),
             requests_per_minute: Some(0),
             tokens_per_minute: Some(u32::MAX),
             concurrent_requests: Some(7),

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use outcrop_types::{
-    CacheState, Cost, IdempotencyKey, Job, JobKind, JobState, Limits, Money, Outcome, PriceTier, Principal,
-    RequestId, Role, StoredResponse, Subject, TeamId, TokenUsage, UsageRecord,
+    CacheState, Cost, GuardrailState, IdempotencyKey, Job, JobKind, JobState, Limits, Money, Outcome,
+    PriceTier, Principal, RequestId, Role, StoredResponse, Subject, TeamId, TokenUsage, UsageRecord,
 };
 use serde_json::json;
 
@@ -73,6 +73,12 @@ pub fn record(number: u32, team: TeamId) -> UsageRecord {
         tier: PriceTier::Flex,
         tags: [("project", "atlas"), ("env", "test")].map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
         cache: CacheState::Miss,
+        cache_age_ms: None,
+        cache_saved: None,
+        attempt: 3,
+        again: false,
+        account: Some("batch".parse().unwrap()),
+        guardrail: GuardrailState::Observed,
         tokens: TokenUsage {
             input: 11,
             cache_read: 12,
@@ -82,6 +88,7 @@ pub fn record(number: u32, team: TeamId) -> UsageRecord {
             reasoning: 6,
             images: 7,
             queries: 8,
+            guardrail_units: 9,
         },
         estimated: false,
         streamed: true,
@@ -114,6 +121,9 @@ pub fn failed_record(number: u32, team: TeamId) -> UsageRecord {
         tier: PriceTier::Standard,
         tags: BTreeMap::new(),
         cache: CacheState::Bypass,
+        attempt: 1,
+        account: None,
+        guardrail: GuardrailState::None,
         cost: None,
         ..record(number, team)
     }

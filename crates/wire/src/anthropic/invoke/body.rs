@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use bytes::{Bytes, BytesMut};
-use outcrop_chat::{Guardrail, InvalidRequest, Request};
+use outcrop_chat::{Caching, Guardrail, InvalidRequest, Request};
 use serde_json::value::RawValue;
 
 use super::super::blocks::required;
 use super::super::options::{geography, not_here, request_metadata, sampling_of, service_tier};
 use super::super::{Betas, Purpose, Version};
 use super::object::{Object, Writer};
-use super::{betas, cache};
+use super::{betas, cache, marks};
 use crate::json;
 use crate::vendor::{self, Vendor};
 
@@ -40,6 +40,8 @@ pub struct ClaudeBody {
     pub guardrail: Option<Guardrail>,
     /// Whether the faster and dearer of Bedrock's latencies is wanted.
     pub optimized_latency: bool,
+    /// What is said of the prompt cache, beside the marks in the body.
+    pub caching: Caching,
     /// Fields of the client's that Bedrock would refuse and the answer is right without, in Anthropic's spelling.
     pub dropped: Vec<&'static str>,
     /// Betas that Bedrock would refuse.
@@ -68,6 +70,7 @@ pub fn body(
     let mut fields: Object<'_> = json::parse(given)?;
     let mut dropped = Vec::new();
     check(&fields, version, traits, purpose)?;
+    marks::check(given, &fields)?;
     for name in
         ["model", "stream", "service_tier", "inference_geo", "container", "mcp_servers", "anthropic_version"]
     {
@@ -114,8 +117,9 @@ pub fn body(
         writer.raw("max_tokens", "1");
     }
     writer.end();
-    let Request { metadata, guardrail, optimized_latency, .. } = beside;
-    Ok(ClaudeBody { body: out.freeze(), metadata, guardrail, optimized_latency, dropped, dropped_betas })
+    let Request { metadata, guardrail, optimized_latency, caching, .. } = beside;
+    let body = out.freeze();
+    Ok(ClaudeBody { body, metadata, guardrail, optimized_latency, caching, dropped, dropped_betas })
 }
 
 /// Takes out what clients of Bedrock write into the body and Converse has in places of its own.
@@ -130,6 +134,7 @@ fn beside(
     if vendor.drop_paths() {
         dropped.push(vendor::PATHS);
     }
+    dropped.extend(vendor.without_effect());
     let mut beside = Request { metadata, ..Request::default() };
     vendor.apply(&mut beside)?;
     Ok(beside)

@@ -17,11 +17,12 @@ pub(super) fn put_marked(out: &mut BytesMut, messages: &RawValue, control: &RawV
         out.put_slice(message.get().as_bytes());
         out.put_u8(b',');
     }
-    put_message(out, last, control);
+    put_message(out, last, control.get());
     out.put_u8(b']');
 }
 
-fn put_message(out: &mut BytesMut, message: &RawValue, control: &RawValue) {
+/// Writes a message with this `cache_control` at its last block that may have one and has none.
+pub(super) fn put_message(out: &mut BytesMut, message: &RawValue, control: &str) {
     let Some(fields) = Object::read(message) else { return out.put_slice(message.get().as_bytes()) };
     let mut writer = Writer::begin(out);
     for (name, value) in &fields.0 {
@@ -33,12 +34,13 @@ fn put_message(out: &mut BytesMut, message: &RawValue, control: &RawValue) {
     writer.end();
 }
 
-fn put_content(out: &mut BytesMut, content: &RawValue, control: &RawValue) {
+/// The same for the content of a message, or for instructions.
+pub(super) fn put_content(out: &mut BytesMut, content: &RawValue, control: &str) {
     if content.get().starts_with('"') {
         out.put_slice(b"[{\"type\":\"text\",\"text\":");
         out.put_slice(content.get().as_bytes());
         out.put_slice(b",\"cache_control\":");
-        out.put_slice(control.get().as_bytes());
+        out.put_slice(control.as_bytes());
         return out.put_slice(b"}]");
     }
     let blocks: Vec<&RawValue> = serde_json::from_str(content.get()).unwrap_or_default();
@@ -56,7 +58,7 @@ fn put_content(out: &mut BytesMut, content: &RawValue, control: &RawValue) {
                 for (name, value) in fields.0.iter().filter(|(name, _)| name != "cache_control") {
                     writer.raw(name, value.get());
                 }
-                writer.raw("cache_control", control.get());
+                writer.raw("cache_control", control);
                 writer.end();
             }
             _ => out.put_slice(block.get().as_bytes()),
@@ -65,7 +67,12 @@ fn put_content(out: &mut BytesMut, content: &RawValue, control: &RawValue) {
     out.put_u8(b']');
 }
 
-fn takes_control(block: &RawValue) -> bool {
-    let kind: Option<String> = Object::read(block).and_then(|fields| fields.of("type"));
-    kind.is_some_and(|kind| kind != "thinking" && kind != "redacted_thinking")
+/// Whether a block may have `cache_control`: thoughts may not, and neither may a text that says nothing.
+pub(super) fn takes_control(block: &RawValue) -> bool {
+    let Some(fields) = Object::read(block) else { return false };
+    match fields.of::<String>("type").as_deref() {
+        None | Some("thinking" | "redacted_thinking") => false,
+        Some("text") => fields.get("text").is_some_and(|text| text.get() != "\"\""),
+        Some(_) => true,
+    }
 }

@@ -3,6 +3,7 @@
 use outcrop_chat::{CacheTtl, InvalidRequest};
 use serde::Deserialize;
 
+use super::turns::{Content, Message};
 use crate::json::shorten;
 
 /// Anthropic's mark, which LiteLLM's and OpenRouter's clients put on messages, parts, calls and tools.
@@ -42,8 +43,8 @@ pub(super) fn point(
 /// The same for OpenAI's mark.
 ///
 /// OpenAI keeps a prefix for half an hour or twelve hours, Bedrock for five minutes or one hour. What asks for more
-/// than five minutes gets the hour, the longest there is; what names no time gets Bedrock's own default, which every
-/// model with a cache has.
+/// than five minutes gets the hour, the longest there is; what names no time, in the mark or in the
+/// request, gets Bedrock's own default, which every model with a cache has.
 pub(super) fn breakpoint(
     mark: Option<&Breakpoint>,
     path: impl Fn() -> String,
@@ -56,6 +57,20 @@ pub(super) fn breakpoint(
         None => Ok(Some(CacheTtl::default())),
         Some("30m" | "12h") => Ok(Some(CacheTtl::OneHour)),
         Some(other) => Err(not_one_of(&path(), "ttl", "`30m` or `12h`", other)),
+    }
+}
+
+/// Gives the time of the request (`prompt_cache_options.ttl`) to the marks that name none.
+pub(super) fn inherit(messages: &mut [Message<'_>], ttl: CacheTtl) {
+    if ttl == CacheTtl::default() {
+        return;
+    }
+    let parts = messages.iter_mut().filter_map(|it| match &mut it.content {
+        Some(Content::Parts(parts)) => Some(parts),
+        _ => None,
+    });
+    for mark in parts.flatten().filter_map(|it| it.prompt_cache_breakpoint.as_mut()) {
+        mark.ttl.get_or_insert_with(|| "30m".to_owned());
     }
 }
 

@@ -32,6 +32,7 @@ pub(crate) use options::zero_to_one;
 pub(crate) use request::{Stop, StreamOptions};
 pub(super) use thinking::put_thought;
 
+use crate::openai::caching;
 use crate::vendor::Vendor;
 use crate::{ToolNames, json, request_metadata, top_level};
 
@@ -124,11 +125,14 @@ impl ChatRequest<'_> {
         let choices = options::choices(&body)?;
         let mut dropped = Dropped::default();
         options::note_dropped(&body, &mut dropped);
+        self.vendor.without_effect().into_iter().for_each(|field| dropped.note(field));
 
         let mut tool_names = ToolNames::default();
         let functions = body.functions.is_some();
         let offer = tools::offer(&mut body, &mut tool_names, &mut dropped)?;
-        let turns = body.messages.take();
+        let mut turns = body.messages.take();
+        let retention = body.prompt_cache_retention.as_deref();
+        cache::inherit(&mut turns, caching::inherited(body.prompt_cache_options.as_ref(), retention)?);
         let (system, messages) = messages::convert(self.bytes, turns, &mut tool_names, &mut dropped)?;
         let own = [("user", body.user.take()), ("safety_identifier", body.safety_identifier.take())];
         let metadata = request_metadata::pairs(body.metadata.take(), own, |field| dropped.note(field));
@@ -140,6 +144,7 @@ impl ChatRequest<'_> {
             output: options::output(&mut body)?,
             service_tier: options::service_tier(&body)?,
             metadata,
+            caching: options::caching(&mut body)?,
             ..Request::default()
         };
         self.vendor.apply(&mut request)?;

@@ -1,11 +1,12 @@
 //! The request's options: what is refused, what is dropped, and what is asked for beside the conversation.
 
-use outcrop_chat::{Inference, InvalidRequest, JsonSchema, OutputFormat, ServiceTier};
+use outcrop_chat::{Caching, Inference, InvalidRequest, JsonSchema, OutputFormat, ServiceTier};
 use serde_json::Value;
 
 use super::Dropped;
 use super::request::{Body, SchemaFormat};
 use crate::json::shorten;
+use crate::openai::caching;
 use crate::vendor::one_of;
 
 /// Most answers to one request: each is a call of its own upstream.
@@ -53,9 +54,6 @@ pub(super) fn note_dropped(body: &Body<'_>, dropped: &mut Dropped) {
         ("logprobs", body.logprobs == Some(true)),
         ("top_logprobs", body.top_logprobs.is_some_and(|it| it != 0)),
         ("prediction", body.prediction.is_some()),
-        ("prompt_cache_key", body.prompt_cache_key.is_some()),
-        ("prompt_cache_options", body.prompt_cache_options.is_some()),
-        ("prompt_cache_retention", body.prompt_cache_retention.is_some()),
         ("seed", body.seed.is_some()),
         ("store", body.store == Some(true)),
         ("verbosity", body.verbosity.is_some()),
@@ -65,6 +63,12 @@ pub(super) fn note_dropped(body: &Body<'_>, dropped: &mut Dropped) {
     for (field, _) in asked.iter().filter(|(_, asked)| *asked) {
         dropped.note(field);
     }
+}
+
+/// What is said of the prompt cache for the request as a whole.
+pub(super) fn caching(body: &mut Body<'_>) -> Result<Caching, InvalidRequest> {
+    let options = body.prompt_cache_options.as_ref();
+    caching::caching(body.prompt_cache_key.take(), options, body.prompt_cache_retention.as_deref())
 }
 
 /// The tier that is to answer: `auto` leaves it to Bedrock, which has one default.

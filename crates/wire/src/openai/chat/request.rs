@@ -11,6 +11,7 @@ use super::cache::CacheControl;
 use super::turns::Message;
 use super::vendor::Thinking;
 use crate::list::List;
+use crate::openai::caching::CacheOptions;
 
 /// Bounds on how many elements a request may hold, far above what models take.
 const MOST_MESSAGES: usize = 20_000;
@@ -64,9 +65,9 @@ pub(super) struct Body<'a> {
     pub(super) logprobs: Option<bool>,
     pub(super) top_logprobs: Option<u32>,
     pub(super) prediction: Present,
-    pub(super) prompt_cache_key: Present,
-    pub(super) prompt_cache_options: Present,
-    pub(super) prompt_cache_retention: Present,
+    pub(super) prompt_cache_key: Option<String>,
+    pub(super) prompt_cache_options: Option<CacheOptions>,
+    pub(super) prompt_cache_retention: Option<String>,
     pub(super) seed: Present,
     pub(super) store: Option<bool>,
     pub(super) verbosity: Present,

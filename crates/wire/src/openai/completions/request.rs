@@ -115,6 +115,7 @@ impl CompletionRequest {
         if vendor.drop_paths() {
             dropped.push(vendor::PATHS);
         }
+        dropped.extend(vendor.without_effect());
         if body.max_tokens == Some(0) {
             return Err(wrong("max_tokens", "must be at least 1"));
         }

@@ -107,7 +107,7 @@ pub fn parse(bytes: &[u8]) -> Result<EmbeddingsRequest, InvalidRequest> {
         input_type,
         metadata: metadata([("user", body.user)], &mut dropped),
         dropped,
-        unknown: top_level::unknown(bytes, &[top_level::names::<Body>()]),
+        unknown: top_level::unknown(bytes, &[top_level::names::<Body>(), &[crate::cache_control::FIELD]]),
     };
     match &request.input {
         Input::Texts(texts) => request.refuse_blank(texts)?,

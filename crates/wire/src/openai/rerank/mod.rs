@@ -91,7 +91,7 @@ pub fn parse(bytes: &[u8]) -> Result<RerankRequest, InvalidRequest> {
         top_n: body.top_n.map(|top_n| top_n.min(count as u32)),
         return_documents: body.return_documents.unwrap_or(false),
         dropped,
-        unknown: top_level::unknown(bytes, &[top_level::names::<Body>()]),
+        unknown: top_level::unknown(bytes, &[top_level::names::<Body>(), &[crate::cache_control::FIELD]]),
     })
 }
 

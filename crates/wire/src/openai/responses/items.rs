@@ -34,6 +34,8 @@ pub(super) struct Turns<'a> {
     media: MediaCount,
     /// The turns of the user, in order: where the results of earlier calls may go.
     users: Vec<usize>,
+    /// How long what is marked is kept, where the mark does not say.
+    kept_for: CacheTtl,
 }
 
 struct OpenCall {
@@ -63,7 +65,13 @@ impl<'a> Turns<'a> {
             arguments: InnerJson::default(),
             media: MediaCount::default(),
             users: Vec::new(),
+            kept_for: CacheTtl::default(),
         }
+    }
+
+    /// How long what is marked is kept, where the mark does not say.
+    pub(super) const fn kept_for(&mut self, ttl: CacheTtl) {
+        self.kept_for = ttl;
     }
 
     /// `instructions`, before everything else.
@@ -225,11 +233,11 @@ impl<'a> Turns<'a> {
     }
 
     /// Puts a cache point behind what stands there. OpenAI keeps for half an hour or half a day, Bedrock for five
-    /// minutes or an hour; without a word, each as by default.
+    /// minutes or an hour; without a word in the mark or in the request, each as by default.
     fn mark(&mut self, blocks: &mut Vec<Block>, breakpoint: Option<Breakpoint>) {
         let Some(breakpoint) = breakpoint else { return };
         let ttl = match breakpoint.ttl.as_deref() {
-            None => CacheTtl::FiveMinutes,
+            None => self.kept_for,
             Some("30m") => CacheTtl::OneHour,
             Some(_) => {
                 self.dropped.note("input.content.prompt_cache_breakpoint.ttl");

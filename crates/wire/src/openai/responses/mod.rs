@@ -32,6 +32,7 @@ pub use called::CalledTools;
 pub use kept::Earlier;
 pub use stream::ResponseStream;
 
+use crate::openai::caching;
 use crate::vendor::{self, Vendor};
 use crate::{json, request_metadata, top_level};
 use items::{From, Turns};
@@ -104,6 +105,14 @@ pub struct Asked {
     encrypted: bool,
 }
 
+/// Whether a body says something of the prompt cache, as far as that can be seen without reading it.
+#[must_use]
+pub fn says_of_a_cache(body: &[u8]) -> bool {
+    ["\"prompt_cache_", "\"prompt_caching\"", "\"cache_control\""]
+        .iter()
+        .any(|word| memchr::memmem::find(body, word.as_bytes()).is_some())
+}
+
 /// Reads a request's body.
 ///
 /// # Errors
@@ -157,12 +166,15 @@ impl ResponsesRequest<'_> {
         if vendor.drop_paths() {
             dropped.note(vendor::PATHS);
         }
+        vendor.without_effect().into_iter().for_each(|field| dropped.note(field));
         options::note_dropped(&body, &mut dropped);
         let asked = Asked { echo: echo::echo(&body), encrypted: options::wants_encrypted(&body) };
 
         let mut called = CalledTools::default();
         let offer = tools::offer(&mut body, &mut called, &mut dropped)?;
         let mut turns = Turns::new(model, &mut called, &mut dropped);
+        let retention = body.prompt_cache_retention.as_deref();
+        turns.kept_for(caching::inherited(body.prompt_cache_options.as_ref(), retention)?);
         if let Some(text) = body.instructions.take() {
             turns.instruct(text);
         }
@@ -185,6 +197,7 @@ impl ResponsesRequest<'_> {
             output: options::output(body.text.take().and_then(|it| it.format))?,
             service_tier: options::service_tier(body.service_tier.as_deref(), &mut dropped)?,
             metadata,
+            caching: options::caching(&mut body)?,
             ..Request::default()
         };
         vendor.apply(&mut request)?;

@@ -1,11 +1,14 @@
 //! The request's options: what is refused, what is dropped, and how to generate.
 
-use outcrop_chat::{Effort, Inference, InvalidRequest, JsonSchema, OutputFormat, ReasoningMode, ServiceTier};
+use outcrop_chat::{
+    Caching, Effort, Inference, InvalidRequest, JsonSchema, OutputFormat, ReasoningMode, ServiceTier,
+};
 use serde_json::Value;
 
 use super::request::{Body, Format};
 use super::{Dropped, required};
 use crate::json::shorten;
+use crate::openai::caching;
 use crate::openai::chat::zero_to_one;
 
 /// What `include` asks for beside `reasoning.encrypted_content`, none of which exists here.
@@ -50,9 +53,6 @@ pub(super) fn note_dropped(body: &Body<'_>, dropped: &mut Dropped) {
         ("reasoning.mode", reasoning.is_some_and(|it| it.mode.as_deref().is_some_and(|it| it != "standard"))),
         ("top_logprobs", body.top_logprobs.is_some_and(|it| it != 0)),
         ("truncation", body.truncation.as_deref().is_some_and(|it| it != "disabled")),
-        ("prompt_cache_key", body.prompt_cache_key.is_some()),
-        ("prompt_cache_options", body.prompt_cache_options.is_some()),
-        ("prompt_cache_retention", body.prompt_cache_retention.is_some()),
         ("background_options", body.background_options.is_some()),
         ("context_management", body.context_management.as_ref().is_some_and(|it| !it.is_empty())),
         ("access_programs", body.access_programs.is_some()),
@@ -67,6 +67,12 @@ pub(super) fn note_dropped(body: &Body<'_>, dropped: &mut Dropped) {
         let known = INCLUDABLE.iter().find(|(name, _)| name == wanted);
         dropped.note(known.map_or("include", |(_, field)| field));
     }
+}
+
+/// What is said of the prompt cache for the request as a whole.
+pub(super) fn caching(body: &mut Body<'_>) -> Result<Caching, InvalidRequest> {
+    let options = body.prompt_cache_options.as_ref();
+    caching::caching(body.prompt_cache_key.take(), options, body.prompt_cache_retention.as_deref())
 }
 
 /// Whether thoughts are to be given in a form that can be given back.

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::reading::Text;
 use crate::list::List;
+use crate::openai::caching::CacheOptions;
 
 /// Bounds on how many elements a request may hold, far above what models take.
 pub(super) const MOST_ITEMS: usize = 20_000;
@@ -57,8 +58,8 @@ pub(super) struct Body<'a> {
     pub(super) user: Option<String>,
     pub(super) safety_identifier: Option<String>,
     pub(super) prompt_cache_key: Option<String>,
-    pub(super) prompt_cache_options: Present,
-    pub(super) prompt_cache_retention: Present,
+    pub(super) prompt_cache_options: Option<CacheOptions>,
+    pub(super) prompt_cache_retention: Option<String>,
     pub(super) context_management: Option<Vec<IgnoredAny>>,
     pub(super) moderation: Present,
     pub(super) access_programs: Present,

@@ -1,10 +1,12 @@
 //! The request.
 
-use outcrop_chat::{Block, Inference, InvalidRequest, Message, Request, Role, normalise};
+use outcrop_chat::{Block, Caching, Inference, InvalidRequest, Message, Request, Role, normalise};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
-use crate::json;
+use crate::json::{self, Object};
 use crate::openai::chat::{Stop, zero_to_one};
+use crate::prompt_caching::PromptCaching;
 
 /// A request as it came in.
 #[derive(Debug, Deserialize)]
@@ -20,6 +22,11 @@ pub struct GenerateRequest {
     #[serde(default)]
     stop: Stop,
     stream: Option<bool>,
+    prompt_cache_key: Option<String>,
+    prompt_caching: Option<Object<PromptCaching>>,
+    /// Read by [`crate::cache_control`].
+    #[expect(dead_code, reason = "only its name is known here")]
+    cache: Option<IgnoredAny>,
 }
 
 /// Reads a request's body.
@@ -48,6 +55,10 @@ impl GenerateRequest {
         if self.max_tokens == Some(0) {
             return Err(InvalidRequest::new("max_tokens", "`max_tokens` must be at least 1."));
         }
+        let mut caching = Caching { key: self.prompt_cache_key, ..Caching::default() };
+        if let Some(Object(said)) = self.prompt_caching {
+            said.apply(&mut caching)?;
+        }
         Ok(normalise(Request {
             system: self.system.into_iter().map(Into::into).collect(),
             messages: vec![Message { role: Role::User, content: vec![Block::Text(self.prompt)] }],
@@ -58,6 +69,7 @@ impl GenerateRequest {
                 top_k: None,
                 stop: self.stop.into_list(),
             },
+            caching,
             ..Request::default()
         }))
     }

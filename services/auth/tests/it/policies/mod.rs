@@ -62,6 +62,47 @@ async fn a_policy_is_made_read_changed_and_removed() {
 }
 
 #[actix_web::test]
+async fn where_calls_stay_who_looks_on_and_what_is_kept_are_rules_like_others() {
+    let office = Office::open().await;
+    let red = office.team("red").await;
+    let ann = office.person("ann", &red, "team_admin").await;
+    let rules = json!({
+        "residency": ["eu", "us-east-1"],
+        "guardrails": [{"id": "gr1", "version": "3", "mode": "monitor"}],
+        "cache": {"enabled": false},
+    });
+    let target = json!({"level": "user", "team": red});
+    let (status, made) = office.post(&ann.key, "/policies", json!({"target": target, "rules": rules})).await;
+    assert_eq!(status, 201, "a team may narrow what its own people do: {made}");
+    let shown = json!({
+        "residency": ["eu", "us-east-1"],
+        "guardrails": [{
+            "id": "gr1", "version": "3", "input": true, "output": true, "mode": "monitor", "stream": "sync",
+        }],
+        "cache": {"enabled": false, "tools": false, "request_control": true},
+    });
+    assert_eq!(made["rules"], shown);
+    let path = format!("/policies/{}", text(&made["id"]));
+    let patch = json!({"rules": {"residency": null, "cache": {"ttl_s": 60}}});
+    let (status, changed) = office.patch(&ann.key, &path, patch).await;
+    assert_eq!(status, 200, "{changed}");
+    assert_eq!(
+        changed["rules"],
+        json!({
+            "guardrails": shown["guardrails"],
+            "cache": {"enabled": true, "ttl_s": 60, "tools": false, "request_control": true},
+        })
+    );
+    let (_, audit) = office.get(&office.root, "/audit?action=policy.update").await;
+    let event = &audit["data"][0];
+    assert_eq!(
+        (&event["before"]["rules"]["residency"], &event["after"]["rules"]["cache"]["ttl_s"]),
+        (&json!(["eu", "us-east-1"]), &json!(60)),
+        "{event}"
+    );
+}
+
+#[actix_web::test]
 async fn one_target_has_one_policy_for_the_same_models() {
     let office = Office::open().await;
     let limited = |model: Value| json!({"target": {"level": "platform"}, "model": model, "rules": {"requests_per_minute": 1}});

@@ -24,6 +24,19 @@ async fn what_does_not_do_is_named() {
         (json!({"target": platform, "model": "a b", "rules": {"requests_per_minute": 1}}), "model"),
         (json!({"target": platform, "rules": {"models": ["*", ""]}}), "rules.models[1]"),
         (json!({"target": platform, "rules": {"models": vec!["a"; 33]}}), "rules.models"),
+        (json!({"target": platform, "rules": {"residency": ["eu", "moon"]}}), "rules.residency[1]"),
+        (json!({"target": platform, "rules": {"residency": ["eu", "eu"]}}), "rules.residency[1]"),
+        (json!({"target": platform, "rules": {"residency": ["global"]}}), "rules.residency[0]"),
+        (
+            json!({"target": platform, "rules": {"guardrails": [{"id": "gr-1", "version": "1"}]}}),
+            "rules.guardrails[0].id",
+        ),
+        (
+            json!({"target": platform, "rules": {"guardrails": [{"id": "gr1", "version": "1", "mode": "x"}]}}),
+            "rules.guardrails[0].mode",
+        ),
+        (json!({"target": platform, "rules": {"cache": {"ttl_s": 0}}}), "rules.cache.ttl_s"),
+        (json!({"target": platform, "rules": {"cache": {"ttl": 60}}}), "rules.cache.ttl"),
         (
             json!({"target": platform, "rules": {"budgets": [{"usd": 0.5, "period": "day"}]}}),
             "rules.budgets[0].usd",

@@ -5,11 +5,10 @@ use outcrop_types::TokenUsage;
 use outcrop_wire::bedrock::invoke::{self, Queries};
 
 use crate::chat::AskedModel;
-use crate::metering::OpenCall;
 
 /// What a model is paid for, where that is no token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sold {
+pub(crate) enum Sold {
     /// As many as it was asked for; one that fails is none.
     Pictures { asked: u64 },
     /// What is charged for is what was given.
@@ -32,10 +31,8 @@ impl Sold {
         }
     }
 
-    /// Has the record count the call, which is about to be made; dropped on the way, it counts as it was asked for.
-    pub(super) fn watch(self, open: &mut OpenCall) -> SoldCall {
-        let tally = Tally::default();
-        open.watch(tally.clone());
+    /// Has a tally count the call, which is about to be made; dropped on the way, it counts as it was asked for.
+    pub(crate) fn begin(self, tally: &Tally) -> SoldCall {
         let estimate = match self {
             Self::Pictures { asked } => pictures(asked),
             Self::Queries(queries) => self::queries(queries.usual),
@@ -45,14 +42,14 @@ impl Sold {
 }
 
 /// A call that is under way.
-pub(super) struct SoldCall {
+pub(crate) struct SoldCall {
     sold: Sold,
     part: TalliedPart,
 }
 
 impl SoldCall {
     /// It came to an end.
-    pub(super) fn ended(self, answer: &Result<InvokeAnswer, ModelError>) {
+    pub(crate) fn ended(self, answer: &Result<InvokeAnswer, ModelError>) {
         match (answer, self.sold) {
             (Ok(answer), Sold::Pictures { .. }) => {
                 self.part.answered(Some(pictures(invoke::count_pictures(&answer.body))));

@@ -1,8 +1,9 @@
 //! Claude models: the body passes through.
 
-use std::collections::BTreeMap;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use outcrop_chat::{InvalidRequest, StopReason};
@@ -18,10 +19,11 @@ use outcrop_wire::error::ErrorBody;
 use super::{Asked, Reading, links};
 use crate::admission::{Need, Output};
 use crate::answer::{Answer, Body, Manner};
+use crate::attempts::{RawAnswered, RawPrepared, RawStreamed, Refit, Refitted, is_mixed};
 use crate::chat::{AskedModel, Caller, Facts};
 use crate::entry::Entry;
 use crate::metering::{OpenCall, Operation, kept_in, reserve_body};
-use crate::prepare::{Fields, MAX_TOKENS, within};
+use crate::prepare::{Fields, MAX_TOKENS, may_keep, place_in, within};
 use crate::stream::{FrameStream, Frames, Piece};
 use crate::{ChatError, InferenceService};
 
@@ -29,47 +31,107 @@ pub(super) async fn answer(
     service: &InferenceService,
     caller: Caller<'_>,
     manner: Manner,
-    Asked { model, reading, stream, body }: Asked,
+    Asked { model, reading, stream, shaped, body }: Asked,
 ) -> Result<Answer, ApiError> {
-    let ClaudeBody { body, metadata, guardrail, optimized_latency, mut dropped, dropped_betas } = {
-        // Two copies of a large body are enough: the client's goes when Bedrock's is written.
-        let given = body;
-        own(service, &model, &reading, &given, Purpose::Answer)?
+    let own = own(service, &model, &reading, &body, Purpose::Answer)?;
+    manner.check(stream, &own.dropped)?;
+    let kept = service.cache_terms(caller, &model, &manner.cache, Some(&body)).await?;
+    let need = need(service, &model, &own, &manner);
+    // Two copies of a large body are enough: the client's goes now, unless another model may have to answer.
+    let given = is_mixed(&model).then(|| Given { body, reading, manner: manner.clone(), stream, shaped });
+    let entry = service.enter(caller, &model, need).await?.keeping(kept);
+    let Refitted { call, told } = ready(service, &entry, &model, own, (&manner, stream)).await?;
+    let raw = RawPrepared {
+        operation: Operation::Chat,
+        input: reserve_body(&call.body, &model.model.info),
+        call,
+        entry,
+        sold: None,
+        refit: given.map(|it| Arc::new(it) as Arc<dyn Refit>),
     };
-    manner.check(stream, &dropped)?;
-    let entry = service.enter(caller, &model, need(service, &model, &body, &metadata, &manner)).await?;
-    let (body, held) = held(body, &entry, &model.model.info, &mut dropped);
-    manner.check(stream, &dropped)?;
-    let body = links::inline(service, &entry, body).await?;
-    let cost = (Operation::Chat, reserve_body(&body, &model.model.info));
-    let (open, facts) = service.open(caller, &model, &entry, cost)?;
-    let call = InvokeCall::json(model.model.clone(), body, caller.context.remaining());
-    let guardrail = guardrail.or(manner.guardrail);
-    let call = InvokeCall { metadata, guardrail, optimized_latency, ..call };
     let (body, mut facts) = if stream {
-        let (frames, facts) = pieces(service, caller, &model, call, (open, facts)).await?;
+        let (frames, facts) = pieces(service, caller, &model, raw).await?;
         (Body::Events(Box::pin(frames)), facts)
     } else {
-        let (body, facts) = whole(service, &model, call, (open, facts)).await?;
+        let (body, facts) = whole(service, caller, &model, raw).await?;
         (Body::Whole(body), facts)
     };
-    facts.told.extend(named(&dropped, &dropped_betas));
-    facts.told.extend(held);
+    let anew = facts.anew.take();
+    facts.told.extend(anew.unwrap_or(told));
     Ok(Answer { body, facts, dropped: Vec::new() })
+}
+
+/// A body that its model let in, as it is sent.
+async fn ready(
+    service: &InferenceService,
+    entry: &Entry,
+    model: &AskedModel,
+    own: ClaudeBody,
+    (manner, stream): (&Manner, bool),
+) -> Result<Refitted, ApiError> {
+    let info = &model.model.info;
+    let ClaudeBody { body, metadata, guardrail, optimized_latency, caching, mut dropped, dropped_betas } =
+        own;
+    let (body, held) = held(body, entry, info, &mut dropped);
+    let (body, placed) = place_in(body, &caching, service.prompt_cache_rule(model), info, &mut dropped);
+    manner.check(stream, &dropped)?;
+    let body = links::inline(service, entry, body).await?;
+    let call = InvokeCall::json(model.model.clone(), body, Duration::ZERO);
+    let guardrail = guardrail.or_else(|| manner.guardrail.clone());
+    let told = named(&dropped, &dropped_betas).into_iter().chain(held).chain(placed).collect();
+    Ok(Refitted { call: InvokeCall { metadata, guardrail, optimized_latency, ..call }, told })
+}
+
+/// What the client sent, of which a body is made for each model that may have to answer.
+struct Given {
+    body: Bytes,
+    reading: Reading,
+    manner: Manner,
+    stream: bool,
+    /// Whether the answer is to have a certain shape.
+    shaped: bool,
+}
+
+impl Given {
+    /// The body for another Claude; any other model has no such bodies.
+    fn own(&self, service: &InferenceService, model: &AskedModel) -> Option<ClaudeBody> {
+        let info = &model.model.info;
+        if info.anthropic_version.is_none() || (self.shaped && !info.structured_output) {
+            return None;
+        }
+        let own = own(service, model, &self.reading, &self.body, Purpose::Answer).ok()?;
+        (!self.manner.strict || own.dropped.is_empty()).then_some(own)
+    }
+}
+
+#[async_trait]
+impl Refit for Given {
+    fn need(&self, service: &InferenceService, model: &AskedModel) -> Option<Need> {
+        let own = self.own(service, model)?;
+        Some(need(service, model, &own, &self.manner))
+    }
+
+    async fn refit(&self, service: &InferenceService, entry: &Entry, model: &AskedModel) -> Option<Refitted> {
+        let own = self.own(service, model)?;
+        ready(service, entry, model, own, (&self.manner, self.stream)).await.ok()
+    }
 }
 
 /// What one call with this body takes.
 fn need(
     service: &InferenceService,
     model: &AskedModel,
-    body: &[u8],
-    metadata: &BTreeMap<String, String>,
+    ClaudeBody { body, metadata, caching, .. }: &ClaudeBody,
     manner: &Manner,
 ) -> Need {
+    let info = &model.model.info;
+    let input = reserve_body(body, info);
+    // Cache points are put when the body is made ready, which is after this.
+    let placed = may_keep(caching, invoke::is_marked(body), service.prompt_cache_rule(model), info, input);
     Need {
         calls: 1,
-        input: reserve_body(body, &model.model.info),
-        kept: kept_in(body),
+        input,
+        kept: kept_in(body).max(placed),
         output: Output::Tokens { asked: invoke::max_tokens(body), field: Some(Fields::ANTHROPIC.max_tokens) },
         tags: service.inner().metering.tags.of(&manner.tags, metadata),
         ..Need::default()
@@ -141,14 +203,11 @@ pub(super) fn traits(model: &ModelInfo) -> Traits<'_> {
 
 async fn whole(
     service: &InferenceService,
+    caller: Caller<'_>,
     model: &AskedModel,
-    call: InvokeCall,
-    (mut open, mut facts): (OpenCall, Facts),
+    raw: RawPrepared,
 ) -> Result<(Bytes, Facts), ChatError> {
-    let begun = Instant::now();
-    let answer = service.inner().model.invoke(call).await;
-    facts.upstream = begun.elapsed();
-    let answer = answer.inspect_err(|error| open.refused(error))?;
+    let RawAnswered { answer, mut open, facts } = service.invoke(caller, model, raw).await?;
     let Some(whole) = invoke::answer(&answer.body, &model.asked) else {
         open.failed(ErrorCode::Upstream);
         return Err(ChatError::Malformed);
@@ -167,14 +226,9 @@ async fn pieces(
     service: &InferenceService,
     caller: Caller<'_>,
     model: &AskedModel,
-    call: InvokeCall,
-    (mut open, mut facts): (OpenCall, Facts),
+    raw: RawPrepared,
 ) -> Result<(FrameStream<ClaudeStream, Chunk>, Facts), ChatError> {
-    open.set_streamed();
-    let begun = Instant::now();
-    let chunks = service.inner().model.invoke_stream(call).await;
-    facts.upstream = begun.elapsed();
-    let chunks = chunks.inspect_err(|error| open.refused(error))?;
+    let RawStreamed { chunks, open, facts } = service.invoke_stream(caller, model, raw).await?;
     let chunks = chunks.map(|chunk| invoke::read(chunk?).map_err(failed));
     let request_id = caller.context.request_id.clone();
     let frames = ClaudeStream::new(&model.asked, Some(request_id.as_str()));
@@ -182,7 +236,7 @@ async fn pieces(
 }
 
 /// The model's own error in the middle of its answer.
-fn failed(error: ErrorBody) -> ModelError {
+pub(crate) fn failed(error: ErrorBody) -> ModelError {
     let failure = match error.code {
         ErrorCode::InvalidRequest | ErrorCode::PayloadTooLarge => ModelFailure::Invalid,
         ErrorCode::RateLimited => ModelFailure::Throttled,
@@ -194,7 +248,7 @@ fn failed(error: ErrorBody) -> ModelError {
 }
 
 /// Bedrock's word for Anthropic's, for usage records.
-fn stop_reason(word: &str) -> StopReason {
+pub(crate) fn stop_reason(word: &str) -> StopReason {
     match word {
         "refusal" => StopReason::ContentFiltered,
         word => StopReason::parse(word),

@@ -9,7 +9,7 @@ use outcrop_wire::error::ErrorBody;
 
 use super::Asked;
 use crate::InferenceService;
-use crate::answer::{Answer, Body, Manner, all_dropped};
+use crate::answer::{Answer, Body, Manner};
 use crate::chat::Caller;
 use crate::prepare::Fields;
 use crate::stream::{FrameStream, Frames};
@@ -18,25 +18,27 @@ pub(super) async fn answer(
     service: &InferenceService,
     caller: Caller<'_>,
     manner: Manner,
-    Asked { model, reading, stream, body }: Asked,
+    Asked { model, reading, stream, body, .. }: Asked,
 ) -> Result<Answer, ApiError> {
     let translated = anthropic::parse(&body, reading.version, &reading.betas, Purpose::Answer)?;
+    let kept = service.cache_terms(caller, &model, &manner.cache, Some(&body)).await?;
     drop(body);
     let Translated { mut request, tool_names, hide_thinking, mut dropped, unknown } = translated;
     manner.check_unknown(&unknown)?;
     manner.guard(&mut request);
     bound(&mut request, &model.model.info, &mut dropped);
     let need = service.chat_need(&request, 1, Fields::ANTHROPIC.max_tokens, &model, &manner.tags);
-    let entry = service.enter(caller, &model, need).await?;
+    let entry = service.enter(caller, &model, need).await?.keeping(kept);
     let request = service.prepare(entry, &model, request, Fields::ANTHROPIC, &mut dropped).await?;
     manner.check(stream, &dropped)?;
+    let request = request.strictly(manner.strict);
     let only_stop = match request.request.inference.stop.as_slice() {
         [only] => Some(only.clone()),
         _ => None,
     };
     let id = format!("msg_{}", service.inner().ids.uuid().simple());
     let head = anthropic::Answer { id: &id, model: &model.asked, hide_thinking };
-    let (body, facts) = if stream {
+    let (body, mut facts) = if stream {
         let request_id = caller.context.request_id.clone();
         let frames = MessagesStream::new(head, tool_names, Some(request_id.as_str()));
         let frames = frames.with_only_stop(only_stop);
@@ -49,13 +51,14 @@ pub(super) async fn answer(
         }
         (Body::Whole(anthropic::response(&head, &response, &tool_names)), facts)
     };
-    Ok(Answer { body, facts, dropped: all_dropped(dropped, unknown) })
+    let dropped = facts.all_dropped(dropped, unknown);
+    Ok(Answer { body, facts, dropped })
 }
 
 /// Lowers `max_tokens` to what the model writes, and takes `thinking` where the model cannot be told; both are named.
 /// Clients that were made for Claude send to every model what Claude takes: where an answer ends early for it, its
 /// `stop_reason` says so.
-pub(super) fn bound(request: &mut Request, model: &ModelInfo, dropped: &mut Vec<&'static str>) {
+pub(crate) fn bound(request: &mut Request, model: &ModelInfo, dropped: &mut Vec<&'static str>) {
     let asked = &mut request.inference.max_tokens;
     if let Some(most) = model.max_output_tokens.filter(|most| asked.is_some_and(|asked| asked > *most)) {
         *asked = Some(most);

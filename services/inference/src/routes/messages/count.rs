@@ -8,9 +8,9 @@ use outcrop_ports::ModelFailure;
 use outcrop_wire::anthropic::invoke;
 use outcrop_wire::anthropic::{self, Purpose};
 
-use super::{Asked, Reading, claude, converse, headers};
+use super::{Asked, Reading, claude, converse, headers, wants};
 use crate::InferenceService;
-use crate::answer::{Answer, Body, Manner, all_dropped};
+use crate::answer::{Answer, Body, Manner};
 use crate::chat::Caller;
 use crate::count::ESTIMATED;
 use crate::metering::estimate_input;
@@ -28,8 +28,9 @@ pub(crate) async fn count(
     let caller = Caller { principal: &allowed.principal, context: &context };
     let answer = async {
         let head = anthropic::head(&body)?;
-        let model = service.resolve(caller.principal, head.model).await?;
-        let asked = Asked { model, reading, stream: false, body };
+        let wants = wants(&service, caller, head.model, &body, (&manner, false));
+        let model = service.resolve(caller.principal, wants).await?;
+        let asked = Asked { model, reading, stream: false, shaped: head.shaped, body };
         counted(&service, caller, manner, asked).await
     };
     headers::respond(&service, &context, answer.await)
@@ -46,14 +47,13 @@ async fn counted(
     let mut dropped;
     let entry = service.enter_free(caller).await?;
     let mut facts = entry.facts(&model);
-    let deadline = caller.context.remaining();
     let (counted, estimate) = match translated {
         // What only Claude understands has no words in Converse, and is counted in Claude's own.
         Err(error) if is_claude && is_beyond_converse(&error, &body) => {
             let own = claude::countable(service, &entry, &model, &reading, &body).await?;
             dropped = own.dropped;
             let estimate = invoke::weigh(&own.body);
-            (service.inner().model.count_invoke_tokens(model.model, own.body, deadline).await, estimate)
+            (service.count_body(caller, &model, own.body).await, estimate)
         }
         translated => {
             let translated = translated?;
@@ -63,7 +63,7 @@ async fn counted(
             let request = service.prepare(entry, &model, request, Fields::ANTHROPIC, &mut dropped).await?;
             let request = request.request;
             let estimate = estimate_input(&request);
-            (service.inner().model.count_tokens(model.model, request, deadline).await, estimate)
+            (service.count_request(caller, &model, request).await, estimate)
         }
     };
     manner.check(false, &dropped)?;
@@ -76,7 +76,7 @@ async fn counted(
         facts.told.push((ESTIMATED.0, ESTIMATED.1.to_owned()));
     }
     let body = format!("{{\"input_tokens\":{count}}}").into_bytes();
-    Ok(Answer { body: Body::Whole(body.into()), facts, dropped: all_dropped(dropped, Vec::new()) })
+    Ok(Answer { body: Body::Whole(body.into()), dropped: facts.all_dropped(dropped, Vec::new()), facts })
 }
 
 /// Whether what is wrong may be a kind of block or tool that only Claude knows, and nothing else.

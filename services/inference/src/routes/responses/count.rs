@@ -1,5 +1,7 @@
 //! `POST /v1/responses/input_tokens`.
 
+use std::collections::BTreeMap;
+
 use actix_web::{HttpResponse, web};
 use bytes::Bytes;
 use outcrop_http::permission::InvokeModel;
@@ -8,9 +10,10 @@ use outcrop_wire::openai::responses::{self, Translated, kept};
 
 use super::create::{FIELDS, refused};
 use crate::InferenceService;
-use crate::answer::{Answer, Body, Manner, all_dropped};
+use crate::answer::{Answer, Body, Manner};
 use crate::chat::Caller;
 use crate::count::ESTIMATED;
+use crate::resolve::Wants;
 use crate::routes::headers::respond;
 
 /// Counts the tokens of what would be sent.
@@ -23,7 +26,7 @@ pub(crate) async fn count(
 ) -> Result<HttpResponse, ApiError> {
     let caller = Caller { principal: &allowed.principal, context: &context };
     let answer = counted(&service, caller, manner, &body).await?;
-    Ok(respond(&service, context.arrived, answer))
+    Ok(respond(context.arrived, answer))
 }
 
 async fn counted(
@@ -35,7 +38,8 @@ async fn counted(
     let mut asked = responses::parse(body)?;
     let model = asked.model.take();
     let earlier = service.inner().responses.earlier(caller.principal.team, asked.needs()).await?;
-    let model = service.resolve(caller.principal, model).await?;
+    let wants = Wants::of_body(model, body, false).tagged(&manner.tags, &BTreeMap::new());
+    let model = service.resolve(caller.principal, wants).await?;
     let Translated { request, mut dropped, .. } = asked.into_chat(&model.model.info.id, &earlier)?;
     let entry = service.enter_free(caller).await?;
     let mut facts = entry.facts(&model);
@@ -47,7 +51,7 @@ async fn counted(
     }
     Ok(Answer {
         body: Body::Whole(kept::counted(count.tokens).into()),
+        dropped: facts.all_dropped(dropped, Vec::new()),
         facts,
-        dropped: all_dropped(dropped, Vec::new()),
     })
 }

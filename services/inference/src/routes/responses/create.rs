@@ -1,5 +1,7 @@
 //! `POST /v1/responses`.
 
+use std::collections::BTreeMap;
+
 use actix_web::{HttpResponse, web};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
@@ -7,14 +9,15 @@ use futures::channel::oneshot;
 use outcrop_chat::Event;
 use outcrop_http::permission::InvokeModel;
 use outcrop_http::{Allowed, ApiError, JsonBytes, RequestContext};
-use outcrop_types::ResponseId;
+use outcrop_types::{ResponseId, TeamId};
 use outcrop_wire::error::ErrorBody;
 use outcrop_wire::openai::responses::{self, Ending, ResponseStream, Translated};
 use outcrop_wire::sse;
 
-use crate::answer::{Answer, Body, Manner, Pieces, all_dropped};
+use crate::answer::{Answer, Body, Manner, Pieces};
 use crate::chat::{AskedModel, Caller, Facts};
-use crate::prepare::{Fields, Prepared};
+use crate::prepare::{Fields, Prepared, conversation};
+use crate::resolve::Wants;
 use crate::responses::Keeping;
 use crate::routes::headers::respond;
 use crate::stream::{FrameStream, Frames};
@@ -30,7 +33,7 @@ pub(crate) async fn create(
 ) -> Result<HttpResponse, ApiError> {
     let caller = Caller { principal: &allowed.principal, context: &context };
     let answer = answer(&service, caller, manner, &body).await?;
-    Ok(respond(&service, context.arrived, answer))
+    Ok(respond(context.arrived, answer))
 }
 
 /// From the request's body to the answer's.
@@ -46,29 +49,55 @@ pub(crate) async fn answer(
     let (stream, store, model) = (asked.stream, asked.store, asked.model.take());
     let team = caller.principal.team;
     let earlier = service.inner().responses.earlier(team, asked.needs()).await?;
-    let model = service.resolve(caller.principal, model).await?;
+    // The request is read for the model that is to answer: whose thoughts these are shows in it.
+    let conversation = continued(service, team, model.as_deref(), (body, &earlier));
+    let wants = Wants::of_body(model, body, stream).tagged(&manner.tags, &BTreeMap::new());
+    let model = service.resolve(caller.principal, wants.within(conversation)).await?;
     let Translated { mut request, tools, mut dropped, asked } =
         asked.into_chat(&model.model.info.id, &earlier)?;
     manner.guard(&mut request);
     let need = service.chat_need(&request, 1, FIELDS.max_tokens, &model, &manner.tags);
-    let entry = service.enter(caller, &model, need).await?;
+    let kept = service.cache_terms(caller, &model, &manner.cache, Some(body)).await?;
+    let entry = service.enter(caller, &model, need).await?.keeping(kept);
     let request = service.prepare(entry, &model, request, FIELDS, &mut dropped).await?;
     manner.check(stream, &dropped)?;
+    let request = request.strictly(manner.strict);
     let id = ResponseId::new(service.inner().ids.uuid());
-    let names = (model.asked.clone(), model.model.info.id.clone());
     // What is begun with `store: true` is kept, unless something goes wrong at its end.
     let store = store && service.inner().responses.keeps();
-    let answer = responses::Answer::new(id, now(service), names, store, asked, tools);
+    let begun = now(service);
+    let named = model.asked.clone();
+    // Thoughts are known as those of the model that answers, which is known when it has begun.
+    let answer = move |facts: &Facts| {
+        responses::Answer::new(id, begun, (named, facts.model_id.clone()), store, asked, tools)
+    };
     let keeping = store.then(|| Keeping { team, body: body.clone(), earlier });
-    let (body, facts) = if stream {
+    let (body, mut facts) = if stream {
         pieces(service, caller, &model, request, (answer, keeping)).await?
     } else {
         let (response, facts) = service.chat(caller, &model, request).await.map_err(refused)?;
-        let answer = answer.of(&response);
+        let answer = answer(&facts).of(&response);
         let ending = keep(service, keeping.as_ref(), &answer).await;
         (Body::Whole(answer.object(ending)), facts)
     };
-    Ok(Answer { body, facts, dropped: all_dropped(dropped, unknown) })
+    let dropped = facts.all_dropped(dropped, unknown);
+    Ok(Answer { body, facts, dropped })
+}
+
+/// The number of the conversation that a request continues. It is read once more for that, and only where something of
+/// it may be kept: what it says is known when the model is, which this is to choose.
+fn continued(
+    service: &InferenceService,
+    team: TeamId,
+    asked: Option<&str>,
+    (body, earlier): (&Bytes, &responses::kept::Earlier),
+) -> Option<u64> {
+    let rule = service.prompt_cache_rule_of(team, asked);
+    if rule.is_none() && !responses::says_of_a_cache(body) {
+        return None;
+    }
+    let read = responses::parse(body).and_then(|request| request.into_chat("", earlier));
+    conversation(team, &read.ok()?.request, rule)
 }
 
 /// OpenAI's spelling of this API.
@@ -96,11 +125,11 @@ async fn pieces(
     caller: Caller<'_>,
     model: &AskedModel,
     request: Prepared,
-    (answer, keeping): (responses::Answer, Option<Keeping>),
+    (answer, keeping): (impl FnOnce(&Facts) -> responses::Answer, Option<Keeping>),
 ) -> Result<(Body, Facts), ApiError> {
     let (events, open, facts) = service.stream(caller, model, request).await.map_err(refused)?;
     let (whole, last) = oneshot::channel();
-    let frames = ResponseFrames { stream: Some(ResponseStream::new(answer)), whole: Some(whole) };
+    let frames = ResponseFrames { stream: Some(ResponseStream::new(answer(&facts))), whole: Some(whole) };
     let frames = FrameStream::new(events, frames, open, caller.context.request_id.clone());
     let last = completed(service.clone(), keeping, last);
     let last = futures::stream::once(last).filter_map(std::future::ready);

@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::path::Path;
 
-use outcrop_inference::reports::csv;
+use outcrop_inference::reports::{csv, signed_usd};
 use outcrop_job_worker::archive::{month_name, write_month};
 use outcrop_types::UsageRecord;
 
@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::output;
 use crate::table::time;
 
-const COLUMNS: [&str; 31] = [
+const COLUMNS: [&str; 39] = [
     "id",
     "request_id",
     "at",
@@ -30,6 +30,12 @@ const COLUMNS: [&str; 31] = [
     "tier",
     "tags",
     "cache",
+    "answer_cache_age_ms",
+    "answer_cache_saved_usd",
+    "attempt",
+    "again",
+    "account",
+    "guardrail",
     "input_tokens",
     "cache_read_tokens",
     "cache_write_5m_tokens",
@@ -38,6 +44,7 @@ const COLUMNS: [&str; 31] = [
     "reasoning_tokens",
     "images",
     "queries",
+    "guardrail_units",
     "estimated",
     "streamed",
     "latency_ms",
@@ -46,6 +53,7 @@ const COLUMNS: [&str; 31] = [
     "outcome",
     "error",
     "cost_usd",
+    "cache_saved_usd",
     "price",
 ];
 
@@ -125,6 +133,12 @@ fn csv_line(record: &UsageRecord) -> String {
         record.tier.name().to_owned(),
         csv::text(&tags),
         record.cache.name().to_owned(),
+        or_none(record.cache_age_ms.map(|it| it.to_string())),
+        or_none(record.cache_saved.map(|saved| saved.to_string())),
+        record.attempt.to_string(),
+        record.again.to_string(),
+        or_none(record.account.as_ref().map(ToString::to_string)),
+        record.guardrail.name().to_owned(),
         tokens.input.to_string(),
         tokens.cache_read.to_string(),
         tokens.cache_write_5m.to_string(),
@@ -133,6 +147,7 @@ fn csv_line(record: &UsageRecord) -> String {
         tokens.reasoning.to_string(),
         tokens.images.to_string(),
         tokens.queries.to_string(),
+        tokens.guardrail_units.to_string(),
         record.estimated.to_string(),
         record.streamed.to_string(),
         record.latency_ms.to_string(),
@@ -141,6 +156,8 @@ fn csv_line(record: &UsageRecord) -> String {
         record.outcome.name().to_owned(),
         csv::text(record.error.as_deref().unwrap_or_default()),
         or_none(record.cost.as_ref().map(|cost| cost.usd.to_string())),
+        // A number of ours: its sign begins no formula.
+        or_none(record.cost.as_ref().map(|cost| signed_usd(cost.saved_nano_usd.into()))),
         csv::text(record.cost.as_ref().map_or("", |cost| &cost.price)),
     ];
     csv::line(cells.into_iter())

@@ -113,7 +113,10 @@ async fn walk(
         let mut pages = Pages::new(ledger, month);
         while let Some(records) = pages.next().await? {
             let mut changes = Vec::new();
-            for record in records.iter().filter(|record| from <= record.at && record.at < until) {
+            let within = |record: &&UsageRecord| from <= record.at && record.at < until;
+            // What the cache of answers spared costs nothing at any price; what it saved stays what it was then.
+            let paid = |record: &&UsageRecord| !record.cache.spared_the_call();
+            for record in records.iter().filter(within).filter(paid) {
                 let Some(after) = prices.cost(record).await else {
                     difference.unknown(record);
                     continue;

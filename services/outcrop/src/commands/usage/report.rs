@@ -2,7 +2,7 @@
 
 use outcrop_config::Config;
 use outcrop_inference::reports::{self, Params, Reports, csv, dimension_name, signed_usd};
-use outcrop_ports::{Dimension, ReportQuery, ReportRow};
+use outcrop_ports::{CacheTotals, Dimension, ReportQuery, ReportRow};
 use outcrop_types::Subject;
 
 use crate::admin::Admin;
@@ -17,7 +17,21 @@ const PAGE: usize = 1_000;
 /// Most rows of a table, which is put together before it is shown.
 const MOST_IN_TABLE: usize = 10_000;
 
-const COLUMNS: [&str; 8] = ["REQUESTS", "ERRORS", "INPUT", "OUTPUT", "USD", "SAVED", "P50 MS", "P95 MS"];
+/// `SAVED` is by prompt caches, `CACHED` how many requests the cache of answers spared a call, and `CACHE SAVED` what that
+/// saved. `GUARDED` counts the calls that a guardrail stepped into.
+const COLUMNS: [&str; 11] = [
+    "REQUESTS",
+    "ERRORS",
+    "INPUT",
+    "OUTPUT",
+    "USD",
+    "SAVED",
+    "CACHED",
+    "CACHE SAVED",
+    "GUARDED",
+    "P50 MS",
+    "P95 MS",
+];
 
 pub(crate) async fn run(args: &ReportArgs, config: &Config) -> Result<(), Failure> {
     let admin = Admin::connect_existing(config).await?;
@@ -66,6 +80,9 @@ fn question(
         .with("key", args.key.as_deref())
         .with("model", args.model.as_deref())
         .with("region", args.region.as_deref())
+        .with("account", args.account.as_deref())
+        .with("cache", args.cache.as_deref())
+        .with("guardrail", args.guardrail.as_deref())
         .with("dialect", args.dialect.as_deref())
         .with("tag", args.tag.as_deref())
         .with("time_zone", args.time_zone.as_deref());
@@ -116,16 +133,29 @@ fn cells(row: &ReportRow) -> Vec<String> {
     // A sum that leaves calls out says so.
     let unpriced =
         if totals.unpriced > 0 { format!(" (+{} unpriced)", totals.unpriced) } else { String::new() };
+    // What was attempted twice and paid for twice was asked once.
+    let retries = if totals.retries > 0 { format!(" (+{} retries)", totals.retries) } else { String::new() };
+    let requests = format!("{}{retries}", totals.requests);
     let groups = row.group.iter().map(|it| it.clone().unwrap_or_else(dash));
     let totals = [
-        totals.requests.to_string(),
+        requests,
         totals.errors.to_string(),
         totals.tokens.total_input().to_string(),
         totals.tokens.output.to_string(),
         format!("{}{unpriced}", totals.cost),
         signed_usd(totals.saved_nano_usd.into()),
+        cached(&totals.cache),
+        totals.cache.saved.to_string(),
+        totals.guardrails.intervened.to_string(),
         ms(50),
         ms(95),
     ];
     groups.chain(totals).collect()
+}
+
+/// How many requests were spared a call of their own: `12 (40 %)` of those that asked.
+fn cached(cache: &CacheTotals) -> String {
+    let spared = cache.hits.saturating_add(cache.coalesced);
+    let share = cache.hit_per_myriad().map(|share| format!(" ({} %)", share / 100)).unwrap_or_default();
+    format!("{spared}{share}")
 }

@@ -156,6 +156,13 @@ fn cache_points_by_model() {
     let ask = |content: Value| json!({"messages": [user(content)]});
     accepted(CLAUDE, ask(point("1h")));
     accepted(NOVA, ask(point("5m")));
+    let two = |first: &str, second: &str| {
+        let blocks: Vec<_> =
+            [first, second].map(point).iter().flat_map(|it| it.as_array().unwrap().clone()).collect();
+        ask(json!(blocks))
+    };
+    accepted(CLAUDE, two("1h", "5m"));
+    refused(CLAUDE, two("5m", "1h"), "must not come after a ttl='5m'");
     refused(NOVA, ask(point("1h")), "cachePoint.ttl");
     let tool = json!({"toolSpec": {"name": "a", "inputSchema": {"json": {"type": "object"}}}});
     let tools = json!({"tools": [tool, {"cachePoint": {"type": "default"}}]});
