@@ -98,19 +98,19 @@ const fn usual(failure: FailureKind) -> RetryClass {
 }
 
 /// How much a failure tells the client of what to do, the most first: what passes before what does not, and of that
-/// what says when.
+/// what says when. What one target finds wrong another may take (a guardrail is in one region), so that what passes
+/// comes before that, too.
 pub(super) const fn tells(failure: ModelFailure) -> u8 {
     match failure {
-        // Nothing else was tried, or all of it says the same.
-        ModelFailure::Invalid => 0,
-        ModelFailure::Throttled => 1,
-        ModelFailure::NotReady => 2,
-        ModelFailure::QuotaExceeded => 3,
-        ModelFailure::Unavailable => 4,
-        ModelFailure::TimedOut => 5,
-        ModelFailure::Broken => 6,
-        ModelFailure::Internal => 7,
-        ModelFailure::Model => 8,
+        ModelFailure::Throttled => 0,
+        ModelFailure::NotReady => 1,
+        ModelFailure::QuotaExceeded => 2,
+        ModelFailure::Unavailable => 3,
+        ModelFailure::TimedOut => 4,
+        ModelFailure::Broken => 5,
+        ModelFailure::Internal => 6,
+        ModelFailure::Model => 7,
+        ModelFailure::Invalid => 8,
         ModelFailure::TooLong => 9,
         ModelFailure::Denied => 10,
         ModelFailure::NotFound => 11,
