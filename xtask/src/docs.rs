@@ -1,6 +1,6 @@
 //! `cargo xtask docs`: the documentation's commands still work.
 //!
-//! Runs every fenced block marked `sh run` of README.md and docs/*.md with bash, in order, against a platform
+//! Runs every fenced block marked `sh run` of README.md, docs/*.md and docs/guides/*.md with bash, in order, against a platform
 //! started for it. The port 8080 of the text becomes a free one; `outcrop` is the binary just built.
 
 use std::path::{Path, PathBuf};
@@ -74,11 +74,14 @@ fn printed_key(log: &Path) -> anyhow::Result<String> {
 
 fn pages() -> anyhow::Result<Vec<PathBuf>> {
     let mut pages = vec![paths::root().join("README.md")];
-    let docs = std::fs::read_dir(paths::root().join("docs")).context("no docs folder")?;
-    for entry in docs {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "md") {
-            pages.push(path);
+    for folder in ["docs", "docs/guides"] {
+        let docs =
+            std::fs::read_dir(paths::root().join(folder)).with_context(|| format!("no folder {folder}"))?;
+        for entry in docs {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "md") {
+                pages.push(path);
+            }
         }
     }
     pages[1..].sort();

@@ -10,6 +10,7 @@ use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::request_id::RequestId;
+use bytes::Bytes;
 use outcrop_chat::{ReasoningMode, Response};
 use outcrop_ports::{ChatModel, EventStream, ModelCall, ModelError, PortError, Probe};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -18,7 +19,7 @@ use crate::as_written::Reader;
 use crate::probe::Endpoint;
 use crate::request::{self, ConverseRequest};
 use crate::stream::Events;
-use crate::{errors, json, response};
+use crate::{batch, errors, json, response};
 
 /// How to call Bedrock.
 #[derive(Debug, Clone, Copy)]
@@ -129,6 +130,14 @@ impl ChatModel for BedrockModel {
             Ok(answer) => answer,
             Err(_) => Err(errors::timed_out(deadline, "no answer")),
         }
+    }
+
+    fn record(&self, call: &ModelCall) -> Result<Bytes, ModelError> {
+        batch::record(call)
+    }
+
+    async fn recorded(&self, call: &ModelCall, output: Bytes) -> Result<Response, ModelError> {
+        batch::recorded(self, call, output).await
     }
 
     async fn stream(&self, call: ModelCall) -> Result<EventStream, ModelError> {

@@ -1,6 +1,6 @@
 //! Bedrock's control plane: which models and inference profiles an account has in a region.
 //!
-//! It is three GETs. The SDK for them (`aws-sdk-bedrock`) takes a minute to compile, several times as long as this whole
+//! It is a few small calls. The SDK for them (`aws-sdk-bedrock`) takes a minute to compile, several times as long as this whole
 //! crate, so they travel in the runtime SDK's `InvokeModel`, whose answer may be any bytes: its address and method are
 //! replaced before it is signed. Both services sign as `bedrock` and take the same credentials and bearer token
 //! (`AWS_BEARER_TOKEN_BEDROCK`), so all of that, the HTTP client and the reading of errors stay the SDK's.
@@ -19,6 +19,7 @@ use aws_smithy_runtime_api::client::interceptors::context::BeforeDeserialization
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::HttpError;
+use aws_smithy_types::Blob;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::retry::RetryConfig;
@@ -108,17 +109,35 @@ impl ControlPlane {
         Ok(all)
     }
 
-    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ModelError> {
+    /// Reads the answer to a path.
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ModelError> {
+        read(self.ask("GET", path, None).await?.as_ref())
+    }
+
+    /// Sends a body, and reads the answer.
+    pub(crate) async fn post<T: DeserializeOwned>(&self, path: &str, body: Vec<u8>) -> Result<T, ModelError> {
+        read(self.ask("POST", path, Some(body)).await?.as_ref())
+    }
+
+    /// Any answer to a path of one thing: its id or ARN stands between two words.
+    pub(crate) async fn of<T: DeserializeOwned>(&self, kind: &str, id: &str) -> Result<T, ModelError> {
+        self.get(&format!("/{kind}/{}", encoded(id))).await
+    }
+
+    /// Has something done with one thing.
+    pub(crate) async fn act(&self, kind: &str, id: &str, action: &str) -> Result<(), ModelError> {
+        self.ask("POST", &format!("/{kind}/{}/{action}", encoded(id)), None).await.map(drop)
+    }
+
+    async fn ask(&self, method: &'static str, path: &str, body: Option<Vec<u8>>) -> Result<Blob, ModelError> {
         let uri = format!("{}{path}", self.base);
         let call = self.client.invoke_model().model_id("-").customize();
-        let call = call.map_request(move |request| redirected(request, &uri)).interceptor(BoundedAnswer);
+        let call = call
+            .map_request(move |request| redirected(request, (method, &uri), body.as_deref()))
+            .interceptor(BoundedAnswer);
         let answer = timeout(CALL_TIMEOUT, call.send()).await;
-        let answer = answer.map_err(|_| errors::timed_out(CALL_TIMEOUT, "no list"))?;
-        let body = answer.map_err(errors::from_call)?.body;
-        serde_json::from_slice(body.as_ref()).map_err(|error| ModelError {
-            source: Some(error.into()),
-            ..errors::malformed("Bedrock's list could not be read")
-        })
+        let answer = answer.map_err(|_| errors::timed_out(CALL_TIMEOUT, "no answer of its control plane"))?;
+        Ok(answer.map_err(errors::from_call)?.body)
     }
 }
 
@@ -129,15 +148,31 @@ impl fmt::Debug for ControlPlane {
     }
 }
 
-/// The request as a GET of another address, before it is signed.
-fn redirected(mut request: HttpRequest, uri: &str) -> Result<HttpRequest, HttpError> {
-    request.set_method("GET")?;
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ModelError> {
+    serde_json::from_slice(body).map_err(|error| ModelError {
+        source: Some(error.into()),
+        ..errors::malformed("what Bedrock's control plane said could not be read")
+    })
+}
+
+/// The request for another address, before it is signed.
+fn redirected(
+    mut request: HttpRequest,
+    (method, uri): (&str, &str),
+    body: Option<&[u8]>,
+) -> Result<HttpRequest, HttpError> {
+    request.set_method(method)?;
     request.set_uri(uri)?;
     for name in ["content-type", "content-length", "accept"] {
         request.headers_mut().remove(name);
     }
     request.headers_mut().insert("accept", "application/json");
     *request.body_mut() = SdkBody::empty();
+    if let Some(body) = body {
+        request.headers_mut().insert("content-type", "application/json");
+        request.headers_mut().insert("content-length", body.len().to_string());
+        *request.body_mut() = SdkBody::from(body.to_vec());
+    }
     Ok(request)
 }
 

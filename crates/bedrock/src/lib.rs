@@ -6,6 +6,7 @@
 //! translation is pure and lives in `request/`, `response.rs` and `stream.rs`. Start reading at [`BedrockModel`].
 
 mod as_written;
+mod batch;
 mod catalog;
 mod citations;
 mod client;
@@ -28,6 +29,7 @@ mod response;
 mod stream;
 mod trace;
 
+pub use batch::BedrockBatches;
 pub use catalog::{
     Catalog, CatalogError, CatalogOptions, LiveCatalog, LiveOptions, RefreshError, RegionsCatalog, geography,
 };

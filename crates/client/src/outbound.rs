@@ -10,6 +10,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Url};
 
 use crate::answer;
+use crate::guard::retry_after;
 
 /// Identity providers are asked now and then: connections are not kept for long.
 const POOL_IDLE: Duration = Duration::from_secs(20);
@@ -63,9 +64,9 @@ impl Outbound for HttpOutbound {
             .send()
             .await
             .map_err(|error| answer::away(&attempted, error))?;
-        let status = answer.status().as_u16();
+        let (status, retry_after) = (answer.status().as_u16(), retry_after(&answer));
         let body = answer::read(answer, request.max_answer, &attempted).await?;
-        Ok(OutboundAnswer { status, body })
+        Ok(OutboundAnswer { status, body, retry_after })
     }
 }
 
@@ -92,7 +93,7 @@ fn is_loopback(url: &Url) -> bool {
     host == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
-fn headers(given: &[(String, String)], attempted: &str) -> Result<HeaderMap, PortError> {
+pub(crate) fn headers(given: &[(String, String)], attempted: &str) -> Result<HeaderMap, PortError> {
     let mut headers = HeaderMap::with_capacity(given.len());
     for (name, value) in given {
         // The value may be a secret, and stays out of the error.

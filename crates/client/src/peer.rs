@@ -6,7 +6,7 @@ use std::time::Duration;
 use outcrop_ports::{Clock, PortError};
 use outcrop_token::{HEADER, InternalSigner};
 use outcrop_types::Principal;
-use reqwest::{Client, RequestBuilder, Url};
+use reqwest::{Client, Method, RequestBuilder, Url};
 
 use crate::ClientError;
 
@@ -40,18 +40,25 @@ impl Peer {
         principal: &Principal,
         timeout: Duration,
     ) -> Result<RequestBuilder, PortError> {
+        let request = self.request(Method::POST, path, principal, timeout)?;
+        Ok(request.header(reqwest::header::CONTENT_TYPE, "application/json"))
+    }
+
+    /// The same of any method, without a body.
+    pub(crate) fn request(
+        &self,
+        method: Method,
+        path: &str,
+        principal: &Principal,
+        timeout: Duration,
+    ) -> Result<RequestBuilder, PortError> {
         let identity = self
             .signer
             .sign(principal, self.clock.now())
             .map_err(|error| PortError::broken("sign the internal identity", error))?;
         let mut url = self.base.clone();
         url.set_path(path);
-        Ok(self
-            .client
-            .post(url)
-            .timeout(timeout)
-            .header(HEADER, identity)
-            .header(reqwest::header::CONTENT_TYPE, "application/json"))
+        Ok(self.client.request(method, url).timeout(timeout).header(HEADER, identity))
     }
 }
 

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use bytes::Bytes;
-use outcrop_client::{HttpAuthenticator, HttpInference, HttpProbe};
+use outcrop_client::{HttpAuthenticator, HttpInference, HttpJobDesk, HttpProbe};
 use outcrop_config::ServerConfig;
 use outcrop_embedded::{SystemClock, SystemIdGen};
 use outcrop_http::{Health, Layer, Server, ServerParts, internal_identity};
 use outcrop_lifecycle::InFlight;
-use outcrop_ports::{Authenticator, Credential, Inference, InferenceCall, PortFailure, Probe, Refused};
+use outcrop_ports::{
+    Authenticator, Credential, Inference, InferenceCall, JobAsk, JobDesk as _, PortFailure, Probe, Refused,
+};
 use outcrop_token::{InternalSigner, InternalVerifier, service_principal};
 use outcrop_types::{PresentedKey, Principal, RequestId, SecretKind};
 use secrecy::ExposeSecret;
@@ -163,6 +165,8 @@ async fn an_auth_service_that_is_away_says_nothing_of_a_key() {
 
 fn call(path: &str, deadline: Duration) -> InferenceCall {
     InferenceCall {
+        way: outcrop_types::Way::OnDemand,
+        response: None,
         principal: service_principal("caller"),
         path: path.to_owned(),
         body: Bytes::from_static(b"{}"),
@@ -241,4 +245,75 @@ async fn a_service_is_probed_without_an_identity() {
 fn an_address_that_is_none_is_named() {
     let error = HttpInference::new("inference:8080", CONNECT, signer(SECRET), clock()).unwrap_err();
     assert_eq!(error.to_string(), "`inference:8080` is not the http(s) URL of a service");
+}
+
+/// A job worker that shows what it was asked.
+async fn jobs(request: HttpRequest, context: outcrop_http::RequestContext, body: Bytes) -> HttpResponse {
+    let header = |name: &str| request.headers().get(name).map(|it| it.to_str().unwrap().to_owned());
+    HttpResponse::Accepted().insert_header(("retry-after", "3")).json(json!({
+        "method": request.method().as_str(),
+        "path": request.path(),
+        "for": request.extensions().get::<Principal>(),
+        "request_id": context.request_id,
+        "key": header("idempotency-key"),
+        "response": header("x-outcrop-response-id"),
+        "body": String::from_utf8_lossy(&body),
+    }))
+}
+
+fn ask() -> JobAsk {
+    JobAsk {
+        principal: service_principal("caller"),
+        request_id: RequestId::parse("r-1").unwrap(),
+        body: Bytes::from_static(b"{}"),
+        idempotency_key: Some("k-1".parse().unwrap()),
+        response: Some(format!("resp_{:032}", 7).parse().unwrap()),
+    }
+}
+
+#[actix_web::test]
+async fn work_is_handed_over_on_the_callers_behalf() {
+    let (url, _stop) = serve(|app| {
+        app.default_service(web::to(jobs));
+    });
+    let desk = HttpJobDesk::new(&url, CONNECT, signer(SECRET), clock()).unwrap();
+    let caller = service_principal("caller");
+    let answer = desk.submit(ask()).await.unwrap();
+    assert_eq!((answer.status, answer.retry_after), (202, Some(Duration::from_secs(3))));
+    let asked: Value = serde_json::from_slice(&answer.body).unwrap();
+    let response = format!("resp_{:032}", 7);
+    let expected = json!({"method": "POST", "path": "/v1/jobs", "for": caller, "request_id": "r-1",
+        "key": "k-1", "response": response, "body": "{}"});
+    assert_eq!(asked, expected);
+    let id = format!("job_{:032}", 7);
+    let about = [
+        ("GET", desk.look(&caller, id.parse().unwrap()).await.unwrap()),
+        ("DELETE", desk.cancel(&caller, id.parse().unwrap()).await.unwrap()),
+    ];
+    for (method, answer) in about {
+        let asked: Value = serde_json::from_slice(&answer.body).unwrap();
+        assert_eq!((&asked["method"], &asked["path"]), (&json!(method), &json!(format!("/v1/jobs/{id}"))));
+        assert_eq!((&asked["for"], &asked["key"]), (&json!(caller), &Value::Null));
+    }
+}
+
+#[actix_web::test]
+async fn a_job_workers_refusal_is_an_answer_and_its_absence_is_none() {
+    async fn refuse() -> HttpResponse {
+        HttpResponse::NotFound().json(json!({"detail": "there is no such job"}))
+    }
+    let (url, stop) = serve(|app| {
+        app.default_service(web::to(refuse));
+    });
+    let desk = HttpJobDesk::new(&url, CONNECT, signer(SECRET), clock()).unwrap();
+    assert_eq!(desk.submit(ask()).await.unwrap().status, 404);
+    let stranger =
+        HttpJobDesk::new(&url, CONNECT, signer("another secret, also 32 bytes long"), clock()).unwrap();
+    let error = stranger.submit(ask()).await.unwrap_err();
+    assert_eq!(error.failure, PortFailure::Unavailable);
+    assert!(error.chain().contains("internal.secret"), "{}", error.chain());
+    drop(stop);
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let gone = HttpJobDesk::new(&format!("http://{free}"), CONNECT, signer(SECRET), clock()).unwrap();
+    assert_eq!(gone.submit(ask()).await.unwrap_err().failure, PortFailure::Unavailable);
 }

@@ -22,6 +22,7 @@ impl Config {
         self.check_edge(&mut problems);
         self.check_media(&mut problems);
         self.check_alerts(&mut problems);
+        self.check_work(&mut problems);
         if self.models.ollama.is_some() && !self.models.url.starts_with("emulator://") {
             let line = "`models.ollama` is asked by the emulator only, but `models.url` is not `emulator://`";
             problems.push(Problem::new(line));
@@ -115,6 +116,25 @@ impl Config {
             problems.push(Problem::new(
                 "`alerts.webhook_secret` must be `whsec_` and 24 to 64 bytes in base64; `echo whsec_$(openssl rand -base64 32)` makes a good one",
             ));
+        }
+    }
+
+    /// What concerns work that can wait.
+    fn check_work(&self, problems: &mut Vec<Problem>) {
+        if let Err(word) = self.ways.ways() {
+            let line = format!("`ways.allowed`: `{word}` is no way; there are on_demand, flex and batch");
+            problems.push(Problem::new(line));
+        }
+        if let Err(error) = self.webhooks.networks() {
+            problems.push(Problem::new(format!("`webhooks.allow_networks`: {error}")));
+        }
+        if self.blobs.kms_key.is_some() && self.blobs.encryption.as_deref() != Some("aws:kms") {
+            problems.push(Problem::new("`blobs.kms_key` is used with `blobs.encryption = \"aws:kms\"` only"));
+        }
+        let role = self.ways.batch_role.as_deref().unwrap_or("arn:aws:iam::0:role/r");
+        if !(role.starts_with("arn:") && role.contains(":role/")) {
+            problems
+                .push(Problem::new("`ways.batch_role` must be the ARN of a role, `arn:aws:iam::…:role/…`"));
         }
     }
 

@@ -19,8 +19,9 @@ pub use error::{LoadError, Problem, Source};
 pub use load::{LoadOptions, Sources};
 pub use routes::{MAX_ROUTES_BYTES, RouteFormat, read_routes, read_routes_file, write_routes};
 pub use sections::{
-    AlertsConfig, AuthConfig, BlobConfig, CacheConfig, Config, DataDir, InternalConfig, JobsConfig,
-    LimitsConfig, LogFormat, MediaConfig, ModelAccount, ModelEndpoint, ModelsConfig, OnUnavailable,
-    QueueConfig, ResponseCacheConfig, ResponsesConfig, RoutingConfig, ServerConfig, ServicesConfig,
-    StoreConfig, TelemetryConfig, TokenAlgorithm, UsageConfig,
+    AlertsConfig, AuthConfig, BatchesConfig, BlobConfig, CacheConfig, Config, DataDir, FilesConfig,
+    InternalConfig, JobsConfig, LimitsConfig, LogFormat, MediaConfig, ModelAccount, ModelEndpoint,
+    ModelsConfig, OnUnavailable, QueueConfig, ResponseCacheConfig, ResponsesConfig, RoutingConfig,
+    ServerConfig, ServicesConfig, StoreConfig, TelemetryConfig, TokenAlgorithm, UsageConfig, WaysConfig,
+    WebhooksConfig,
 };

@@ -7,6 +7,7 @@ mod models;
 mod places;
 mod response_cache;
 mod routing;
+mod work;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ pub use self::models::ModelsConfig;
 pub use self::places::{ModelAccount, ModelEndpoint};
 pub use self::response_cache::ResponseCacheConfig;
 pub use self::routing::RoutingConfig;
+pub use self::work::{BatchesConfig, FilesConfig, JobsConfig, WaysConfig, WebhooksConfig};
 use crate::show::without_password;
 
 /// All settings of a process.
@@ -64,6 +66,14 @@ pub struct Config {
     pub responses: ResponsesConfig,
     /// How asynchronous work is done.
     pub jobs: JobsConfig,
+    /// How batches are done.
+    pub batches: BatchesConfig,
+    /// How clients' files are kept.
+    pub files: FilesConfig,
+    /// Which ways work that can wait may be done.
+    pub ways: WaysConfig,
+    /// How teams' endpoints are told of their work.
+    pub webhooks: WebhooksConfig,
     /// How the process tells what it does.
     pub telemetry: TelemetryConfig,
 }
@@ -236,6 +246,10 @@ pub struct BlobConfig {
     pub url: Option<String>,
     /// Address S3 objects by path, as local stand-ins need; on by itself where an S3 endpoint is set.
     pub path_style: Option<bool>,
+    /// How S3 encrypts what is written: `AES256` or `aws:kms`; as the bucket says if absent.
+    pub encryption: Option<String>,
+    /// The KMS key for `aws:kms`; the account's own for S3 if absent.
+    pub kms_key: Option<String>,
 }
 
 /// Which algorithm signs access tokens.
@@ -424,34 +438,6 @@ pub struct ResponsesConfig {
 impl Default for ResponsesConfig {
     fn default() -> Self {
         Self { retention_days: 30 }
-    }
-}
-
-/// How asynchronous work is done.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct JobsConfig {
-    /// Jobs worked on at once by one process.
-    pub concurrency: usize,
-    /// How long a worker holds a job without a sign of life, milliseconds.
-    pub lease_ms: u64,
-    /// How often a job is tried before it has failed.
-    pub max_attempts: u32,
-    /// How often lost nudges are looked for, milliseconds.
-    pub sweep_ms: u64,
-    /// Jobs of one team that may wait or run at once; further ones are refused.
-    pub max_open_jobs_per_team: usize,
-}
-
-impl Default for JobsConfig {
-    fn default() -> Self {
-        Self {
-            concurrency: 8,
-            lease_ms: 60_000,
-            max_attempts: 3,
-            sweep_ms: 30_000,
-            max_open_jobs_per_team: 10_000,
-        }
     }
 }
 

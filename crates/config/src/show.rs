@@ -1,5 +1,7 @@
 //! The effective settings as TOML, with secrets masked and each value's source beside it.
 
+mod work;
+
 use std::fmt::Write;
 use std::path::Path;
 
@@ -9,9 +11,9 @@ use toml::Value;
 use crate::load::Sources;
 use crate::settings::lookup;
 use crate::{
-    AlertsConfig, AuthConfig, BlobConfig, CacheConfig, Config, InternalConfig, JobsConfig, LimitsConfig,
-    LogFormat, MediaConfig, ModelsConfig, OnUnavailable, QueueConfig, ResponseCacheConfig, ResponsesConfig,
-    RoutingConfig, ServerConfig, ServicesConfig, StoreConfig, TelemetryConfig, TokenAlgorithm, UsageConfig,
+    AlertsConfig, AuthConfig, BlobConfig, CacheConfig, Config, InternalConfig, LimitsConfig, LogFormat,
+    MediaConfig, ModelsConfig, OnUnavailable, QueueConfig, ResponseCacheConfig, RoutingConfig, ServerConfig,
+    ServicesConfig, StoreConfig, TelemetryConfig, TokenAlgorithm, UsageConfig,
 };
 
 /// What is shown in a secret's place.
@@ -65,6 +67,10 @@ impl Config {
             alerts,
             responses,
             jobs,
+            batches,
+            files,
+            ways,
+            webhooks,
             telemetry,
         } = self;
         let mut entries = vec![("data_dir", path(&data_dir.0))];
@@ -78,7 +84,10 @@ impl Config {
         entries.extend(of_services(services));
         entries.extend(of_limits(*limits));
         entries.extend(of_usage(usage, alerts));
-        entries.extend(of_work(*responses, jobs));
+        entries.extend(work::of_work(*responses, jobs, batches));
+        entries.extend(work::of_files(files));
+        entries.extend(work::of_ways(ways));
+        entries.extend(work::of_webhooks(webhooks));
         entries.extend(of_telemetry(telemetry));
         entries
     }
@@ -120,11 +129,11 @@ fn of_adapters(
     cache: &CacheConfig,
     queue: &QueueConfig,
     blobs: &BlobConfig,
-) -> [Entry; 11] {
+) -> [Entry; 13] {
     let StoreConfig { url: store_url, password: store_password, read_url, max_connections } = store;
     let CacheConfig { url: cache_url, password: cache_password, timeout_ms } = cache;
     let QueueConfig { url: queue_url, max_deliveries } = queue;
-    let BlobConfig { url: blobs_url, path_style } = blobs;
+    let BlobConfig { url: blobs_url, path_style, encryption, kms_key } = blobs;
     [
         ("store.url", store_url.as_deref().and_then(text)),
         ("store.password", secret(store_password.as_ref())),
@@ -137,6 +146,8 @@ fn of_adapters(
         ("queue.max_deliveries", whole(*max_deliveries)),
         ("blobs.url", blobs_url.as_deref().and_then(text)),
         ("blobs.path_style", path_style.map(Value::Boolean)),
+        ("blobs.encryption", encryption.as_deref().and_then(text)),
+        ("blobs.kms_key", kms_key.as_deref().and_then(text)),
     ]
 }
 
@@ -356,19 +367,6 @@ fn of_usage(usage: &UsageConfig, alerts: &AlertsConfig) -> [Entry; 8] {
         ("alerts.interval_s", whole(*interval_s)),
         ("alerts.webhook_url", secret(webhook_url.as_ref())),
         ("alerts.webhook_secret", secret(webhook_secret.as_ref())),
-    ]
-}
-
-fn of_work(responses: ResponsesConfig, jobs: &JobsConfig) -> [Entry; 6] {
-    let ResponsesConfig { retention_days } = responses;
-    let JobsConfig { concurrency, lease_ms, max_attempts, sweep_ms, max_open_jobs_per_team } = jobs;
-    [
-        ("responses.retention_days", whole(retention_days)),
-        ("jobs.concurrency", size(*concurrency)),
-        ("jobs.lease_ms", whole(*lease_ms)),
-        ("jobs.max_attempts", whole(*max_attempts)),
-        ("jobs.sweep_ms", whole(*sweep_ms)),
-        ("jobs.max_open_jobs_per_team", size(*max_open_jobs_per_team)),
     ]
 }
 

@@ -271,6 +271,11 @@ fn the_table_and_the_sections_agree() {
                 vec!["memory://".to_owned(), "rediss://x".to_owned()]
             }
             Kind::Text if setting.key == "queue.url" => vec!["sqs://x".to_owned()],
+            Kind::Text if setting.key == "ways.allowed" => vec!["on_demand, batch".to_owned()],
+            Kind::Text if setting.key == "ways.batch_role" => {
+                vec!["arn:aws:iam::111122223333:role/x".to_owned()]
+            }
+            Kind::Text if setting.key == "webhooks.allow_networks" => vec!["10.0.0.0/8, ::1".to_owned()],
             Kind::Text if setting.key == "blobs.url" => vec!["s3://x".to_owned()],
             Kind::Text if setting.key == "server.trusted_proxies" => vec!["10.0.0.0/8, ::1".to_owned()],
             Kind::Text if setting.key == "media.allow_networks" => vec!["10.0.0.0/8, ::1".to_owned()],
@@ -292,6 +297,9 @@ fn the_table_and_the_sections_agree() {
             if setting.key == "alerts.webhook_url" {
                 // One is not taken without the other.
                 flags.extend(variables(&[("alerts.webhook_secret", &format!("whsec_{}", "x".repeat(32)))]));
+            }
+            if setting.key == "blobs.kms_key" {
+                flags.extend(variables(&[("blobs.encryption", "aws:kms")]));
             }
             if setting.key == "store.read_url" {
                 flags.extend(variables(&[("store.url", "postgres://x/y")]));

@@ -1,14 +1,22 @@
 //! Blobs as files.
 
+mod read;
+mod upload;
+
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use outcrop_ports::{Blobs, IdGen, PortError, Probe, check_blob_key, check_blob_size};
+use outcrop_ports::{
+    BlobRead, BlobUpload, Blobs, IdGen, PortError, Probe, SignedUrl, SignedUse, check_blob_key,
+    check_blob_size,
+};
 
+use self::upload::FileUpload;
 use crate::SystemIdGen;
 
 /// Where files are written before they are renamed into place. No key has a `~` in it.
@@ -75,18 +83,21 @@ impl FileBlobs {
 
     fn write(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let temporary = self.temporary();
-        let written = self.write_new(&temporary, bytes).and_then(|()| {
-            let parent = path.parent().unwrap_or(&self.root);
-            let is_new = !parent.exists();
-            make_folder(parent)?;
-            std::fs::rename(&temporary, path)?;
-            if self.sync { self.sync_folders(parent, is_new) } else { Ok(()) }
-        });
+        let written = self.write_new(&temporary, bytes).and_then(|()| self.rename(&temporary, path));
         if written.is_err() {
             // Perhaps it was never made; what matters is the first error.
             let _ = std::fs::remove_file(&temporary);
         }
         written
+    }
+
+    /// Puts a temporary file that is whole in its place.
+    fn rename(&self, temporary: &Path, path: &Path) -> io::Result<()> {
+        let parent = path.parent().unwrap_or(&self.root);
+        let is_new = !parent.exists();
+        make_folder(parent)?;
+        std::fs::rename(temporary, path)?;
+        if self.sync { self.sync_folders(parent, is_new) } else { Ok(()) }
     }
 
     /// Makes a rename last through a power cut, and the folders above it if they may be new as well.
@@ -102,13 +113,18 @@ impl FileBlobs {
     }
 
     fn write_new(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let mut file = self.create(path)?;
+        file.write_all(bytes)?;
+        if self.sync { file.sync_all() } else { Ok(()) }
+    }
+
+    /// Makes a temporary file.
+    fn create(&self, path: &Path) -> io::Result<File> {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path)?;
-        file.write_all(bytes)?;
-        if self.sync { file.sync_all() } else { Ok(()) }
+        options.open(path)
     }
 }
 
@@ -144,6 +160,40 @@ impl Blobs for FileBlobs {
         });
         removed.await.map_err(|error| PortError::unavailable(format!("remove the file `{key}`"), error))
     }
+
+    async fn size(&self, key: &str) -> Result<Option<u64>, PortError> {
+        check_blob_key(key)?;
+        let path = self.path(key);
+        let size = blocking(move || match std::fs::metadata(&path) {
+            Err(error) if is_absent(&error) => Ok(None),
+            other => other.map(|metadata| Some(metadata.len())),
+        });
+        size.await.map_err(|error| PortError::unavailable(format!("measure the file `{key}`"), error))
+    }
+
+    async fn read(&self, key: &str, range: Option<Range<u64>>) -> Result<Option<BlobRead>, PortError> {
+        check_blob_key(key)?;
+        read::read(self.path(key), range).await
+    }
+
+    async fn upload(&self, key: &str) -> Result<Box<dyn BlobUpload>, PortError> {
+        check_blob_key(key)?;
+        Ok(Box::new(FileUpload::begin(self.clone(), self.path(key)).await?))
+    }
+
+    async fn sign(
+        &self,
+        key: &str,
+        _usage: &SignedUse,
+        _valid: Duration,
+    ) -> Result<Option<SignedUrl>, PortError> {
+        // Nobody but this process reads the folder.
+        check_blob_key(key).map(|()| None)
+    }
+
+    fn s3_uri(&self, _key: &str) -> Option<String> {
+        None
+    }
 }
 
 #[async_trait]
@@ -173,15 +223,20 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send
 
 /// Reads a file, but no more than shows that it is too large.
 fn read(path: &Path) -> io::Result<Option<Bytes>> {
-    let file = match File::open(path) {
-        Err(error) if is_absent(&error) => return Ok(None),
-        other => other?,
-    };
+    let Some(file) = open_there(path)? else { return Ok(None) };
     let size = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
     let most = outcrop_ports::MAX_BLOB_BYTES + 1;
     let mut bytes = Vec::with_capacity(size.min(most));
     file.take(most as u64).read_to_end(&mut bytes)?;
     Ok(Some(Bytes::from(bytes)))
+}
+
+/// Opens a file to read it, if it is there.
+fn open_there(path: &Path) -> io::Result<Option<File>> {
+    match File::open(path) {
+        Err(error) if is_absent(&error) => Ok(None),
+        other => other.map(Some),
+    }
 }
 
 fn is_absent(error: &io::Error) -> bool {

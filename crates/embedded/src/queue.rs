@@ -6,7 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use outcrop_ports::{Delivery, PortError, Queue, Receipt};
+use outcrop_ports::{
+    DeadLetter, Delivery, MAX_DEAD_LETTERS, MAX_DELAY, MAX_REASON, PortError, Queue, QueueDepth, Receipt,
+};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -39,7 +41,7 @@ pub struct MemoryQueue {
 #[derive(Debug, Default)]
 struct State {
     messages: VecDeque<Message>,
-    dead: VecDeque<String>,
+    dead: VecDeque<Dead>,
     last_id: u64,
 }
 
@@ -49,6 +51,15 @@ struct Message {
     body: String,
     deliveries: u32,
     visible_at: Instant,
+}
+
+/// A message that was set aside. There is no clock here to say when.
+#[derive(Debug)]
+struct Dead {
+    id: u64,
+    body: String,
+    deliveries: u32,
+    reason: Option<String>,
 }
 
 /// Why a message was not taken.
@@ -67,12 +78,6 @@ impl MemoryQueue {
         Self { options, ..Self::default() }
     }
 
-    /// The bodies of the dead letters, the oldest first.
-    #[must_use]
-    pub fn dead_letters(&self) -> Vec<String> {
-        self.state().dead.iter().cloned().collect()
-    }
-
     fn state(&self) -> MutexGuard<'_, State> {
         // Every change is one step, so a panic elsewhere leaves a whole state.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -82,7 +87,7 @@ impl MemoryQueue {
     fn take(&self, visibility: Duration) -> Result<Delivery, Option<Instant>> {
         let now = Instant::now();
         let mut state = self.state();
-        state.bury(now, self.options);
+        state.bury_spent(now, self.options);
         let Some(message) = state.messages.iter_mut().find(|message| message.visible_at <= now) else {
             return Err(state.messages.iter().map(|message| message.visible_at).min());
         };
@@ -97,19 +102,32 @@ impl MemoryQueue {
 }
 
 impl State {
+    /// Adds a message, if there is room.
+    fn add(&mut self, body: String, visible_at: Instant, options: MemoryQueueOptions) -> Result<(), NotSent> {
+        if self.messages.len() >= options.capacity {
+            return Err(NotSent::Full { capacity: options.capacity });
+        }
+        self.last_id += 1;
+        self.messages.push_back(Message { id: self.last_id, body, deliveries: 0, visible_at });
+        Ok(())
+    }
+
     /// Moves what is visible again after its last delivery to the dead letters.
-    fn bury(&mut self, now: Instant, options: MemoryQueueOptions) {
-        let dead = &mut self.dead;
-        self.messages.retain_mut(|message| {
-            let alive = message.visible_at > now || message.deliveries < options.max_deliveries;
-            if !alive {
-                if dead.len() >= options.capacity {
-                    dead.pop_front();
-                }
-                dead.push_back(std::mem::take(&mut message.body));
-            }
-            alive
-        });
+    fn bury_spent(&mut self, now: Instant, options: MemoryQueueOptions) {
+        let is_spent =
+            |message: &Message| message.visible_at <= now && message.deliveries >= options.max_deliveries;
+        while let Some(position) = self.messages.iter().position(is_spent) {
+            self.bury(position, None, options);
+        }
+    }
+
+    /// Moves one message to the dead letters; the oldest of these goes where they are too many.
+    fn bury(&mut self, position: usize, reason: Option<String>, options: MemoryQueueOptions) {
+        let Some(Message { id, body, deliveries, .. }) = self.messages.remove(position) else { return };
+        if self.dead.len() >= options.capacity {
+            self.dead.pop_front();
+        }
+        self.dead.push_back(Dead { id, body, deliveries, reason });
     }
 
     /// The place of the message that a receipt is still good for.
@@ -123,21 +141,32 @@ impl State {
 #[async_trait]
 impl Queue for MemoryQueue {
     async fn send(&self, body: String) -> Result<(), PortError> {
-        if body.len() > MAX_BODY_BYTES {
-            return Err(PortError::broken("send a message", NotSent::TooLarge { bytes: body.len() }));
-        }
-        {
-            let mut state = self.state();
-            if state.messages.len() >= self.options.capacity {
-                let full = NotSent::Full { capacity: self.options.capacity };
-                return Err(PortError::unavailable("send a message", full));
-            }
-            state.last_id += 1;
-            let message = Message { id: state.last_id, body, deliveries: 0, visible_at: Instant::now() };
-            state.messages.push_back(message);
-        }
+        self.send_after(body, Duration::ZERO).await
+    }
+
+    async fn send_after(&self, body: String, delay: Duration) -> Result<(), PortError> {
+        const ATTEMPTED: &str = "send a message";
+        check(ATTEMPTED, &body)?;
+        let visible_at = Instant::now() + delay.min(MAX_DELAY);
+        let added = self.state().add(body, visible_at, self.options);
+        added.map_err(|full| PortError::unavailable(ATTEMPTED, full))?;
         self.changed.notify_one();
         Ok(())
+    }
+
+    async fn send_all(&self, bodies: Vec<String>) -> Result<Vec<String>, PortError> {
+        bodies.iter().try_for_each(|body| check("send messages", body))?;
+        let mut bodies = bodies.into_iter();
+        {
+            let (mut state, now) = (self.state(), Instant::now());
+            let room = self.options.capacity.saturating_sub(state.messages.len());
+            for body in bodies.by_ref().take(room) {
+                // There is room for so many.
+                let _ = state.add(body, now, self.options);
+            }
+        }
+        self.changed.notify_one();
+        Ok(bodies.collect())
     }
 
     async fn receive(&self, wait: Duration, visibility: Duration) -> Result<Option<Delivery>, PortError> {
@@ -180,6 +209,76 @@ impl Queue for MemoryQueue {
         }
         Ok(())
     }
+
+    async fn bury(&self, delivery: &Delivery, reason: &str) -> Result<(), PortError> {
+        let mut state = self.state();
+        if let Some(position) = state.position(&delivery.receipt) {
+            state.bury(position, Some(reason.chars().take(MAX_REASON).collect()), self.options);
+        }
+        Ok(())
+    }
+
+    async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, PortError> {
+        let state = self.state();
+        let latest = state.dead.iter().rev().take(limit.min(MAX_DEAD_LETTERS));
+        Ok(latest.map(Dead::letter).collect())
+    }
+
+    async fn redrive(&self, dead: &DeadLetter) -> Result<bool, PortError> {
+        {
+            let mut state = self.state();
+            let position = state.dead.iter().position(|it| it.receipt() == dead.receipt);
+            let Some(dead) = position.and_then(|position| state.dead.remove(position)) else {
+                return Ok(false);
+            };
+            let added = state.add(dead.body.clone(), Instant::now(), self.options);
+            if let Err(full) = added {
+                state.dead.push_back(dead);
+                return Err(PortError::unavailable("send a message again", full));
+            }
+        }
+        self.changed.notify_one();
+        Ok(true)
+    }
+
+    async fn depth(&self) -> Result<QueueDepth, PortError> {
+        let (state, now) = (self.state(), Instant::now());
+        let mut depth = QueueDepth { dead: Some(state.dead.len() as u64), ..QueueDepth::default() };
+        for message in &state.messages {
+            if message.visible_at <= now {
+                depth.waiting += 1;
+            } else if message.deliveries > 0 {
+                depth.in_flight += 1;
+            } else {
+                depth.delayed += 1;
+            }
+        }
+        Ok(depth)
+    }
+}
+
+impl Dead {
+    fn receipt(&self) -> Receipt {
+        Receipt(self.id.to_string())
+    }
+
+    fn letter(&self) -> DeadLetter {
+        DeadLetter {
+            receipt: self.receipt(),
+            body: self.body.clone(),
+            reason: self.reason.clone(),
+            attempts: Some(self.deliveries),
+            died_at: None,
+        }
+    }
+}
+
+/// A body that is too large is so for ever.
+fn check(attempted: &str, body: &str) -> Result<(), PortError> {
+    if body.len() > MAX_BODY_BYTES {
+        return Err(PortError::broken(attempted, NotSent::TooLarge { bytes: body.len() }));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -189,6 +288,8 @@ mod tests {
     use outcrop_ports::{PortFailure, contract};
 
     use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
 
     #[tokio::test(start_paused = true)]
     async fn keeps_the_contract() {
@@ -216,7 +317,27 @@ mod tests {
                 queue.receive(Duration::ZERO, Duration::ZERO).await.expect("a queue").expect("a message");
             }
             assert_eq!(queue.receive(Duration::ZERO, Duration::ZERO).await.expect("a queue"), None);
-            assert_eq!(queue.dead_letters(), [format!("{round} a"), format!("{round} b")]);
+            let dead = queue.dead_letters(10).await.expect("a queue");
+            let bodies: Vec<&str> = dead.iter().map(|dead| dead.body.as_str()).collect();
+            assert_eq!(bodies, [format!("{round} b"), format!("{round} a")], "the latest first, and no more");
+            assert!(queue.redrive(&dead[0]).await.expect("room"));
+            assert!(!queue.redrive(&dead[0]).await.expect("a queue"), "it is not there any more");
+            let again = queue.receive(Duration::ZERO, LONG).await.expect("a queue").expect("a message");
+            queue.ack(&again.receipt).await.expect("a queue");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn gives_back_what_it_has_no_room_for() {
+        let queue = MemoryQueue::new(MemoryQueueOptions { capacity: 2, max_deliveries: 1 });
+        let bodies = ["a", "b", "c", "d"].map(str::to_owned);
+        assert_eq!(queue.send_all(bodies.to_vec()).await.expect("a queue"), ["c", "d"]);
+        assert_eq!(queue.depth().await.expect("a queue").waiting, 2);
+        queue.receive(Duration::ZERO, Duration::ZERO).await.expect("a queue").expect("a message");
+        queue.receive(Duration::ZERO, LONG).await.expect("a queue").expect("a message");
+        queue.send("c".to_owned()).await.expect("room");
+        let dead = queue.dead_letters(1).await.expect("a queue").remove(0);
+        assert_eq!(queue.redrive(&dead).await.expect_err("full").failure, PortFailure::Unavailable);
+        assert_eq!(queue.dead_letters(10).await.expect("a queue"), [dead], "it is not lost");
     }
 }

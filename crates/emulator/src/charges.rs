@@ -36,6 +36,8 @@ pub struct ChargesSnapshot {
     pub under_way: u64,
     /// The most there ever were of them at a time.
     pub most_under_way: u64,
+    /// What of it all was records of batch jobs.
+    pub batch: Charged,
     /// The calls that ended, one by one, oldest first.
     pub calls: Vec<ChargedCall>,
     /// How many more there were, which are forgotten: their sums are kept.
@@ -93,6 +95,8 @@ pub struct ChargedCall {
     pub operation: &'static str,
     /// How it ended.
     pub outcome: ChargedOutcome,
+    /// At what price.
+    pub tier: ChargedTier,
     /// When it began, milliseconds since the emulator did.
     pub began_ms: u64,
     /// When it ended.
@@ -116,8 +120,20 @@ pub enum ChargedOutcome {
     Refused,
 }
 
+/// What a call is charged at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ChargedTier {
+    /// On demand.
+    #[default]
+    Standard,
+    /// A record of a batch job.
+    Batch,
+}
+
 #[derive(Debug, Default)]
 struct Book {
+    batch: Charged,
     models: BTreeMap<String, Charged>,
     calls: VecDeque<ChargedCall>,
     forgotten: u64,
@@ -157,6 +173,7 @@ impl Charges {
         ChargesSnapshot {
             total,
             models: book.models.clone(),
+            batch: book.batch,
             under_way: book.under_way,
             most_under_way: book.most_under_way,
             calls: book.calls.iter().cloned().collect(),
@@ -180,6 +197,7 @@ impl Charges {
             model: model.to_owned(),
             operation: operation.name(),
             outcome: ChargedOutcome::Cancelled,
+            tier: ChargedTier::Standard,
             began_ms: self.now_ms(),
             ended_ms: 0,
             tokens: ChargedTokens::default(),
@@ -196,6 +214,16 @@ impl Call {
     /// The id the prompt gives it.
     pub(crate) fn named(&self, id: &str) {
         self.open().id = Some(clip(id));
+    }
+
+    /// What it used so far.
+    pub(crate) fn tokens(&self) -> ChargedTokens {
+        self.open().tokens
+    }
+
+    /// It is a record of a batch job.
+    pub(crate) fn is_batch(&self) {
+        self.open().tier = ChargedTier::Batch;
     }
 
     /// A whole answer is made: it costs this, come what may.
@@ -246,6 +274,9 @@ impl Drop for Open {
         call.ended_ms = self.charges.now_ms();
         let mut book = self.charges.book();
         book.under_way -= 1;
+        if call.tier == ChargedTier::Batch {
+            book.batch.add(&call);
+        }
         book.models.entry(call.model.clone()).or_default().add(&call);
         if book.calls.len() == CALLS {
             book.calls.pop_front();

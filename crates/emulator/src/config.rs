@@ -1,6 +1,9 @@
 //! How an emulator is set up.
 
+use crate::batch::Batches;
 use crate::faults::Faults;
+use crate::objects::Objects;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Settings of an [`Emulator`](crate::Emulator). The default serves on a free port of the loopback address.
@@ -18,6 +21,10 @@ pub struct EmulatorConfig {
     pub ollama_model: Option<String>,
     /// Faults from the start; they can be changed while it runs.
     pub faults: Faults,
+    /// How batch jobs go; that can be changed while it runs.
+    pub batches: Batches,
+    /// Where batch jobs read and write; without it there is no batch inference.
+    pub objects: Option<Arc<dyn Objects>>,
     /// Its region: that of its ARNs, and of requests whose signature names none.
     pub region: String,
     /// Account of ARNs.
@@ -35,6 +42,8 @@ impl Default for EmulatorConfig {
             ollama: None,
             ollama_model: None,
             faults: Faults::default(),
+            batches: Batches::default(),
+            objects: None,
             region: "us-east-1".to_owned(),
             account_id: "123456789012".to_owned(),
             shutdown_timeout: Duration::from_secs(5),

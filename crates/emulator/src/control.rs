@@ -47,6 +47,14 @@ pub(crate) fn own(state: &State, method: &Method, path: &str, body: &[u8]) -> Op
             }
             Err(error) => return Some(bad_request(&error.to_string())),
         },
+        ("GET", "/_emulator/batches") => json!(*state.batches.get()),
+        ("PUT" | "POST", "/_emulator/batches") => match serde_json::from_slice(body) {
+            Ok(batches) => {
+                state.batches.set(batches);
+                json!(*state.batches.get())
+            }
+            Err(error) => return Some(bad_request(&error.to_string())),
+        },
         ("POST", "/_emulator/profiles") => {
             let new = serde_json::from_slice(body).map_err(|error| error.to_string());
             let added =
@@ -75,13 +83,13 @@ fn bad_request(message: &str) -> HttpResponse {
 }
 
 /// The value of a query parameter.
-fn parameter(query: &str, name: &str) -> Result<Option<String>, Refusal> {
+pub(crate) fn parameter(query: &str, name: &str) -> Result<Option<String>, Refusal> {
     let pair = query.split('&').find_map(|it| it.split_once('=').filter(|(key, _)| *key == name));
     pair.map(|(_, value)| decode(&value.replace('+', " ")).map(std::borrow::Cow::into_owned)).transpose()
 }
 
 /// A query parameter that must be one of few words.
-fn choice(query: &str, name: &str, words: &[&str]) -> Result<Option<String>, Refusal> {
+pub(crate) fn choice(query: &str, name: &str, words: &[&str]) -> Result<Option<String>, Refusal> {
     let value = parameter(query, name)?;
     match &value {
         Some(it) if !words.contains(&it.as_str()) => {

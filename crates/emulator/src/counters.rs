@@ -28,10 +28,18 @@ pub enum Operation {
     GetInferenceProfile,
     /// `POST /guardrail/{id}/version/{version}/apply`
     ApplyGuardrail,
+    /// `POST /model-invocation-job`
+    CreateModelInvocationJob,
+    /// `GET /model-invocation-job/{id}`
+    GetModelInvocationJob,
+    /// `GET /model-invocation-jobs`
+    ListModelInvocationJobs,
+    /// `POST /model-invocation-job/{id}/stop`
+    StopModelInvocationJob,
 }
 
 impl Operation {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 14] = [
         Self::Converse,
         Self::ConverseStream,
         Self::InvokeModel,
@@ -42,6 +50,10 @@ impl Operation {
         Self::ListInferenceProfiles,
         Self::GetInferenceProfile,
         Self::ApplyGuardrail,
+        Self::CreateModelInvocationJob,
+        Self::GetModelInvocationJob,
+        Self::ListModelInvocationJobs,
+        Self::StopModelInvocationJob,
     ];
 
     /// Whether it is one of the control plane's.
@@ -52,6 +64,10 @@ impl Operation {
                 | Self::GetFoundationModel
                 | Self::ListInferenceProfiles
                 | Self::GetInferenceProfile
+                | Self::CreateModelInvocationJob
+                | Self::GetModelInvocationJob
+                | Self::ListModelInvocationJobs
+                | Self::StopModelInvocationJob
         )
     }
 
@@ -68,6 +84,10 @@ impl Operation {
             Self::ListInferenceProfiles => "ListInferenceProfiles",
             Self::GetInferenceProfile => "GetInferenceProfile",
             Self::ApplyGuardrail => "ApplyGuardrail",
+            Self::CreateModelInvocationJob => "CreateModelInvocationJob",
+            Self::GetModelInvocationJob => "GetModelInvocationJob",
+            Self::ListModelInvocationJobs => "ListModelInvocationJobs",
+            Self::StopModelInvocationJob => "StopModelInvocationJob",
         }
     }
 
@@ -82,7 +102,7 @@ pub struct Counters(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    calls: [AtomicU64; 10],
+    calls: [AtomicU64; 14],
     refusals: AtomicU64,
     faults: AtomicU64,
     abandoned: AtomicU64,

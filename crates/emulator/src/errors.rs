@@ -22,6 +22,7 @@ pub(crate) enum Exception {
     MissingAuthenticationToken,
     InvalidSignature,
     RequestTooLarge,
+    Conflict,
 }
 
 impl Exception {
@@ -29,7 +30,7 @@ impl Exception {
     pub(crate) fn status(self) -> u16 {
         match self {
             Self::AccessDenied | Self::MissingAuthenticationToken | Self::InvalidSignature => 403,
-            Self::Validation | Self::ServiceQuotaExceeded | Self::Serialization => 400,
+            Self::Validation | Self::ServiceQuotaExceeded | Self::Serialization | Self::Conflict => 400,
             Self::ResourceNotFound | Self::UnknownOperation => 404,
             Self::Throttling | Self::ModelNotReady => 429,
             Self::ModelTimeout => 408,
@@ -59,6 +60,7 @@ impl Exception {
             Self::MissingAuthenticationToken => "MissingAuthenticationTokenException",
             Self::InvalidSignature => "InvalidSignatureException",
             Self::RequestTooLarge => "RequestEntityTooLargeException",
+            Self::Conflict => "ConflictException",
         }
     }
 

@@ -1,6 +1,7 @@
 //! From path to operation. Paths are routed by hand because a model id may hold encoded or raw slashes.
 
 use crate::auth;
+use crate::batch;
 use crate::control;
 use crate::count_tokens;
 use crate::counters::Operation;
@@ -58,6 +59,10 @@ async fn answer(
         Operation::GetFoundationModel => control::get_foundation_model(state, region, &name),
         Operation::ListInferenceProfiles => control::list_inference_profiles(state, region, query),
         Operation::GetInferenceProfile => control::get_inference_profile(state, region, &name),
+        Operation::CreateModelInvocationJob => batch::create(state, region, &body),
+        Operation::GetModelInvocationJob => batch::get(state, region, &name),
+        Operation::ListModelInvocationJobs => batch::list(state, region, query),
+        Operation::StopModelInvocationJob => batch::stop(state, region, &name),
         Operation::CountTokens => count_tokens::answer(state, &name, &body),
         Operation::ApplyGuardrail => {
             let id = name.split_once("/version/").map_or(&*name, |(id, _)| id);
@@ -119,7 +124,18 @@ fn route<'a>(method: &Method, path: &'a str) -> Result<(Operation, Cow<'a, str>)
             None => {}
         }
     }
-    Err(unknown())
+    match (method.as_str(), path.strip_prefix("/model-invocation-job").ok_or_else(unknown)?) {
+        ("POST", "" | "/") => Ok((Operation::CreateModelInvocationJob, Cow::Borrowed(""))),
+        ("GET", "s" | "s/") => Ok((Operation::ListModelInvocationJobs, Cow::Borrowed(""))),
+        (method, rest) => {
+            let name = rest.strip_prefix('/').filter(|it| !it.is_empty()).ok_or_else(unknown)?;
+            match (method, name.strip_suffix("/stop")) {
+                ("POST", Some(name)) => Ok((Operation::StopModelInvocationJob, decode(name)?)),
+                ("GET", None) => Ok((Operation::GetModelInvocationJob, decode(name)?)),
+                _ => Err(unknown()),
+            }
+        }
+    }
 }
 
 /// Percent-decoding.

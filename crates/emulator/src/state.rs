@@ -1,5 +1,6 @@
 //! What the workers share.
 
+use crate::batch::JobsState;
 use crate::cache::PromptCache;
 use crate::charges::Charges;
 use crate::config::EmulatorConfig;
@@ -9,8 +10,10 @@ use crate::guardrails::GuardrailState;
 use crate::hash;
 use crate::listing::ListingState;
 use crate::models::Catalog;
+use crate::objects::Objects;
 use crate::ollama::Ollama;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Shared by all workers.
@@ -23,6 +26,9 @@ pub(crate) struct State {
     pub(crate) faults: FaultState,
     pub(crate) guardrails: GuardrailState,
     pub(crate) listing: ListingState,
+    pub(crate) batches: JobsState,
+    /// Where batch jobs read and write.
+    pub(crate) objects: Option<Arc<dyn Objects>>,
     /// Who answers instead of the script.
     pub(crate) ollama: Option<Ollama>,
     pub(crate) region: String,
@@ -41,6 +47,8 @@ impl State {
             faults: FaultState::new(config.faults.clone()),
             guardrails: GuardrailState::default(),
             listing: ListingState::default(),
+            batches: JobsState::new(config.batches.clone()),
+            objects: config.objects.clone(),
             ollama: config.ollama.as_deref().map(|it| Ollama::new(it, model)).transpose()?,
             region: config.region.clone(),
             account_id: config.account_id.clone(),

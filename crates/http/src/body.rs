@@ -56,7 +56,7 @@ impl FromRequest for JsonBytes {
             }
             let body = tokio::time::timeout(remaining, read_body(payload, &bounds, announced))
                 .await
-                .unwrap_or_else(|_| Err(too_slow()))?;
+                .unwrap_or_else(|_| Err(too_slow(&bounds)))?;
             check_depth(&body, bounds.max_json_depth)?;
             Ok(Self(body))
         })
@@ -105,7 +105,7 @@ fn with_room(begun: &[u8], all: usize) -> BytesMut {
 /// The next piece of a body, waited for at most `bounds.body_stall`; `None` at its end.
 pub async fn next_piece(payload: &mut Payload, bounds: &Bounds) -> Result<Option<Bytes>, ApiError> {
     match tokio::time::timeout(bounds.body_stall, payload.next()).await {
-        Err(_) => Err(too_slow()),
+        Err(_) => Err(too_slow(bounds)),
         Ok(None) => Ok(None),
         Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
         Ok(Some(Err(error))) => {
@@ -116,8 +116,8 @@ pub async fn next_piece(payload: &mut Payload, bounds: &Bounds) -> Result<Option
     }
 }
 
-fn too_slow() -> ApiError {
-    ApiError::new(ErrorCode::InvalidRequest, "the body did not arrive in time")
+pub(crate) fn too_slow(bounds: &Bounds) -> ApiError {
+    ApiError::new(bounds.late_body, "the body did not arrive in time")
 }
 
 /// Refuses only what is clearly no JSON: curl, for one, calls any body a form.

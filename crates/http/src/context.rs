@@ -1,10 +1,11 @@
 //! What is known of a request besides its content.
 
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
-use outcrop_types::{ErrorCode, RequestId};
+use outcrop_types::{ErrorCode, RequestId, Used, Way};
 use outcrop_wire::Dialect;
 
 use crate::ApiError;
@@ -23,6 +24,27 @@ pub struct RequestContext {
     pub arrived: Instant,
     /// How long the caller waits, counted from `arrived`.
     pub deadline: Duration,
+    /// How whoever works it off wants it done, where it is work that could wait. Believed only from our own services.
+    pub way: Option<Way>,
+    /// What is used for it.
+    pub spent: Spent,
+}
+
+/// What was used for a request so far. Clones are one sum.
+#[derive(Debug, Clone, Default)]
+pub struct Spent(Arc<Mutex<Used>>);
+
+impl Spent {
+    /// Adds what one call used.
+    pub fn add(&self, used: Used) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) += used;
+    }
+
+    /// All of it.
+    #[must_use]
+    pub fn sum(&self) -> Used {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl RequestContext {

@@ -14,7 +14,7 @@ use outcrop_wire::Dialect;
 
 use crate::browser::Browser;
 use crate::failure::Failure;
-use crate::{REQUEST_ID_HEADER, RequestContext};
+use crate::{REQUEST_ID_HEADER, RequestContext, USED_HEADER};
 
 /// What is kept of a request until it is answered.
 pub(crate) struct Ending {
@@ -57,6 +57,10 @@ impl Ending {
             let failure = Failure::of_status(response.status());
             self.log(&failure, team(), client());
             response = failure.response(&self.context);
+        }
+        if response.status().as_u16() >= 400 {
+            let extensions = request.extensions();
+            put_used(response.headers_mut(), extensions.get::<RequestContext>());
         }
         self.mark(response.headers_mut());
         tracing::debug!(
@@ -121,6 +125,15 @@ impl Ending {
             };
         }
         if failure.code.status() >= 500 { line!(error) } else { line!(info) }
+    }
+}
+
+/// What a failed call used all the same, for the service of ours that says how it is to be done.
+fn put_used(headers: &mut HeaderMap, context: Option<&RequestContext>) {
+    let Some(context) = context.filter(|it| it.way.is_some()) else { return };
+    let used = serde_json::to_string(&context.spent.sum());
+    if let Some(value) = used.ok().and_then(|it| HeaderValue::from_str(&it).ok()) {
+        headers.insert(HeaderName::from_static(USED_HEADER), value);
     }
 }
 

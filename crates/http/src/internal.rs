@@ -8,7 +8,7 @@ use actix_web::HttpMessage;
 use actix_web::dev::ServiceRequest;
 use outcrop_ports::Clock;
 use outcrop_token::{HEADER, InternalVerifier};
-use outcrop_types::{ErrorCode, Principal};
+use outcrop_types::{ErrorCode, Principal, Way};
 
 use crate::{ApiError, Layer, RequestContext, is_health_path};
 
@@ -17,6 +17,17 @@ pub const DEADLINE_HEADER: &str = "x-outcrop-deadline-ms";
 
 /// The address of whoever asks the calling service. Believed only from our own services.
 pub const CLIENT_IP_HEADER: &str = "x-outcrop-client-ip";
+
+/// How a call is to be done that could wait: the name of a way. Believed only from our own services; the answer to it says
+/// in [`USED_HEADER`] what it used.
+pub const WAY_HEADER: &str = "x-outcrop-way";
+
+/// What a call used, as JSON, for the service that asked with [`WAY_HEADER`].
+pub const USED_HEADER: &str = "x-outcrop-used";
+
+/// The answer of the Responses API that a job makes: its id travels between the services that make it. Believed only from
+/// our own services.
+pub const RESPONSE_ID_HEADER: &str = "x-outcrop-response-id";
 
 /// Stands on a 401 that is about the calling service and not about whoever it asks for, with the value
 /// `identity`: a gateway with the wrong secret must not tell its callers that their keys are bad.
@@ -65,15 +76,17 @@ fn identify(
     verifier.verify(token, clock.now()).map_err(ApiError::from_error)
 }
 
-/// Takes over what a service of ours says of the request that it passes on: how long its caller waits, and where
-/// that one is. The peer is the service itself, and no client.
+/// Takes over what a service of ours says of the request that it passes on: how long its caller waits, where that one
+/// is, and how it is to be done. The peer is the service itself, and no client.
 fn believe(request: &ServiceRequest) {
     let given = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
     let deadline = given(DEADLINE_HEADER).and_then(|text| text.parse().ok()).map(Duration::from_millis);
+    let way = given(WAY_HEADER).and_then(Way::parse);
     let client_ip = given(CLIENT_IP_HEADER).and_then(|text| text.parse().ok());
     if let Some(context) = request.extensions_mut().get_mut::<RequestContext>() {
         // Deadlines travel: whoever calls does not wait longer than it says.
         context.deadline = deadline.map_or(context.deadline, |given| context.deadline.min(given));
         context.client_ip = client_ip;
+        context.way = way;
     }
 }

@@ -15,8 +15,10 @@ mod error;
 mod failure;
 mod front;
 mod health;
+mod idempotency;
 mod internal;
 mod layer;
+mod pieces;
 mod scope;
 mod serve;
 pub mod sse;
@@ -26,16 +28,21 @@ mod tracked;
 
 pub use allowed::{Allowed, PermissionMarker, check_scope, permission, require};
 pub use body::{JsonBytes, next_piece, read_body};
-pub use bounds::Bounds;
+pub use bounds::{Bounds, FileBounds, takes_file};
 pub use browser::{Origins, SessionCookie, csrf_matches, csrf_token};
-pub use context::RequestContext;
+pub use context::{RequestContext, Spent};
 pub use error::ApiError;
 pub use front::is_front_path;
 pub use health::{Dependency, Health, is_health_path};
-pub use internal::{CLIENT_IP_HEADER, DEADLINE_HEADER, FromService, REFUSED_HEADER, internal_identity};
+pub use idempotency::Idempotent;
+pub use internal::{
+    CLIENT_IP_HEADER, DEADLINE_HEADER, FromService, REFUSED_HEADER, RESPONSE_ID_HEADER, USED_HEADER,
+    WAY_HEADER, internal_identity,
+};
 pub use layer::{Layer, LayerFuture};
+pub use pieces::BodyPieces;
 pub use scope::{Scope, ScopeService, body_too_large};
-pub use serve::{BindError, Server, ServerParts};
+pub use serve::{BindError, Server, ServerParts, Serving};
 pub use tracked::TrackedBody;
 
 /// The header in which our pages prove beside their cookie that they are ours; see [`csrf_token`].

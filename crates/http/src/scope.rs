@@ -24,7 +24,7 @@ use crate::browser::Browser;
 use crate::ending::Ending;
 use crate::serve::Draining;
 use crate::tracked::TrackedBody;
-use crate::{ApiError, Bounds, REQUEST_ID_HEADER, RequestContext, client_ip, is_health_path};
+use crate::{ApiError, Bounds, REQUEST_ID_HEADER, RequestContext, Spent, client_ip, is_health_path};
 
 /// How much longer than the deadline a handler may take before it is cut off: handlers keep the deadline
 /// themselves and answer in better words.
@@ -80,14 +80,16 @@ impl Scope {
                 &self.trusted,
             ),
             arrived: Instant::now(),
-            deadline: self.bounds.request_timeout,
+            deadline: self.bounds.of(request.method(), request.path()).request_timeout,
+            way: None,
+            spent: Spent::default(),
         }
     }
 
     /// Refuses a body that announces itself as too large, before a byte of it is read.
     fn too_large(&self, request: &ServiceRequest) -> Option<ApiError> {
         let length = request.headers().get(CONTENT_LENGTH)?.to_str().ok()?.parse::<u64>().ok()?;
-        let max = self.bounds.max_body_bytes;
+        let max = self.bounds.of(request.method(), request.path()).max_body_bytes;
         (length > max as u64).then(|| body_too_large(max))
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use actix_web::dev::{Server as ActixServer, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
-use outcrop_config::ServerConfig;
+use outcrop_config::{Config, ServerConfig};
 use outcrop_lifecycle::InFlight;
 use outcrop_ports::IdGen;
 use outcrop_types::{ErrorCode, Network};
@@ -37,6 +37,26 @@ pub struct ServerParts {
 impl fmt::Debug for ServerParts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServerParts").field("health", &self.health).finish_non_exhaustive()
+    }
+}
+
+/// What a server is configured by.
+#[derive(Debug, Clone, Copy)]
+pub struct Serving<'a> {
+    server: &'a ServerConfig,
+    bounds: Bounds,
+}
+
+impl<'a> From<&'a Config> for Serving<'a> {
+    fn from(config: &'a Config) -> Self {
+        Self { server: &config.server, bounds: Bounds::from(config) }
+    }
+}
+
+impl<'a> From<&'a ServerConfig> for Serving<'a> {
+    /// For a server that takes no files.
+    fn from(config: &'a ServerConfig) -> Self {
+        Self { server: config, bounds: Bounds::from(config) }
     }
 }
 
@@ -87,27 +107,28 @@ pub struct Server {
 impl Server {
     /// Takes the configured address and puts [`Scope`], the layer and the health paths around `routes`,
     /// which is called once in every worker.
-    pub fn bind(
-        config: &ServerConfig,
+    pub fn bind<'a>(
+        config: impl Into<Serving<'a>>,
         parts: ServerParts,
         routes: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
     ) -> Result<Self, BindError> {
-        Self::bind_for(None, config, parts, routes)
+        Self::bind_for(None, config.into(), parts, routes)
     }
 
     /// The same for a server that faces the public: pages of the configured origins may call it, and every answer
     /// tells browsers how little they may make of it. It says what it is at `/`.
-    pub fn bind_public(
-        config: &ServerConfig,
+    pub fn bind_public<'a>(
+        config: impl Into<Serving<'a>>,
         parts: ServerParts,
         routes: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
     ) -> Result<Self, BindError> {
-        Self::bind_for(Some(Browser::new(config)), config, parts, routes)
+        let config = config.into();
+        Self::bind_for(Some(Browser::new(config.server)), config, parts, routes)
     }
 
     fn bind_for(
         browser: Option<Browser>,
-        config: &ServerConfig,
+        Serving { server: config, bounds }: Serving<'_>,
         parts: ServerParts,
         routes: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
     ) -> Result<Self, BindError> {
@@ -116,7 +137,6 @@ impl Server {
             .trusted_networks()
             .map_err(|error| fail(io::Error::new(io::ErrorKind::InvalidInput, error)))?
             .into();
-        let bounds = Bounds::from(config);
         let draining = CancellationToken::new();
         let in_flight = parts.in_flight.clone();
         let seen = Draining(draining.clone());

@@ -4,7 +4,7 @@ use outcrop_types::Permission;
 use serde_json::{Map, Value, json};
 
 use crate::fields::{beside_others, object, schema};
-use crate::{Access, Body, Field, Operation, caches, operations, policies, routes};
+use crate::{Access, Body, Field, Kind, Operation, caches, operations, policies, routes};
 
 /// The document. `server` is the address that clients use.
 #[must_use]
@@ -101,7 +101,14 @@ fn parameters(operation: &Operation) -> Vec<Value> {
         .parameters()
         .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }));
     let in_query = operation.query.iter().map(|field| {
-        json!({ "name": field.name, "in": "query", "required": field.required, "schema": schema(field) })
+        let mut parameter =
+            json!({ "name": field.name, "in": "query", "required": field.required, "schema": schema(field) });
+        if field.kind == Kind::Object {
+            // `metadata[name]=value`.
+            parameter["style"] = "deepObject".into();
+            parameter["explode"] = true.into();
+        }
+        parameter
     });
     let in_header = operation.headers.iter().map(|field| {
         json!({ "name": field.name, "in": "header", "required": field.required, "schema": schema(field) })
@@ -117,9 +124,17 @@ fn header(field: &Field) -> (String, Value) {
 }
 
 fn request_body(body: &Body) -> Option<Value> {
-    let example = body.example()?;
+    let example = body.example();
     let content = match body {
         Body::None => return None,
+        Body::Multipart { fields } => {
+            let mut schema = object(fields);
+            schema["properties"]["file"] = json!({ "type": "string", "format": "binary" });
+            if let Some(required) = schema["required"].as_array_mut() {
+                required.push("file".into());
+            }
+            json!({ "multipart/form-data": { "schema": schema } })
+        }
         Body::Fields { fields, .. } => {
             json!({ "application/json": { "schema": object(fields), "example": example } })
         }
@@ -143,6 +158,9 @@ fn responses(operation: &Operation) -> Value {
     responses.insert(operation.status.to_string(), done);
     if operation.repeatable {
         responses.insert("200".into(), json!({ "description": "It was so already." }));
+    }
+    for (status, when) in operation.also {
+        responses.insert((*status).into(), json!({ "description": when }));
     }
     let mut refused = |status: &str, when: &str| {
         let content = if has_own_errors(operation) {
@@ -181,6 +199,9 @@ fn responses(operation: &Operation) -> Value {
     }
     if operation.parameters().next().is_some() {
         refused("404", "It is not there, or another team's.");
+    }
+    for (status, when) in operation.refusals {
+        refused(status, when);
     }
     Value::Object(responses)
 }
@@ -253,6 +274,24 @@ mod tests {
     }
 
     #[test]
+    fn refusals_of_its_own_are_among_the_answers() {
+        let document = document("https://ai.example.com");
+        for (path, method, status) in [
+            ("/v1/jobs", "post", "409"),
+            ("/v1/jobs/{job}/result", "get", "409"),
+            ("/v1/jobs/{job}/result", "get", "410"),
+            ("/v1/jobs/{job}/redrive", "post", "409"),
+            ("/v1/webhooks", "post", "409"),
+            ("/v1/webhooks/{webhook}/test", "post", "409"),
+        ] {
+            assert!(document["paths"][path][method]["responses"][status].is_object(), "{path} {status}");
+        }
+        let parameters = document["paths"]["/v1/jobs"]["get"]["parameters"].as_array().unwrap();
+        let metadata = parameters.iter().find(|it| it["name"] == "metadata").unwrap();
+        assert_eq!(metadata["style"], "deepObject");
+    }
+
+    #[test]
     fn what_the_cache_takes_and_tells_is_described() {
         let document = document("https://ai.example.com");
         let of = |path: &str| document["paths"][path]["post"].clone();
@@ -304,7 +343,7 @@ mod tests {
     fn every_example_has_what_is_required_and_nothing_unknown() {
         for operation in operations() {
             match operation.body {
-                Body::None => {}
+                Body::None | Body::Multipart { .. } => {}
                 Body::Dialect { .. } => assert!(operation.body.example().is_some(), "{operation:?}"),
                 Body::Fields { fields, .. } | Body::Form { fields, .. } => {
                     let example = operation.body.example().unwrap_or_else(|| panic!("{operation:?}"));

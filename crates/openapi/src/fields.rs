@@ -15,8 +15,12 @@ pub enum Kind {
     Bool,
     /// A time, RFC 3339.
     Time,
+    /// A time, or so many seconds from now.
+    Deadline,
     /// A list of texts.
     Texts,
+    /// A list of these words.
+    TextsOf(&'static [&'static str]),
     /// Anything in braces.
     Object,
     /// One of these words.
@@ -85,6 +89,11 @@ pub enum Body {
         /// One that is taken, as JSON.
         example: &'static str,
     },
+    /// A form whose parts come one by one (`multipart/form-data`): a part `file`, and these fields.
+    Multipart {
+        /// The fields besides the file.
+        fields: &'static [Field],
+    },
     /// What this reference says.
     Dialect {
         /// Whose it is.
@@ -99,11 +108,11 @@ pub enum Body {
 }
 
 impl Body {
-    /// A body that is taken, as JSON; `None` where none is sent.
+    /// A body that is taken, as JSON; `None` where none is sent, or one that JSON does not tell.
     #[must_use]
     pub fn example(&self) -> Option<Value> {
         match self {
-            Self::None => None,
+            Self::None | Self::Multipart { .. } => None,
             Self::Fields { example, .. } | Self::Form { example, .. } | Self::Dialect { example, .. } => {
                 // A test reads all of them.
                 serde_json::from_str(example).ok()
@@ -119,8 +128,12 @@ pub(crate) fn schema(field: &Field) -> Value {
         Kind::Secret => json!({ "type": "string", "format": "password" }),
         Kind::Whole => json!({ "type": "integer" }),
         Kind::Bool => json!({ "type": "boolean" }),
+        Kind::Deadline => json!({
+            "anyOf": [{ "type": "string", "format": "date-time" }, { "type": "integer", "minimum": 1 }]
+        }),
         Kind::Time => json!({ "type": "string", "format": "date-time" }),
         Kind::Texts => json!({ "type": "array", "items": { "type": "string" } }),
+        Kind::TextsOf(words) => json!({ "type": "array", "items": { "type": "string", "enum": words } }),
         Kind::Object => json!({ "type": "object" }),
         Kind::OneOf(words) => json!({ "type": "string", "enum": words }),
         Kind::Limits => json!({ "$ref": "#/components/schemas/Limits" }),

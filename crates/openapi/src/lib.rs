@@ -56,6 +56,10 @@ pub struct Operation {
     pub status: u16,
     /// Whether asking again for what is so already is answered with 200.
     pub repeatable: bool,
+    /// Other statuses of answers that are no refusals, and when they are given.
+    pub also: &'static [(&'static str, &'static str)],
+    /// Statuses of refusals of its own, and when it refuses so.
+    pub refusals: &'static [(&'static str, &'static str)],
 }
 
 impl Operation {
@@ -79,6 +83,8 @@ impl Operation {
             body: Body::None,
             status: 200,
             repeatable: false,
+            also: &[],
+            refusals: &[],
         }
     }
 
@@ -114,6 +120,16 @@ impl Operation {
 
     const fn repeatable(mut self) -> Self {
         self.repeatable = true;
+        self
+    }
+
+    const fn also(mut self, also: &'static [(&'static str, &'static str)]) -> Self {
+        self.also = also;
+        self
+    }
+
+    const fn refusals(mut self, refusals: &'static [(&'static str, &'static str)]) -> Self {
+        self.refusals = refusals;
         self
     }
 

@@ -80,7 +80,8 @@ fn properties(or: &str) -> Value {
         "allow_unpriced": patterns("Models without a known price that may be called in spite of a budget."),
         "residency": list(json!({ "type": "string" }), 16, "The areas that no call leaves: geographies (`us`, `eu`, `apac`, `jp`, `au`, `in`, `ca`, `us-gov`) and AWS regions. What is said at each level holds at once."),
         "guardrails": list(json!({ "$ref": "#/components/schemas/GuardrailRule" }), 8, "Guardrails that look on. What is said at each level holds at once; a team lifts nothing that the platform says."),
-        "cache": cache(&kind("object"))
+        "cache": cache(&kind("object")),
+        "ways": list(json!({ "type": "string", "enum": ["on_demand", "flex", "batch"] }), 3, "The ways that work may be done which can wait; `on_demand` is always among them. What is said at each level holds at once.")
     })
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures::Stream;
 use outcrop_chat::{Event, Request, Response};
 use outcrop_types::{Classify, ErrorCode};
@@ -116,6 +117,29 @@ pub trait ChatModel: Send + Sync + 'static {
     /// The whole answer.
     async fn chat(&self, call: ModelCall) -> Result<Response, ModelError>;
 
+    /// The call as `modelInput` of a record of batch inference.
+    ///
+    /// # Errors
+    /// What the model cannot do, as for [`chat`](Self::chat).
+    fn record(&self, _call: &ModelCall) -> Result<Bytes, ModelError> {
+        Err(no_records())
+    }
+
+    /// The answer to a call that `modelOutput` of such a record says. Nothing is called.
+    async fn recorded(&self, _call: &ModelCall, _output: Bytes) -> Result<Response, ModelError> {
+        Err(no_records())
+    }
+
     /// The answer in pieces. Errors before the first piece come from the call itself.
     async fn stream(&self, call: ModelCall) -> Result<EventStream, ModelError>;
+}
+
+fn no_records() -> ModelError {
+    ModelError {
+        failure: ModelFailure::Invalid,
+        message: "there is no batch inference here".to_owned(),
+        bedrock_request_id: None,
+        retry_after: None,
+        source: None,
+    }
 }

@@ -7,6 +7,8 @@
 mod alert_store;
 mod audit_log;
 mod authenticator;
+mod batch_model;
+mod batch_store;
 mod blobs;
 mod cache;
 mod changed;
@@ -15,10 +17,12 @@ mod chat_model;
 mod clock;
 mod embedder;
 mod error;
+mod file_store;
 mod guardrails;
 mod id_gen;
 mod image_model;
 mod inference;
+mod job_desk;
 mod job_store;
 mod key_store;
 mod ledger;
@@ -46,6 +50,7 @@ mod usage_report;
 pub mod usage_span;
 pub mod usage_sums;
 mod user_store;
+mod webhook_store;
 pub mod window;
 
 #[cfg(feature = "contract")]
@@ -54,7 +59,12 @@ pub mod contract;
 pub use alert_store::{AlertFilter, AlertStore};
 pub use audit_log::{AuditFilter, AuditLog};
 pub use authenticator::{Authenticated, Authenticator, Credential, Refused, Why};
-pub use blobs::{Blobs, MAX_BLOB_BYTES, check_blob_key, check_blob_size};
+pub use batch_model::{BatchModelJob, BatchModelState, BatchModels};
+pub use batch_store::{BatchBegun, BatchEnd, BatchStore, LinesKept, PartEnded, SubmittedBatch};
+pub use blobs::{
+    BlobBytes, BlobRead, BlobUpload, Blobs, MAX_BLOB_BYTES, SignedUrl, SignedUse, check_blob_key,
+    check_blob_size, content_disposition,
+};
 pub use cache::{Cache, CacheKey};
 pub use changed::Changed;
 pub use changes::{Changes, Heard};
@@ -62,11 +72,13 @@ pub use chat_model::{ChatModel, EventStream, ModelCall, ModelError, ModelFailure
 pub use clock::Clock;
 pub use embedder::{EmbedCall, EmbedPurpose, Embedder, Ranked, RerankCall, Reranker};
 pub use error::{PortError, PortFailure};
+pub use file_store::{FileFilter, FileInserted, FileRemoved, FileStore};
 pub use guardrails::{GuardedSide, GuardrailCall, GuardrailVerdict, Guardrails};
 pub use id_gen::IdGen;
 pub use image_model::{ImageCall, ImageModel, MadeImages};
-pub use inference::{Inference, InferenceAnswer, InferenceCall};
-pub use job_store::{Claim, Finish, JobStore, Submitted};
+pub use inference::{BatchRecord, Inference, InferenceAnswer, InferenceCall, RecordOutput, Recorded};
+pub use job_desk::{JobAnswer, JobAsk, JobDesk};
+pub use job_store::{Backlog, ClaimTerms, Finish, JobFilter, JobStore, Submitted, TeamDue};
 pub use key_store::{KeyFilter, KeyStore};
 pub use ledger::{Ledger, Repriced, SpendQuery, Spent, UsageMonth};
 pub use limiter::{
@@ -82,7 +94,7 @@ pub use outbound::{Outbound, OutboundAnswer, OutboundMethod, OutboundRequest};
 pub use places::{Place, Places, UnknownPlace};
 pub use policy_store::{MAX_POLICIES, PolicyFilter, PolicyStore};
 pub use probe::Probe;
-pub use queue::{Delivery, Queue, Receipt};
+pub use queue::{DeadLetter, Delivery, MAX_DEAD_LETTERS, MAX_DELAY, MAX_REASON, Queue, QueueDepth, Receipt};
 pub use raw_model::{ChunkStream, InvokeAnswer, InvokeCall, RawModel};
 pub use response_store::ResponseStore;
 pub use route_store::{RouteStore, StoredRoutes};
@@ -97,3 +109,4 @@ pub use usage_report::{
     CacheTotals, Dimension, GuardrailTotals, ReportCursor, ReportQuery, ReportRow, UsageFilter, UsageTotals,
 };
 pub use user_store::{Bootstrap, UserFilter, UserStore};
+pub use webhook_store::{ClaimedDelivery, DeliveryFilter, DeliveryTerms, Told, WebhookStore};

@@ -210,6 +210,10 @@ pub struct ModelInfo {
     pub cache: Option<CacheSupport>,
     /// Whether it answers in pieces.
     pub streaming: bool,
+    /// Whether Bedrock's flex tier serves it.
+    pub flex: bool,
+    /// Whether Bedrock's batch inference takes it.
+    pub batch: bool,
     /// The version of Anthropic's Messages that it takes by InvokeModel (`bedrock-2023-05-31`), if it does.
     pub anthropic_version: Option<String>,
     /// How it is asked by InvokeModel for what Converse does not do: vectors, scores, pictures.
@@ -265,6 +269,8 @@ impl Default for ModelInfo {
             tool_result_media: true,
             cache: None,
             streaming: true,
+            flex: false,
+            batch: false,
             anthropic_version: None,
             invoke_api: None,
             dimensions: Vec::new(),

@@ -55,6 +55,8 @@ pub struct OutboundAnswer {
     pub status: u16,
     /// The whole body.
     pub body: Bytes,
+    /// How long it asks to be left alone, where it says so in seconds.
+    pub retry_after: Option<Duration>,
 }
 
 /// Sends requests to servers that are not ours, bounded in time and size.
@@ -62,4 +64,10 @@ pub struct OutboundAnswer {
 pub trait Outbound: Send + Sync + 'static {
     /// Sends it once. Any status is an answer; only no answer is an error.
     async fn send(&self, request: OutboundRequest) -> Result<OutboundAnswer, PortError>;
+
+    /// What is wrong with this address, as far as can be told without asking for it; to follow "the address".
+    fn refuses(&self, url: &str) -> Option<String> {
+        let _ = url;
+        None
+    }
 }

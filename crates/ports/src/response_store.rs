@@ -11,6 +11,11 @@ pub trait ResponseStore: Send + Sync + 'static {
     /// Keeps one; an id that is there already is left as it is.
     async fn insert_response(&self, response: &StoredResponse) -> Result<(), PortError>;
 
+    /// Puts an answer in the place of the one with its id and team, if that is still to come: its object's `status` is
+    /// `queued`. Whether it did: one that was deleted does not come back, and what has ended stays as it is. When it was
+    /// created is not changed.
+    async fn replace_response(&self, response: &StoredResponse) -> Result<bool, PortError>;
+
     /// One of the team's, unless it has expired by `now`.
     async fn lookup_response(
         &self,

@@ -220,7 +220,9 @@ INSERT INTO audit_head (id, seq, hash) VALUES (1, 0, decode(repeat('00', 32), 'h
 
 CREATE TABLE jobs (
     id TEXT COLLATE "C" PRIMARY KEY,
+    -- `call`, `batch` or `part` (of the batch that `parent_id` names).
     kind TEXT NOT NULL,
+    parent_id TEXT COLLATE "C",
     -- On whose behalf: a principal, field by field.
     team_id TEXT COLLATE "C" NOT NULL,
     subject TEXT NOT NULL,
@@ -236,11 +238,26 @@ CREATE TABLE jobs (
     idempotency_key TEXT,
     -- A digest of path and body.
     fingerprint TEXT NOT NULL,
+    -- 0 goes first.
+    priority BIGINT NOT NULL,
+    deadline TIMESTAMPTZ,
+    -- JSON: an object of strings.
+    metadata TEXT NOT NULL,
+    -- The answer of the Responses API that it makes.
+    response_id TEXT COLLATE "C",
     state TEXT NOT NULL,
     attempts BIGINT NOT NULL,
     status BIGINT,
     error TEXT,
+    -- Set aside, to be sent back to the queue by hand.
+    dead BOOLEAN NOT NULL DEFAULT FALSE,
+    -- JSON: the way it is done, and why.
+    choice TEXT,
+    -- JSON: tokens, cost, what was saved.
+    used TEXT NOT NULL,
     created_at TIMESTAMPTZ NOT NULL,
+    started_at TIMESTAMPTZ,
+    ended_at TIMESTAMPTZ,
     updated_at TIMESTAMPTZ NOT NULL,
     -- The number of the last claim, and until when it holds while the job is running.
     lease BIGINT NOT NULL DEFAULT 0,
@@ -252,9 +269,181 @@ CREATE TABLE jobs (
 );
 CREATE UNIQUE INDEX jobs_by_idempotency_key ON jobs (team_id, idempotency_key)
     WHERE idempotency_key IS NOT NULL;
-CREATE INDEX jobs_by_team ON jobs (team_id, id);
+CREATE INDEX jobs_by_team ON jobs (team_id, id) WHERE kind <> 'part';
+CREATE INDEX jobs_by_parent ON jobs (parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX jobs_open ON jobs (nudged_at, id) WHERE state IN ('queued', 'running');
-CREATE INDEX jobs_open_by_team ON jobs (team_id) WHERE state IN ('queued', 'running');
+-- Whose turn it is: team after team, and within each by urgency and age; what shall be left alone for a while is looked up
+-- by its time. Batches as a whole go first and are few.
+CREATE INDEX jobs_queued ON jobs (team_id, priority, id)
+    WHERE state = 'queued' AND not_before IS NULL AND kind <> 'batch';
+CREATE INDEX jobs_later ON jobs (team_id, not_before)
+    WHERE state = 'queued' AND not_before IS NOT NULL AND kind <> 'batch';
+CREATE INDEX jobs_batches ON jobs (team_id, not_before) WHERE state = 'queued' AND kind = 'batch';
+CREATE INDEX jobs_running ON jobs (team_id, lease_until) WHERE state = 'running';
+CREATE INDEX jobs_dead ON jobs (id) WHERE dead;
+CREATE INDEX jobs_ended ON jobs (ended_at, id) WHERE ended_at IS NOT NULL AND kind <> 'part';
+
+-- When a job of a team was last claimed. Its row also makes claims of one team take turns.
+CREATE TABLE job_turns (
+    team_id TEXT COLLATE "C" PRIMARY KEY,
+    claimed_at TIMESTAMPTZ NOT NULL
+);
+
+-- Processes that work jobs off, and until when each is taken to be alive.
+CREATE TABLE job_workers (
+    id TEXT COLLATE "C" PRIMARY KEY,
+    alive_until TIMESTAMPTZ NOT NULL
+);
+
+-- Names of blobs that nobody needs any more, until they are removed: written with what made them needless.
+CREATE TABLE leftovers (
+    blob TEXT COLLATE "C" PRIMARY KEY
+);
+
+-- What happened to jobs, in order. Removed with the job.
+CREATE TABLE job_events (
+    job_id TEXT COLLATE "C" NOT NULL,
+    seq BIGINT NOT NULL,
+    at TIMESTAMPTZ NOT NULL,
+    team_id TEXT COLLATE "C" NOT NULL,
+    -- Such as `batch.completed`.
+    name TEXT COLLATE "C" NOT NULL,
+    -- What it is about, by its own id: `job_…`, `batch_…`, `resp_…`.
+    subject TEXT COLLATE "C" NOT NULL,
+    -- JSON: an object.
+    data TEXT NOT NULL,
+    -- Whether endpoints are told of it, and when deliveries were made of it.
+    tells BOOLEAN NOT NULL,
+    told_at TIMESTAMPTZ,
+    PRIMARY KEY (job_id, seq)
+);
+CREATE INDEX job_events_untold ON job_events (at, job_id) WHERE told_at IS NULL AND tells;
+
+-- What a batch is besides its job, which has the same UUID.
+CREATE TABLE batches (
+    id TEXT COLLATE "C" PRIMARY KEY,
+    job_id TEXT COLLATE "C" NOT NULL UNIQUE,
+    team_id TEXT COLLATE "C" NOT NULL,
+    endpoint TEXT NOT NULL,
+    input_file_id TEXT COLLATE "C" NOT NULL,
+    completion_window TEXT NOT NULL,
+    -- JSON: an object of strings.
+    metadata TEXT NOT NULL,
+    output_expires_after_s BIGINT,
+    status TEXT NOT NULL,
+    -- JSON: a list.
+    errors TEXT NOT NULL,
+    model TEXT,
+    output_file_id TEXT COLLATE "C",
+    error_file_id TEXT COLLATE "C",
+    total BIGINT NOT NULL,
+    -- Of lines that no part counts (any more).
+    completed BIGINT NOT NULL,
+    failed BIGINT NOT NULL,
+    -- JSON: what Bedrock does of it.
+    bedrock TEXT,
+    created_at TIMESTAMPTZ NOT NULL,
+    in_progress_at TIMESTAMPTZ,
+    expires_at TIMESTAMPTZ NOT NULL,
+    finalizing_at TIMESTAMPTZ,
+    completed_at TIMESTAMPTZ,
+    failed_at TIMESTAMPTZ,
+    expired_at TIMESTAMPTZ,
+    cancelling_at TIMESTAMPTZ,
+    cancelled_at TIMESTAMPTZ
+);
+CREATE INDEX batches_by_team ON batches (team_id, id);
+CREATE INDEX batches_open_by_file ON batches (input_file_id)
+    WHERE status IN ('validating', 'in_progress', 'finalizing', 'cancelling');
+
+CREATE TABLE batch_parts (
+    job_id TEXT COLLATE "C" PRIMARY KEY,
+    batch_id TEXT COLLATE "C" NOT NULL,
+    number BIGINT NOT NULL,
+    first_line BIGINT NOT NULL,
+    lines BIGINT NOT NULL,
+    from_byte BIGINT NOT NULL,
+    to_byte BIGINT NOT NULL,
+    completed BIGINT NOT NULL DEFAULT 0,
+    failed BIGINT NOT NULL DEFAULT 0,
+    -- Names of blobs, once the part is done.
+    output TEXT,
+    errors TEXT,
+    UNIQUE (batch_id, number)
+);
+
+-- How lines ended, until their part is done.
+CREATE TABLE batch_lines (
+    job_id TEXT COLLATE "C" NOT NULL,
+    line BIGINT NOT NULL,
+    ok BOOLEAN NOT NULL,
+    text TEXT NOT NULL,
+    -- The name of a blob, where the text is too long.
+    blob TEXT,
+    PRIMARY KEY (job_id, line)
+);
+
+-- Clients' files; their bytes are blobs.
+CREATE TABLE files (
+    id TEXT COLLATE "C" PRIMARY KEY,
+    team_id TEXT COLLATE "C" NOT NULL,
+    owner TEXT NOT NULL,
+    purpose TEXT NOT NULL,
+    filename TEXT NOT NULL,
+    bytes BIGINT NOT NULL,
+    sha256 TEXT,
+    status TEXT NOT NULL,
+    blob TEXT NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL,
+    expires_at TIMESTAMPTZ,
+    -- When it was removed, or when its bytes can go if they may still come; its row goes with them.
+    removed_at TIMESTAMPTZ
+);
+-- With the sizes: a team's quota is a sum over them.
+CREATE INDEX files_by_team ON files (team_id, id) INCLUDE (bytes) WHERE removed_at IS NULL;
+CREATE INDEX files_to_remove ON files (removed_at) WHERE removed_at IS NOT NULL;
+CREATE INDEX files_expiring ON files (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX files_pending ON files (created_at) WHERE status = 'pending';
+
+-- Endpoints that are told of a team's work.
+CREATE TABLE webhooks (
+    id TEXT COLLATE "C" PRIMARY KEY,
+    team_id TEXT COLLATE "C" NOT NULL,
+    url TEXT NOT NULL,
+    description TEXT NOT NULL,
+    -- JSON: a list of names; empty is all.
+    events TEXT NOT NULL,
+    enabled BOOLEAN NOT NULL,
+    -- JSON: a list of what signs, encrypted, each with its end, if it has one.
+    secrets TEXT NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL,
+    updated_at TIMESTAMPTZ NOT NULL
+);
+CREATE INDEX webhooks_by_team ON webhooks (team_id, id);
+
+CREATE TABLE webhook_deliveries (
+    id TEXT COLLATE "C" PRIMARY KEY,
+    webhook_id TEXT COLLATE "C" NOT NULL,
+    team_id TEXT COLLATE "C" NOT NULL,
+    event TEXT COLLATE "C" NOT NULL,
+    name TEXT COLLATE "C" NOT NULL,
+    payload TEXT NOT NULL,
+    state TEXT NOT NULL,
+    attempts BIGINT NOT NULL,
+    next_at TIMESTAMPTZ,
+    -- Until when somebody tells it, and how often anybody took it to tell.
+    lease_until TIMESTAMPTZ,
+    claims BIGINT NOT NULL DEFAULT 0,
+    last_status BIGINT,
+    last_error TEXT,
+    created_at TIMESTAMPTZ NOT NULL,
+    delivered_at TIMESTAMPTZ,
+    UNIQUE (webhook_id, event)
+);
+CREATE INDEX webhook_deliveries_due ON webhook_deliveries (webhook_id, next_at) WHERE state = 'pending';
+CREATE INDEX webhook_deliveries_under_way ON webhook_deliveries (webhook_id) WHERE lease_until IS NOT NULL;
+CREATE INDEX webhook_deliveries_by_webhook ON webhook_deliveries (webhook_id, id);
+CREATE INDEX webhook_deliveries_by_age ON webhook_deliveries (created_at);
 
 -- Written once; only what a record costs may change. One part for each month (UTC): there is none for what is in no
 -- month, so parts are made ahead, and by whoever misses one.

@@ -6,12 +6,16 @@
 
 mod alerts;
 mod audit;
+mod batches;
 mod change;
 mod error;
+mod events;
+mod files;
 mod invitations;
 mod jobs;
 mod keys;
 mod ledger;
+mod leftovers;
 mod members;
 mod options;
 mod passwords;
@@ -27,6 +31,7 @@ mod standing;
 mod store;
 mod teams;
 mod users;
+mod webhooks;
 
 pub use options::PostgresOptions;
 pub use store::PostgresStore;

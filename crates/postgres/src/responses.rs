@@ -28,6 +28,21 @@ impl ResponseStore for PostgresStore {
         self.execute(ATTEMPTED, query).await.map(drop)
     }
 
+    async fn replace_response(&self, response: &StoredResponse) -> Result<bool, PortError> {
+        const ATTEMPTED: &str = "replace a response";
+        let failed = |error| port_error(ATTEMPTED, error);
+        let query = sqlx::query(
+            "UPDATE responses SET expires_at = $3, response = $4, input = $5
+             WHERE id = $1 AND team_id = $2 AND response::json ->> 'status' = 'queued'",
+        )
+        .bind(response.id.to_string())
+        .bind(response.team.to_string())
+        .bind(response.expires_at)
+        .bind(json_text(&response.response).map_err(failed)?)
+        .bind(json_text(&response.input).map_err(failed)?);
+        Ok(self.execute(ATTEMPTED, query).await? == 1)
+    }
+
     async fn lookup_response(
         &self,
         team: TeamId,

@@ -130,6 +130,26 @@ impl PostgresStore {
         self.run(attempted, async |connection| Ok(query.execute(connection).await?.rows_affected())).await
     }
 
+    /// Does a piece of work in one transaction: all of it is written, or with an error nothing.
+    pub(crate) async fn transact<T>(
+        &self,
+        attempted: &'static str,
+        work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, PortError> {
+        self.run(attempted, async |connection| {
+            let mut transaction = connection.begin().await?;
+            match work(&mut transaction).await {
+                Ok(done) => transaction.commit().await.map(|()| done),
+                Err(error) => {
+                    // At once, since others may wait for its rows. Why the work failed says more than why this did.
+                    let _ = transaction.rollback().await;
+                    Err(error)
+                }
+            }
+        })
+        .await
+    }
+
     /// Lends a connection for a piece of work, for as long as a statement may take.
     pub(crate) async fn run<T>(
         &self,

@@ -10,7 +10,7 @@ use sqlx::{FromRow, Postgres, QueryBuilder};
 
 use crate::change::one_row;
 use crate::rows::{Row, one_more, storable};
-use crate::{PostgresStore, keys, members, policies, sessions};
+use crate::{PostgresStore, keys, members, policies, sessions, webhooks};
 
 macro_rules! columns {
     () => {
@@ -91,6 +91,7 @@ impl TeamStore for PostgresStore {
             if changed == Changed::Done {
                 sessions::remove_of_team(connection, team.id).await?;
                 policies::remove_of_team(connection, team.id).await?;
+                webhooks::remove_of_team(connection, team.id).await?;
                 keys::revoke_of_team(connection, team.id, now).await?;
             }
             Ok(changed)

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,21 +11,27 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_s3::primitives::ByteStream;
 use aws_types::SdkConfig;
 use bytes::{Bytes, BytesMut};
-use outcrop_ports::{Blobs, PortError, Probe, check_blob_key, check_blob_size};
+use outcrop_ports::{
+    BlobRead, BlobUpload, Blobs, PortError, Probe, SignedUrl, SignedUse, check_blob_key, check_blob_size,
+};
+
+use crate::place::{Encryption, Place};
+use crate::read;
+use crate::upload::S3Upload;
 
 /// One try of a call that moves no blob.
 const SMALL_ATTEMPT: Duration = Duration::from_secs(5);
 /// All tries of a call that moves no blob.
 const SMALL: Duration = Duration::from_secs(12);
 /// All tries of writing or reading a blob, its bytes included: the largest at about 1 MiB/s.
-const LARGE: Duration = Duration::from_secs(60);
+pub(crate) const LARGE: Duration = Duration::from_secs(60);
 
 /// Objects in one bucket, below a prefix.
 ///
-/// A write is one `PutObject`, which S3 shows whole or not at all. Retries are those of the [`SdkConfig`]. The
+/// A write is one `PutObject`, or a multipart upload, which S3 shows whole or not at all. What a process that died left of
+/// an upload stays until the bucket's lifecycle removes it (`AbortIncompleteMultipartUpload`). Retries are those of the [`SdkConfig`]. The
 /// credentials need `s3:ListBucket` besides the object rights: without it S3 forbids what is not there, instead
 /// of saying so.
 #[derive(Debug, Clone)]
@@ -32,12 +39,14 @@ pub struct S3Blobs {
     client: Client,
     bucket: Arc<str>,
     prefix: Arc<str>,
+    encryption: Option<Encryption>,
+    elsewhere: bool,
 }
 
 /// The SDK's error in words. The error itself holds the raw answer, and with it bytes of blobs.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct S3Error(String);
+pub(crate) struct S3Error(pub(crate) String);
 
 impl S3Blobs {
     /// Uses a bucket, and the keys below a prefix in it, which may be empty. Calls nobody yet.
@@ -72,21 +81,43 @@ impl S3Blobs {
                 .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
                 .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
         }
-        Ok(Self { client: Client::from_conf(builder.build()), bucket: bucket.into(), prefix: prefix.into() })
+        Ok(Self {
+            client: Client::from_conf(builder.build()),
+            bucket: bucket.into(),
+            prefix: prefix.into(),
+            encryption: None,
+            elsewhere,
+        })
+    }
+
+    /// Has S3 encrypt what is written with this key, and not with the bucket's default.
+    #[must_use]
+    pub fn with_encryption(self, encryption: Option<Encryption>) -> Self {
+        Self { encryption, ..self }
+    }
+
+    fn place(&self, object: String) -> Place {
+        Place {
+            client: self.client.clone(),
+            bucket: Arc::clone(&self.bucket),
+            object: object.into(),
+            encryption: self.encryption.clone(),
+            elsewhere: self.elsewhere,
+        }
     }
 
     fn object(&self, key: &str) -> String {
         if self.prefix.is_empty() { key.to_owned() } else { format!("{}/{key}", self.prefix) }
     }
 
-    async fn read(&self, object: String, attempted: &str) -> Result<Option<Bytes>, PortError> {
+    async fn read_whole(&self, object: String, attempted: &str) -> Result<Option<Bytes>, PortError> {
         let answer = self
             .client
             .get_object()
             .bucket(&*self.bucket)
             .key(object)
             .customize()
-            .config_override(aws_sdk_s3::config::Config::builder().timeout_config(large_timeouts()))
+            .config_override(within(LARGE))
             .send()
             .await;
         let mut answer = match answer {
@@ -108,13 +139,21 @@ impl S3Blobs {
     }
 }
 
-fn large_timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder().operation_attempt_timeout(LARGE).operation_timeout(LARGE).build()
+/// A call that may take so long with all its tries.
+pub(crate) fn within(limit: Duration) -> aws_sdk_s3::config::Builder {
+    tries(limit, limit)
+}
+
+/// A call of which each try may take so long, and all of them.
+pub(crate) fn tries(attempt: Duration, limit: Duration) -> aws_sdk_s3::config::Builder {
+    let timeouts =
+        TimeoutConfig::builder().operation_attempt_timeout(attempt).operation_timeout(limit).build();
+    aws_sdk_s3::config::Config::builder().timeout_config(timeouts)
 }
 
 /// Whatever S3 says no to (no answer, throttling, a bucket or a right that is missing) can be mended on the
 /// other side while we run; what is wrong with keys and sizes was refused before.
-fn port_error<E, R>(attempted: &str, error: &SdkError<E, R>) -> PortError
+pub(crate) fn port_error<E, R>(attempted: &str, error: &SdkError<E, R>) -> PortError
 where
     E: ProvideErrorMetadata + Error + 'static,
     R: fmt::Debug + 'static,
@@ -127,24 +166,14 @@ impl Blobs for S3Blobs {
     async fn put(&self, key: &str, bytes: Bytes) -> Result<(), PortError> {
         check_blob_key(key)?;
         check_blob_size(bytes.len() as u64)?;
-        self.client
-            .put_object()
-            .bucket(&*self.bucket)
-            .key(self.object(key))
-            .body(ByteStream::from(bytes))
-            .customize()
-            .config_override(aws_sdk_s3::config::Config::builder().timeout_config(large_timeouts()))
-            .send()
-            .await
-            .map(drop)
-            .map_err(|error| port_error(&format!("write `{key}` to S3"), &error))
+        self.place(self.object(key)).put(bytes).await
     }
 
     async fn get(&self, key: &str) -> Result<Option<Bytes>, PortError> {
         check_blob_key(key)?;
         let attempted = format!("read `{key}` from S3");
         // The SDK's own time-outs end with the header.
-        let read = tokio::time::timeout(LARGE, self.read(self.object(key), &attempted)).await;
+        let read = tokio::time::timeout(LARGE, self.read_whole(self.object(key), &attempted)).await;
         read.unwrap_or_else(|late| Err(PortError::unavailable(attempted, late)))
     }
 
@@ -152,6 +181,47 @@ impl Blobs for S3Blobs {
         check_blob_key(key)?;
         let deleted = self.client.delete_object().bucket(&*self.bucket).key(self.object(key)).send().await;
         deleted.map(drop).map_err(|error| port_error(&format!("delete `{key}` from S3"), &error))
+    }
+
+    async fn size(&self, key: &str) -> Result<Option<u64>, PortError> {
+        check_blob_key(key)?;
+        let size = self.place(self.object(key)).size().await?;
+        if size.is_none() {
+            // A bucket that is not there is not an absent blob, and the answer to this question has no words.
+            self.probe().await?;
+        }
+        Ok(size)
+    }
+
+    async fn read(&self, key: &str, range: Option<Range<u64>>) -> Result<Option<BlobRead>, PortError> {
+        check_blob_key(key)?;
+        read::read(self.place(self.object(key)), range).await
+    }
+
+    async fn upload(&self, key: &str) -> Result<Box<dyn BlobUpload>, PortError> {
+        check_blob_key(key)?;
+        Ok(Box::new(S3Upload::new(self.place(self.object(key)))))
+    }
+
+    async fn copy(&self, from: &str, to: &str) -> Result<Option<u64>, PortError> {
+        check_blob_key(from)?;
+        check_blob_key(to)?;
+        let place = self.place(self.object(to));
+        if place.copy_from(&self.object(from)).await? { place.size().await } else { Ok(None) }
+    }
+
+    async fn sign(
+        &self,
+        key: &str,
+        usage: &SignedUse,
+        valid: Duration,
+    ) -> Result<Option<SignedUrl>, PortError> {
+        check_blob_key(key)?;
+        self.place(self.object(key)).sign(usage, valid).await.map(Some)
+    }
+
+    fn s3_uri(&self, key: &str) -> Option<String> {
+        Some(format!("s3://{}/{}", self.bucket, self.object(key)))
     }
 }
 

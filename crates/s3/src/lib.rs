@@ -4,5 +4,10 @@
 //! runs the platform. Start reading at [`S3Blobs`].
 
 mod blobs;
+mod place;
+mod read;
+mod sign;
+mod upload;
 
 pub use blobs::S3Blobs;
+pub use place::Encryption;

@@ -225,7 +225,9 @@ INSERT INTO audit_head (id, seq, hash) VALUES (1, 0, zeroblob(32));
 
 CREATE TABLE jobs (
     id TEXT PRIMARY KEY,
+    -- `call`, `batch` or `part` (of the batch that `parent_id` names).
     kind TEXT NOT NULL,
+    parent_id TEXT,
     -- On whose behalf: a principal, field by field.
     team_id TEXT NOT NULL,
     subject TEXT NOT NULL,
@@ -241,11 +243,26 @@ CREATE TABLE jobs (
     idempotency_key TEXT,
     -- A digest of path and body.
     fingerprint TEXT NOT NULL,
+    -- 0 goes first.
+    priority INTEGER NOT NULL,
+    deadline INTEGER,
+    -- JSON: an object of strings.
+    metadata TEXT NOT NULL,
+    -- The answer of the Responses API that it makes.
+    response_id TEXT,
     state TEXT NOT NULL,
     attempts INTEGER NOT NULL,
     status INTEGER,
     error TEXT,
+    -- Set aside, to be sent back to the queue by hand.
+    dead INTEGER NOT NULL DEFAULT 0,
+    -- JSON: the way it is done, and why.
+    choice TEXT,
+    -- JSON: tokens, cost, what was saved.
+    used TEXT NOT NULL,
     created_at INTEGER NOT NULL,
+    started_at INTEGER,
+    ended_at INTEGER,
     updated_at INTEGER NOT NULL,
     -- The number of the last claim, and until when it holds while the job is running.
     lease INTEGER NOT NULL DEFAULT 0,
@@ -257,9 +274,181 @@ CREATE TABLE jobs (
 ) STRICT;
 CREATE UNIQUE INDEX jobs_by_idempotency_key ON jobs (team_id, idempotency_key)
     WHERE idempotency_key IS NOT NULL;
-CREATE INDEX jobs_by_team ON jobs (team_id, id);
+CREATE INDEX jobs_by_team ON jobs (team_id, id) WHERE kind <> 'part';
+CREATE INDEX jobs_by_parent ON jobs (parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX jobs_open ON jobs (nudged_at, id) WHERE state IN ('queued', 'running');
-CREATE INDEX jobs_open_by_team ON jobs (team_id) WHERE state IN ('queued', 'running');
+-- Whose turn it is: team after team, and within each by urgency and age; what shall be left alone for a while is looked up
+-- by its time. Batches as a whole go first and are few.
+CREATE INDEX jobs_queued ON jobs (team_id, priority, id)
+    WHERE state = 'queued' AND not_before IS NULL AND kind <> 'batch';
+CREATE INDEX jobs_later ON jobs (team_id, not_before)
+    WHERE state = 'queued' AND not_before IS NOT NULL AND kind <> 'batch';
+CREATE INDEX jobs_batches ON jobs (team_id, not_before) WHERE state = 'queued' AND kind = 'batch';
+CREATE INDEX jobs_running ON jobs (team_id, lease_until) WHERE state = 'running';
+CREATE INDEX jobs_dead ON jobs (id) WHERE dead = 1;
+CREATE INDEX jobs_ended ON jobs (ended_at, id) WHERE ended_at IS NOT NULL AND kind <> 'part';
+
+-- When a job of a team was last claimed. Its row also makes claims of one team take turns.
+CREATE TABLE job_turns (
+    team_id TEXT PRIMARY KEY,
+    claimed_at INTEGER NOT NULL
+) STRICT;
+
+-- Processes that work jobs off, and until when each is taken to be alive.
+CREATE TABLE job_workers (
+    id TEXT PRIMARY KEY,
+    alive_until INTEGER NOT NULL
+) STRICT;
+
+-- Names of blobs that nobody needs any more, until they are removed: written with what made them needless.
+CREATE TABLE leftovers (
+    blob TEXT PRIMARY KEY
+) STRICT;
+
+-- What happened to jobs, in order. Removed with the job.
+CREATE TABLE job_events (
+    job_id TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    team_id TEXT NOT NULL,
+    -- Such as `batch.completed`.
+    name TEXT NOT NULL,
+    -- What it is about, by its own id: `job_…`, `batch_…`, `resp_…`.
+    subject TEXT NOT NULL,
+    -- JSON: an object.
+    data TEXT NOT NULL,
+    -- Whether endpoints are told of it, and when deliveries were made of it.
+    tells INTEGER NOT NULL,
+    told_at INTEGER,
+    PRIMARY KEY (job_id, seq)
+) STRICT;
+CREATE INDEX job_events_untold ON job_events (at, job_id) WHERE told_at IS NULL AND tells = 1;
+
+-- What a batch is besides its job, which has the same UUID.
+CREATE TABLE batches (
+    id TEXT PRIMARY KEY,
+    job_id TEXT NOT NULL UNIQUE,
+    team_id TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
+    input_file_id TEXT NOT NULL,
+    completion_window TEXT NOT NULL,
+    -- JSON: an object of strings.
+    metadata TEXT NOT NULL,
+    output_expires_after_s INTEGER,
+    status TEXT NOT NULL,
+    -- JSON: a list.
+    errors TEXT NOT NULL,
+    model TEXT,
+    output_file_id TEXT,
+    error_file_id TEXT,
+    total INTEGER NOT NULL,
+    -- Of lines that no part counts (any more).
+    completed INTEGER NOT NULL,
+    failed INTEGER NOT NULL,
+    -- JSON: what Bedrock does of it.
+    bedrock TEXT,
+    created_at INTEGER NOT NULL,
+    in_progress_at INTEGER,
+    expires_at INTEGER NOT NULL,
+    finalizing_at INTEGER,
+    completed_at INTEGER,
+    failed_at INTEGER,
+    expired_at INTEGER,
+    cancelling_at INTEGER,
+    cancelled_at INTEGER
+) STRICT;
+CREATE INDEX batches_by_team ON batches (team_id, id);
+CREATE INDEX batches_open_by_file ON batches (input_file_id)
+    WHERE status IN ('validating', 'in_progress', 'finalizing', 'cancelling');
+
+CREATE TABLE batch_parts (
+    job_id TEXT PRIMARY KEY,
+    batch_id TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    first_line INTEGER NOT NULL,
+    lines INTEGER NOT NULL,
+    from_byte INTEGER NOT NULL,
+    to_byte INTEGER NOT NULL,
+    completed INTEGER NOT NULL DEFAULT 0,
+    failed INTEGER NOT NULL DEFAULT 0,
+    -- Names of blobs, once the part is done.
+    output TEXT,
+    errors TEXT,
+    UNIQUE (batch_id, number)
+) STRICT;
+
+-- How lines ended, until their part is done.
+CREATE TABLE batch_lines (
+    job_id TEXT NOT NULL,
+    line INTEGER NOT NULL,
+    ok INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    -- The name of a blob, where the text is too long.
+    blob TEXT,
+    PRIMARY KEY (job_id, line)
+) STRICT;
+
+-- Clients' files; their bytes are blobs.
+CREATE TABLE files (
+    id TEXT PRIMARY KEY,
+    team_id TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    purpose TEXT NOT NULL,
+    filename TEXT NOT NULL,
+    bytes INTEGER NOT NULL,
+    sha256 TEXT,
+    status TEXT NOT NULL,
+    blob TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    expires_at INTEGER,
+    -- When it was removed, or when its bytes can go if they may still come; its row goes with them.
+    removed_at INTEGER
+) STRICT;
+-- With the sizes: a team's quota is a sum over them.
+CREATE INDEX files_by_team ON files (team_id, id, bytes) WHERE removed_at IS NULL;
+CREATE INDEX files_to_remove ON files (removed_at) WHERE removed_at IS NOT NULL;
+CREATE INDEX files_expiring ON files (expires_at) WHERE expires_at IS NOT NULL;
+CREATE INDEX files_pending ON files (created_at) WHERE status = 'pending';
+
+-- Endpoints that are told of a team's work.
+CREATE TABLE webhooks (
+    id TEXT PRIMARY KEY,
+    team_id TEXT NOT NULL,
+    url TEXT NOT NULL,
+    description TEXT NOT NULL,
+    -- JSON: a list of names; empty is all.
+    events TEXT NOT NULL,
+    enabled INTEGER NOT NULL,
+    -- JSON: a list of what signs, encrypted, each with its end, if it has one.
+    secrets TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT;
+CREATE INDEX webhooks_by_team ON webhooks (team_id, id);
+
+CREATE TABLE webhook_deliveries (
+    id TEXT PRIMARY KEY,
+    webhook_id TEXT NOT NULL,
+    team_id TEXT NOT NULL,
+    event TEXT NOT NULL,
+    name TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    state TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    next_at INTEGER,
+    -- Until when somebody tells it, and how often anybody took it to tell.
+    lease_until INTEGER,
+    claims INTEGER NOT NULL DEFAULT 0,
+    last_status INTEGER,
+    last_error TEXT,
+    created_at INTEGER NOT NULL,
+    delivered_at INTEGER,
+    UNIQUE (webhook_id, event)
+) STRICT;
+CREATE INDEX webhook_deliveries_due ON webhook_deliveries (webhook_id, next_at) WHERE state = 'pending';
+CREATE INDEX webhook_deliveries_under_way ON webhook_deliveries (webhook_id) WHERE lease_until IS NOT NULL;
+CREATE INDEX webhook_deliveries_by_webhook ON webhook_deliveries (webhook_id, id);
+CREATE INDEX webhook_deliveries_by_age ON webhook_deliveries (created_at);
 
 -- Written once; only what a record costs may change.
 CREATE TABLE usage_records (

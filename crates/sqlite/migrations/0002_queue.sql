@@ -8,6 +8,8 @@ CREATE TABLE queue_messages (
     state TEXT NOT NULL DEFAULT 'live',
     attempts INTEGER NOT NULL DEFAULT 0,
     -- When it can be received (again); when it died, of a dead one.
-    visible_at INTEGER NOT NULL
+    visible_at INTEGER NOT NULL,
+    -- Why a dead one was set aside, if somebody said.
+    reason TEXT
 ) STRICT;
 CREATE INDEX queue_messages_by_turn ON queue_messages (state, visible_at, id);

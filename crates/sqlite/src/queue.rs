@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
-use outcrop_ports::{Clock, Delivery, PortError, Queue, Receipt};
-use sqlx::FromRow;
+use outcrop_ports::{
+    Clock, DeadLetter, Delivery, MAX_DEAD_LETTERS, MAX_DELAY, MAX_REASON, PortError, Queue, QueueDepth,
+    Receipt,
+};
+use sqlx::{FromRow, Sqlite, Transaction};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -39,17 +41,6 @@ enum Unsent {
 #[error("the receipt is not one of this queue's")]
 struct ForeignReceipt;
 
-/// A message that was delivered too often.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeadLetter {
-    /// What was sent.
-    pub body: String,
-    /// How often it was delivered.
-    pub attempts: u32,
-    /// When it was given up.
-    pub died_at: DateTime<Utc>,
-}
-
 /// The [`Queue`] port in the same file as [`SqliteStore`]: it survives restarts and `kill -9`, and several
 /// processes may share it. Cheap to clone.
 ///
@@ -79,17 +70,6 @@ impl SqliteQueue {
         Self { capacity, ..self }
     }
 
-    /// The last messages that were given up, latest first; the last 1,000 are kept.
-    pub async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>, PortError> {
-        let query = sqlx::query_as(
-            "SELECT id, body, attempts, visible_at FROM queue_messages WHERE state = 'dead'
-             ORDER BY visible_at DESC, id DESC LIMIT $1",
-        )
-        .bind(limit);
-        let rows: Vec<MessageRow> = self.store.read_all("list dead letters", query).await?;
-        rows.into_iter().map(MessageRow::dead).collect()
-    }
-
     /// Buries what has been delivered too often, then takes the message whose turn it is.
     async fn take(&self, visibility: Duration) -> Result<Option<Delivery>, PortError> {
         const ATTEMPTED: &str = "receive a message";
@@ -102,31 +82,19 @@ impl SqliteQueue {
             return Ok(None);
         }
         let mut transaction = self.store.begin(ATTEMPTED).await?;
-        let buried = sqlx::query(
+        let spent = sqlx::query(
             "UPDATE queue_messages SET state = 'dead', visible_at = $1
              WHERE state = 'live' AND visible_at <= $1 AND attempts >= $2",
-        )
-        .bind(now)
-        .bind(self.max_deliveries.get())
-        .execute(&mut *transaction)
-        .await
-        .map_err(|error| port_error(ATTEMPTED, error))?;
-        if buried.rows_affected() > 0 {
-            sqlx::query(
-                "DELETE FROM queue_messages WHERE id IN (
-                     SELECT id FROM queue_messages WHERE state = 'dead'
-                     ORDER BY visible_at DESC, id DESC LIMIT -1 OFFSET $1)",
-            )
-            .bind(DEAD_KEPT)
-            .execute(&mut *transaction)
-            .await
-            .map_err(|error| port_error(ATTEMPTED, error))?;
+        );
+        let spent = spent.bind(now).bind(self.max_deliveries.get()).execute(&mut *transaction).await;
+        if spent.map_err(|error| port_error(ATTEMPTED, error))?.rows_affected() > 0 {
+            forget_oldest(ATTEMPTED, &mut transaction).await?;
         }
         let mut taken: Vec<MessageRow> = sqlx::query_as(
             "UPDATE queue_messages SET attempts = attempts + 1, visible_at = $2
              WHERE id = (SELECT id FROM queue_messages WHERE state = 'live' AND visible_at <= $1
                          ORDER BY visible_at, id LIMIT 1)
-             RETURNING id, body, attempts, visible_at",
+             RETURNING id, body, attempts, visible_at, reason",
         )
         .bind(now)
         .bind(self.after(visibility))
@@ -156,22 +124,43 @@ impl std::fmt::Debug for SqliteQueue {
 #[async_trait]
 impl Queue for SqliteQueue {
     async fn send(&self, body: String) -> Result<(), PortError> {
+        self.send_after(body, Duration::ZERO).await
+    }
+
+    async fn send_after(&self, body: String, delay: Duration) -> Result<(), PortError> {
         const ATTEMPTED: &str = "send a message";
-        if body.len() > MAX_BODY {
-            return Err(PortError::broken(ATTEMPTED, Unsent::TooLong(body.len())));
-        }
+        check(ATTEMPTED, &body)?;
         let query = sqlx::query(
             "INSERT INTO queue_messages (body, visible_at)
              SELECT $1, $2 WHERE (SELECT count(*) FROM queue_messages WHERE state = 'live') < $3",
         )
         .bind(body)
-        .bind(micros(self.clock.now()))
+        .bind(self.after(delay.min(MAX_DELAY)))
         .bind(self.capacity);
         if self.store.write(ATTEMPTED, query).await? == 0 {
             return Err(PortError::unavailable(ATTEMPTED, Unsent::Full(self.capacity)));
         }
         self.arrived.notify_one();
         Ok(())
+    }
+
+    async fn send_all(&self, mut bodies: Vec<String>) -> Result<Vec<String>, PortError> {
+        const ATTEMPTED: &str = "send messages";
+        bodies.iter().try_for_each(|body| check(ATTEMPTED, body))?;
+        // One statement: either those that there is room for, or none. `json_each` gives them in their order.
+        let query = sqlx::query(
+            "INSERT INTO queue_messages (body, visible_at)
+             SELECT value, $2 FROM json_each($1) ORDER BY key
+             LIMIT max(0, $3 - (SELECT count(*) FROM queue_messages WHERE state = 'live'))",
+        )
+        .bind(serde_json::json!(bodies).to_string())
+        .bind(self.after(Duration::ZERO))
+        .bind(self.capacity);
+        let sent = self.store.write(ATTEMPTED, query).await?;
+        // Everybody who waits now may find one; a permit is left for who looks later.
+        self.arrived.notify_waiters();
+        self.arrived.notify_one();
+        Ok(bodies.split_off(usize::try_from(sent).unwrap_or(usize::MAX).min(bodies.len())))
     }
 
     async fn receive(&self, wait: Duration, visibility: Duration) -> Result<Option<Delivery>, PortError> {
@@ -224,6 +213,98 @@ impl Queue for SqliteQueue {
         .bind(micros(self.clock.now()));
         self.store.write(ATTEMPTED, query).await.map(drop)
     }
+
+    async fn bury(&self, delivery: &Delivery, reason: &str) -> Result<(), PortError> {
+        const ATTEMPTED: &str = "set a message aside";
+        let (id, attempt) = parse(ATTEMPTED, &delivery.receipt)?;
+        let mut transaction = self.store.begin(ATTEMPTED).await?;
+        // Whoever received it after us will find the same.
+        sqlx::query(
+            "UPDATE queue_messages SET state = 'dead', visible_at = $3, reason = $4
+             WHERE id = $1 AND attempts = $2 AND state = 'live'",
+        )
+        .bind(id)
+        .bind(attempt)
+        .bind(micros(self.clock.now()))
+        .bind(reason.chars().take(MAX_REASON).collect::<String>())
+        .execute(&mut *transaction)
+        .await
+        .map_err(|error| port_error(ATTEMPTED, error))?;
+        forget_oldest(ATTEMPTED, &mut transaction).await?;
+        transaction.commit().await.map_err(|error| port_error(ATTEMPTED, error))
+    }
+
+    /// The latest first; the last 1,000 are kept.
+    async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, PortError> {
+        let limit = i64::try_from(limit.min(MAX_DEAD_LETTERS)).unwrap_or_default();
+        let query = sqlx::query_as(
+            "SELECT id, body, attempts, visible_at, reason FROM queue_messages WHERE state = 'dead'
+             ORDER BY visible_at DESC, id DESC LIMIT $1",
+        );
+        let rows: Vec<MessageRow> = self.store.read_all("list dead letters", query.bind(limit)).await?;
+        rows.into_iter().map(MessageRow::dead).collect()
+    }
+
+    async fn redrive(&self, dead: &DeadLetter) -> Result<bool, PortError> {
+        const ATTEMPTED: &str = "send a message again";
+        let (id, attempts) = parse(ATTEMPTED, &dead.receipt)?;
+        let failed = |error| port_error(ATTEMPTED, error);
+        let mut transaction = self.store.begin(ATTEMPTED).await?;
+        // Under a new id, so that no receipt of its former deliveries is good again.
+        let sent = sqlx::query(
+            "INSERT INTO queue_messages (body, visible_at) SELECT body, $3 FROM queue_messages
+             WHERE id = $1 AND attempts = $2 AND state = 'dead'",
+        );
+        let sent = sent.bind(id).bind(attempts).bind(micros(self.clock.now()));
+        if sent.execute(&mut *transaction).await.map_err(failed)?.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let gone = sqlx::query("DELETE FROM queue_messages WHERE id = $1").bind(id);
+        gone.execute(&mut *transaction).await.map_err(failed)?;
+        transaction.commit().await.map_err(failed)?;
+        self.arrived.notify_one();
+        Ok(true)
+    }
+
+    async fn depth(&self) -> Result<QueueDepth, PortError> {
+        const ATTEMPTED: &str = "count messages";
+        let query = sqlx::query_as::<_, (i64, i64, i64, i64)>(
+            "SELECT count(*) FILTER (WHERE state = 'live' AND visible_at <= $1),
+                    count(*) FILTER (WHERE state = 'live' AND visible_at > $1 AND attempts > 0),
+                    count(*) FILTER (WHERE state = 'live' AND visible_at > $1 AND attempts = 0),
+                    count(*) FILTER (WHERE state = 'dead')
+             FROM queue_messages",
+        );
+        let query = query.bind(micros(self.clock.now()));
+        let (waiting, in_flight, delayed, dead) =
+            self.store.read_optional(ATTEMPTED, query).await?.unwrap_or_default();
+        // A count is never below zero.
+        let [waiting, in_flight, delayed, dead] =
+            [waiting, in_flight, delayed, dead].map(|count| u64::try_from(count).unwrap_or_default());
+        Ok(QueueDepth { waiting, in_flight, delayed, dead: Some(dead) })
+    }
+}
+
+/// Keeps the table of dead letters bounded.
+async fn forget_oldest(
+    attempted: &'static str,
+    transaction: &mut Transaction<'_, Sqlite>,
+) -> Result<(), PortError> {
+    let query = sqlx::query(
+        "DELETE FROM queue_messages WHERE id IN (
+             SELECT id FROM queue_messages WHERE state = 'dead'
+             ORDER BY visible_at DESC, id DESC LIMIT -1 OFFSET $1)",
+    );
+    let forgotten = query.bind(DEAD_KEPT).execute(&mut **transaction).await;
+    forgotten.map(drop).map_err(|error| port_error(attempted, error))
+}
+
+/// A body that is too large is so for ever.
+fn check(attempted: &'static str, body: &str) -> Result<(), PortError> {
+    if body.len() > MAX_BODY {
+        return Err(PortError::broken(attempted, Unsent::TooLong(body.len())));
+    }
+    Ok(())
 }
 
 /// A receipt names the message and the delivery: `17.2`.
@@ -241,6 +322,7 @@ struct MessageRow {
     body: String,
     attempts: i64,
     visible_at: i64,
+    reason: Option<String>,
 }
 
 impl MessageRow {
@@ -258,10 +340,13 @@ impl MessageRow {
     fn dead(self) -> Result<DeadLetter, PortError> {
         let id = self.id.to_string();
         let row = Row { table: "queue_messages", id: &id };
+        let attempts: u32 = row.number("attempts", self.attempts)?;
         Ok(DeadLetter {
-            attempts: row.number("attempts", self.attempts)?,
-            died_at: row.time("visible_at", self.visible_at)?,
+            receipt: Receipt(format!("{id}.{attempts}")),
+            attempts: Some(attempts),
+            died_at: Some(row.time("visible_at", self.visible_at)?),
             body: self.body,
+            reason: self.reason,
         })
     }
 }

@@ -12,7 +12,7 @@ use sqlx::sqlite::{
     SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
     SqliteSynchronous,
 };
-use sqlx::{FromRow, Sqlite, Transaction};
+use sqlx::{FromRow, Sqlite, SqliteConnection, Transaction};
 
 use crate::error::{is_busy, migrate_error, port_error};
 
@@ -99,6 +99,18 @@ impl SqliteStore {
         attempted: &'static str,
     ) -> Result<Transaction<'static, Sqlite>, PortError> {
         self.writer.begin_with("BEGIN IMMEDIATE").await.map_err(|error| port_error(attempted, error))
+    }
+
+    /// Does a piece of work in one transaction: all of it is written, or with an error nothing.
+    pub(crate) async fn transact<T>(
+        &self,
+        attempted: &'static str,
+        work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, PortError> {
+        let mut transaction = self.begin(attempted).await?;
+        let done = work(&mut transaction).await.map_err(|error| port_error(attempted, error))?;
+        transaction.commit().await.map_err(|error| port_error(attempted, error))?;
+        Ok(done)
     }
 
     /// A transaction that only reads: all it reads is of the same moment.

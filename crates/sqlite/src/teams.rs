@@ -10,7 +10,7 @@ use sqlx::{FromRow, QueryBuilder, Sqlite};
 
 use crate::change::one_row;
 use crate::rows::{Row, micros, one_more, push_disabled, push_name_prefix};
-use crate::{SqliteStore, keys, members, policies, sessions};
+use crate::{SqliteStore, keys, members, policies, sessions, webhooks};
 
 macro_rules! columns {
     () => {
@@ -87,6 +87,7 @@ impl TeamStore for SqliteStore {
             if changed == Changed::Done {
                 sessions::remove_of_team(connection, team.id).await?;
                 policies::remove_of_team(connection, team.id).await?;
+                webhooks::remove_of_team(connection, team.id).await?;
                 keys::revoke_of_team(connection, team.id, now).await?;
             }
             Ok(changed)

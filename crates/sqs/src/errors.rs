@@ -43,6 +43,16 @@ where
     }
 }
 
+/// The message would be hidden for more than 12 hours since it was received.
+pub(crate) fn is_beyond_visibility<E, R>(error: &SdkError<E, R>) -> bool
+where
+    E: ProvideErrorMetadata,
+{
+    let is_total =
+        |message: &str| message.contains("Total VisibilityTimeout for the message is beyond the limit");
+    matches!(error.code(), Some("InvalidParameterValue")) && error.message().is_some_and(is_total)
+}
+
 /// There is no such queue.
 pub(crate) fn is_no_queue<E, R>(error: &SdkError<E, R>) -> bool
 where
@@ -86,6 +96,16 @@ mod tests {
         );
         check("InvalidParameterValue", "Total VisibilityTimeout for the message is beyond the limit", false);
         check("QueueDoesNotExist", "", false);
+    }
+
+    #[test]
+    fn a_message_hidden_long_enough_is_told_from_wrong_values() {
+        let check = |code, message, expect| assert_eq!(is_beyond_visibility(&error(code, message)), expect);
+        let total = "Value 600 for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the \
+                     message is beyond the limit [43200 seconds].";
+        check("InvalidParameterValue", total, true);
+        check("InvalidParameterValue", "Value 99999 for parameter VisibilityTimeout is invalid.", false);
+        check("InternalError", total, false);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Sending, receiving, extending and acknowledging.
+//! The queue: which one it is, and its messages one by one.
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -10,10 +10,15 @@ use aws_sdk_sqs::config::Region;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::types::{MessageSystemAttributeName, QueueAttributeName};
 use aws_types::SdkConfig;
-use outcrop_ports::{Delivery, PortError, Probe, Queue, Receipt};
+use outcrop_ports::{DeadLetter, Delivery, MAX_DEAD_LETTERS, PortError, Probe, Queue, QueueDepth, Receipt};
 
-use crate::errors::{SqsError, is_no_queue, is_stale_receipt, port_error};
-use crate::units::{region_of, visibility_seconds, wait_seconds};
+use crate::dead_letters::{self, DeadQueue};
+use crate::depth;
+use crate::errors::{SqsError, is_beyond_visibility, is_no_queue, is_stale_receipt, port_error};
+use crate::sending;
+use crate::units::{delay_seconds, region_of, visibility_seconds, wait_seconds};
+
+const SEND: &str = "send a message to SQS";
 
 /// How long a call may take, beyond the time it waits for a message.
 const PATIENCE: Patience = Patience { attempt: Duration::from_secs(5), operation: Duration::from_secs(12) };
@@ -23,12 +28,13 @@ const MAX_BODY_BYTES: usize = 256 * 1024;
 /// A standard queue on SQS.
 ///
 /// Retries are those of the [`SdkConfig`]. Sending is retried as well, so that a message may be there twice.
-/// Dead letters are moved by the queue's own redrive policy.
+/// Dead letters are moved by the queue's own redrive policy; what is buried goes to the queue that it names.
 #[derive(Debug, Clone)]
 pub struct SqsQueue {
     client: Client,
     queue: Arc<str>,
     url: Arc<RwLock<Option<Arc<str>>>>,
+    dead: DeadQueue,
     patience: Patience,
 }
 
@@ -76,6 +82,7 @@ impl SqsQueue {
             client: Client::from_conf(builder.build()),
             queue: queue.into(),
             url: Arc::new(RwLock::new(is_url.then(|| queue.into()))),
+            dead: DeadQueue::default(),
             patience,
         })
     }
@@ -100,14 +107,23 @@ impl SqsQueue {
 #[async_trait]
 impl Queue for SqsQueue {
     async fn send(&self, body: String) -> Result<(), PortError> {
-        const ATTEMPTED: &str = "send a message to SQS";
-        if body.len() > MAX_BODY_BYTES {
-            let text = format!("{} bytes are more than the {MAX_BODY_BYTES} a message may have", body.len());
-            return Err(PortError::broken(ATTEMPTED, SqsError::new(text)));
-        }
+        check(SEND, &body)?;
         let url = self.url().await?;
         let sent = self.client.send_message().queue_url(&*url).message_body(body).send().await;
-        sent.map(drop).map_err(|error| port_error(ATTEMPTED, &error))
+        sent.map(drop).map_err(|error| port_error(SEND, &error))
+    }
+
+    async fn send_after(&self, body: String, delay: Duration) -> Result<(), PortError> {
+        check(SEND, &body)?;
+        let url = self.url().await?;
+        let message = self.client.send_message().queue_url(&*url).message_body(body);
+        let sent = message.delay_seconds(delay_seconds(delay)).send().await;
+        sent.map(drop).map_err(|error| port_error(SEND, &error))
+    }
+
+    async fn send_all(&self, bodies: Vec<String>) -> Result<Vec<String>, PortError> {
+        bodies.iter().try_for_each(|body| check(SEND, body))?;
+        sending::send_all(&self.client, &self.url().await?, bodies).await
     }
 
     async fn receive(&self, wait: Duration, visibility: Duration) -> Result<Option<Delivery>, PortError> {
@@ -158,7 +174,8 @@ impl Queue for SqsQueue {
             .send()
             .await;
         match extended {
-            Err(error) if !is_stale_receipt(&error) => {
+            // Past its 12 hours the message comes back whatever we do, and that breaks nothing.
+            Err(error) if !is_stale_receipt(&error) && !is_beyond_visibility(&error) => {
                 Err(port_error("change a message's visibility in SQS", &error))
             }
             _ => Ok(()),
@@ -173,6 +190,50 @@ impl Queue for SqsQueue {
             _ => Ok(()),
         }
     }
+
+    async fn bury(&self, delivery: &Delivery, reason: &str) -> Result<(), PortError> {
+        match self.dead.url(&self.client, &self.url().await?).await? {
+            Some(dead) => dead_letters::put(&self.client, &dead, delivery, reason).await?,
+            None => tracing::warn!(
+                reason,
+                queue = &*self.queue,
+                attempts = delivery.attempt,
+                "a message was removed for good, because the queue's redrive policy names no dead-letter queue",
+            ),
+        }
+        self.ack(&delivery.receipt).await
+    }
+
+    async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, PortError> {
+        match self.dead.url(&self.client, &self.url().await?).await? {
+            Some(dead) => dead_letters::list(&self.client, &dead, limit.min(MAX_DEAD_LETTERS)).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    async fn redrive(&self, dead: &DeadLetter) -> Result<bool, PortError> {
+        let Some(url) = self.dead.url(&self.client, &self.url().await?).await? else { return Ok(false) };
+        self.send(dead.body.clone()).await?;
+        dead_letters::remove(&self.client, &url, &dead.receipt).await.map(|()| true)
+    }
+
+    async fn depth(&self) -> Result<QueueDepth, PortError> {
+        let url = self.url().await?;
+        let mut depth = depth::of(&self.client, &url).await?;
+        if let Some(dead) = self.dead.url(&self.client, &url).await? {
+            let dead = depth::of(&self.client, &dead).await?;
+            depth.dead = Some(dead.waiting + dead.in_flight + dead.delayed);
+        }
+        Ok(depth)
+    }
+}
+
+fn check(attempted: &str, body: &str) -> Result<(), PortError> {
+    if body.len() > MAX_BODY_BYTES {
+        let text = format!("{} bytes are more than the {MAX_BODY_BYTES} a message may have", body.len());
+        return Err(PortError::broken(attempted, SqsError::new(text)));
+    }
+    Ok(())
 }
 
 #[async_trait]
@@ -188,6 +249,7 @@ impl Probe for SqsQueue {
         match answer.send().await {
             Ok(_) => Ok(()),
             Err(error) => {
+                self.dead.forget();
                 if is_no_queue(&error) && !self.queue.contains("://") {
                     // Made anew elsewhere, perhaps: look the name up again.
                     *self.url.write().unwrap_or_else(PoisonError::into_inner) = None;

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use outcrop_ports::MAX_DELAY;
+
 /// Longest long poll, in seconds.
 const MAX_WAIT: u64 = 20;
 /// Longest time out of sight since it was received, in seconds.
@@ -16,6 +18,11 @@ pub(crate) fn wait_seconds(wait: Duration) -> i32 {
 pub(crate) fn visibility_seconds(visibility: Duration) -> i32 {
     let started = u64::from(visibility.subsec_nanos() > 0);
     seconds(visibility.as_secs().saturating_add(started).min(MAX_VISIBILITY))
+}
+
+/// Whole seconds, rounded up, so that nothing comes early.
+pub(crate) fn delay_seconds(delay: Duration) -> i32 {
+    visibility_seconds(delay.min(MAX_DELAY))
 }
 
 fn seconds(bounded: u64) -> i32 {
@@ -50,6 +57,15 @@ mod tests {
         check(2_000, 2);
         check(2_001, 3);
         check(u64::MAX, 43_200);
+    }
+
+    #[test]
+    fn delays_are_rounded_up_and_bounded() {
+        let check = |millis, expect| assert_eq!(delay_seconds(Duration::from_millis(millis)), expect);
+        check(0, 0);
+        check(1, 1);
+        check(900_000, 900);
+        check(u64::MAX, 900);
     }
 
     #[test]

@@ -15,8 +15,12 @@ pub enum ErrorCode {
     ModelNotFound,
     /// The path exists and not with this method.
     MethodNotAllowed,
+    /// The body did not arrive in time, and may be sent again.
+    TooSlow,
     /// The state of the thing does not allow this, or it exists already.
     Conflict,
+    /// It was there and is kept no longer.
+    Gone,
     /// The body is over the limit.
     PayloadTooLarge,
     /// The body is of a type nobody here reads.
@@ -43,7 +47,9 @@ impl ErrorCode {
             Self::Forbidden => 403,
             Self::NotFound | Self::ModelNotFound => 404,
             Self::MethodNotAllowed => 405,
+            Self::TooSlow => 408,
             Self::Conflict => 409,
+            Self::Gone => 410,
             Self::PayloadTooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::RateLimited => 429,
@@ -64,7 +70,9 @@ impl ErrorCode {
             Self::NotFound => "not_found",
             Self::ModelNotFound => "model_not_found",
             Self::MethodNotAllowed => "method_not_allowed",
+            Self::TooSlow => "too_slow",
             Self::Conflict => "conflict",
+            Self::Gone => "gone",
             Self::PayloadTooLarge => "payload_too_large",
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::RateLimited => "rate_limited",

@@ -107,6 +107,27 @@ id!(
 );
 
 id!(
+    /// A file that a client keeps here.
+    FileId,
+    "file"
+);
+id!(
+    /// A batch: many model calls from a file. The UUID is that of its job.
+    BatchId,
+    "batch"
+);
+id!(
+    /// An endpoint that is told of a team's work.
+    WebhookId,
+    "wh"
+);
+id!(
+    /// One event told to one endpoint.
+    DeliveryId,
+    "whd"
+);
+
+id!(
     /// A login: what refresh tokens and browser cookies belong to, and what a logout ends.
     SessionId,
     "ses"

@@ -6,8 +6,10 @@
 mod alert;
 mod api_key;
 mod audit;
+mod batch;
 mod change;
 mod error_code;
+mod file;
 mod ids;
 mod job;
 mod latency;
@@ -29,6 +31,8 @@ mod session;
 mod team;
 mod time_zone;
 mod usage;
+mod webhook;
+mod work;
 
 pub use alert::Alert;
 pub use api_key::{
@@ -36,12 +40,17 @@ pub use api_key::{
     without_secrets,
 };
 pub use audit::{Actor, AuditDraft, AuditEvent, AuditFault, AuditHash, AuditOutcome, AuditRow, AuditSealer};
+pub use batch::{Batch, BatchCounts, BatchError, BatchPart, BatchStatus, BedrockBatch, KeptLine};
 pub use change::Change;
 pub use error_code::{Classify, ErrorCode};
+pub use file::{FilePurpose, FileStatus, StoredFile};
 pub use ids::{
-    AlertId, JobId, MalformedId, PolicyId, ResponseId, ServiceAccountId, SessionId, TeamId, UsageId, UserId,
+    AlertId, BatchId, DeliveryId, FileId, JobId, MalformedId, PolicyId, ResponseId, ServiceAccountId,
+    SessionId, TeamId, UsageId, UserId, WebhookId,
 };
-pub use job::{IdempotencyKey, Job, JobKind, JobState, LeaseToken, MalformedIdempotencyKey};
+pub use job::{
+    IdempotencyKey, Job, JobEvent, JobKind, JobState, LeaseToken, MalformedIdempotencyKey, Priority,
+};
 pub use latency::Latencies;
 pub use limits::Limits;
 pub use money::Money;
@@ -70,3 +79,7 @@ pub use session::{Invitation, LoginMethod, RefreshToken, Session, StoredSigningK
 pub use team::{Membership, ServiceAccount, Team, User};
 pub use time_zone::{Calendar, TimeZone, UnknownTimeZone};
 pub use usage::{CacheState, GuardrailState, Outcome, TokenUsage, UsageRecord};
+pub use webhook::{
+    DeliveryState, SealedSecret, WEBHOOK_EVENTS, WebhookDelivery, WebhookEndpoint, WebhookEvent,
+};
+pub use work::{Choice, Used, Way};

@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{
-    CacheRule, Calendar, GuardrailRule, KeyId, Money, Pattern, PolicyId, Residency, Subject, TeamId, TimeZone,
+    CacheRule, Calendar, GuardrailRule, KeyId, Money, Pattern, PolicyId, Residency, Subject, TeamId,
+    TimeZone, Way,
 };
 
 /// Most entries of each list of a policy.
@@ -191,6 +192,10 @@ pub struct Rules {
     /// Whether answers are kept and given again; the narrowest level that says so decides.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<CacheRule>,
+    /// The ways that work may be done which can wait; on demand is always among them. What is said at each level holds at
+    /// once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ways: Option<Vec<Way>>,
 }
 
 impl Rules {

@@ -27,7 +27,7 @@ const RERANK: &str = "/v2/rerank";
 const OF_BEDROCKS_RUNTIME: [&str; 3] = ["async-invoke", "guardrail", "guardrail-checks"];
 
 /// Our own resources below `/v1`. Everything else there is for clients of OpenAI, whatever it turns out to be.
-const OWN_RESOURCES: [&str; 3] = ["generate", "jobs", "usage"];
+const OWN_RESOURCES: [&str; 4] = ["generate", "jobs", "usage", "webhooks"];
 
 impl Dialect {
     /// The dialect of a request path: what is below `/v1` or `/api/v1` and neither Anthropic's nor our own is
@@ -118,6 +118,7 @@ mod tests {
             ("/generate", Dialect::Outcrop),
             ("/v1/generate", Dialect::Outcrop),
             ("/v1/jobs/1", Dialect::Outcrop),
+            ("/v1/webhooks/wh_1/rotate", Dialect::Outcrop),
             ("/v1/usage?limit=1", Dialect::Outcrop),
             ("/v1/nothing", Dialect::OpenAi),
             ("/v1chat", Dialect::Outcrop),

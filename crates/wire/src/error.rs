@@ -179,7 +179,9 @@ const fn openai_words(code: ErrorCode) -> (&'static str, Option<&'static str>) {
         ErrorCode::Forbidden => ("permission_error", Some("permission_denied")),
         ErrorCode::ModelNotFound => ("invalid_request_error", Some("model_not_found")),
         ErrorCode::MethodNotAllowed => ("invalid_request_error", Some("method_not_supported")),
+        ErrorCode::TooSlow => ("invalid_request_error", Some("request_timeout")),
         ErrorCode::Conflict => ("invalid_request_error", Some("conflict")),
+        ErrorCode::Gone => ("invalid_request_error", Some("gone")),
         ErrorCode::PayloadTooLarge => ("invalid_request_error", Some("request_too_large")),
         ErrorCode::UnsupportedMediaType => ("invalid_request_error", Some("unsupported_media_type")),
         ErrorCode::RateLimited => ("rate_limit_error", Some("rate_limit_exceeded")),
@@ -232,7 +234,9 @@ const fn title(code: ErrorCode) -> &'static str {
         ErrorCode::NotFound => "Not found",
         ErrorCode::ModelNotFound => "No such model",
         ErrorCode::MethodNotAllowed => "Method not allowed",
+        ErrorCode::TooSlow => "The body did not arrive in time",
         ErrorCode::Conflict => "Conflict",
+        ErrorCode::Gone => "Gone",
         ErrorCode::PayloadTooLarge => "The body is too large",
         ErrorCode::UnsupportedMediaType => "Unsupported media type",
         ErrorCode::RateLimited => "A limit is reached",
@@ -262,12 +266,13 @@ struct AnthropicDetail {
 /// the 503 of every other dialect, which proxies know, and its SDKs retry both alike.
 fn anthropic(error: &ErrorBody) -> AnthropicError<'_> {
     let r#type = match error.code {
-        ErrorCode::InvalidRequest | ErrorCode::MethodNotAllowed | ErrorCode::UnsupportedMediaType => {
-            "invalid_request_error"
-        }
+        ErrorCode::InvalidRequest
+        | ErrorCode::MethodNotAllowed
+        | ErrorCode::TooSlow
+        | ErrorCode::UnsupportedMediaType => "invalid_request_error",
         ErrorCode::Unauthenticated => "authentication_error",
         ErrorCode::Forbidden => "permission_error",
-        ErrorCode::NotFound | ErrorCode::ModelNotFound => "not_found_error",
+        ErrorCode::NotFound | ErrorCode::ModelNotFound | ErrorCode::Gone => "not_found_error",
         ErrorCode::Conflict => "conflict_error",
         ErrorCode::PayloadTooLarge => "request_too_large",
         ErrorCode::RateLimited => "rate_limit_error",
@@ -289,12 +294,13 @@ struct BedrockError<'a> {
 /// The exception that the AWS SDKs decode. A refused credential is `UnrecognizedClientException`, as on AWS.
 const fn bedrock_type(code: ErrorCode) -> &'static str {
     match code {
-        ErrorCode::InvalidRequest | ErrorCode::PayloadTooLarge | ErrorCode::UnsupportedMediaType => {
-            "ValidationException"
-        }
+        ErrorCode::InvalidRequest
+        | ErrorCode::TooSlow
+        | ErrorCode::PayloadTooLarge
+        | ErrorCode::UnsupportedMediaType => "ValidationException",
         ErrorCode::Unauthenticated => "UnrecognizedClientException",
         ErrorCode::Forbidden => "AccessDeniedException",
-        ErrorCode::ModelNotFound => "ResourceNotFoundException",
+        ErrorCode::ModelNotFound | ErrorCode::Gone => "ResourceNotFoundException",
         // AWS's word for a path where nothing is.
         ErrorCode::NotFound | ErrorCode::MethodNotAllowed => "UnknownOperationException",
         ErrorCode::Conflict => "ConflictException",
@@ -395,7 +401,9 @@ const fn oauth_word(code: ErrorCode) -> &'static str {
         | ErrorCode::NotFound
         | ErrorCode::ModelNotFound
         | ErrorCode::MethodNotAllowed
+        | ErrorCode::TooSlow
         | ErrorCode::Conflict
+        | ErrorCode::Gone
         | ErrorCode::PayloadTooLarge
         | ErrorCode::UnsupportedMediaType => "invalid_request",
         ErrorCode::RateLimited | ErrorCode::Unavailable | ErrorCode::Timeout => "temporarily_unavailable",

@@ -9,6 +9,7 @@ mod error;
 mod federation;
 mod media;
 mod models;
+mod objects;
 mod peers;
 mod places;
 mod process;
@@ -17,6 +18,7 @@ mod routes;
 mod secrets;
 mod shared;
 mod stores;
+mod work;
 
 use std::sync::Arc;
 
@@ -28,6 +30,7 @@ pub use error::WiringError;
 pub use federation::federation;
 pub use media::media;
 pub use models::{Models, Upkeep, check_models, models, names};
+pub use objects::S3Objects;
 pub use outcrop_aws::install_crypto;
 pub use peers::{RankedProbe, authenticator, inference, outbound, services};
 pub use process::{BAD_SETTINGS_EXIT_CODE, Process, ServiceError, init_log, run_service};
@@ -35,6 +38,7 @@ pub use routes::{regions, routes_refused};
 pub use secrets::{audit_sealer, internal_secret, key_secret, resolve, signer, verifier};
 pub use shared::{Probed, answers, blobs, changes, limiter, queue, target_health};
 pub use stores::{Stores, is_sqlite, sqlite_file, stores};
+pub use work::{batch_models, job_desk, secret_sealer, webhook_outbound};
 
 /// The time of this machine.
 #[must_use]

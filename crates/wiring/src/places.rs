@@ -1,19 +1,21 @@
 //! Where models are called: regions of Bedrock, or emulators in this process, in our account and in others.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_types::SdkConfig;
 use outcrop_aws::AwsOptions;
 use outcrop_bedrock::{BedrockOptions, BedrockPlaces, BuildError, PlacesOptions};
 use outcrop_config::Config;
-use outcrop_emulator::{Emulator, EmulatorConfig};
+use outcrop_emulator::{Emulator, EmulatorConfig, Objects};
 use outcrop_ports::Place;
 use outcrop_types::{AccountName, Region};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::WiringError;
+use crate::objects::S3Objects;
 
 /// The region that the emulator plays if none is named.
 pub(crate) const EMULATED_REGION: &str = "us-east-1";
@@ -105,8 +107,15 @@ async fn emulated(
 }
 
 async fn emulator(config: &Config, region: &Region) -> Result<Emulator, WiringError> {
+    let in_s3 = config.blobs.url.as_deref().is_some_and(|it| it.starts_with("s3://"));
+    let objects: Option<Arc<dyn Objects>> = if in_s3 {
+        Some(Arc::new(S3Objects::connect(region.as_str(), config.blobs.path_style).await))
+    } else {
+        None
+    };
     let options = EmulatorConfig {
         region: region.to_string(),
+        objects,
         ollama: config.models.ollama.clone(),
         ..EmulatorConfig::default()
     };

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use outcrop_aws::AwsOptions;
-use outcrop_config::Config;
+use outcrop_config::{BlobConfig, Config};
 use outcrop_embedded::{FileBlobs, MemoryCache, MemoryChanges, MemoryLimiter, MemoryTargetHealth};
 use outcrop_ports::{Blobs, Cache, Changes, Limiter, Probe, Queue, TargetHealth};
 use outcrop_redis::{
     CacheOptions, LimiterOptions, RedisCache, RedisChanges, RedisLimiter, RedisOptions, RedisTargetHealth,
 };
-use outcrop_s3::S3Blobs;
+use outcrop_s3::{Encryption, S3Blobs};
 use outcrop_sqs::SqsQueue;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -156,8 +156,16 @@ pub async fn blobs(config: &Config) -> Result<Probed<dyn Blobs>, WiringError> {
         config.blobs.path_style.unwrap_or_else(|| outcrop_aws::has_endpoint_override(&sdk, "S3"));
     let blobs = S3Blobs::connect(&sdk, bucket, prefix, path_style)
         .map_err(|error| WiringError::setting(format!("`blobs.url`: {}", error.chain())))?;
-    let blobs = Arc::new(blobs);
+    let blobs = Arc::new(blobs.with_encryption(encryption(&config.blobs)));
     Ok(Probed { probe: Some(blobs.clone()), port: blobs })
+}
+
+/// How S3 is to encrypt what we write; without a word of it, as the bucket says.
+fn encryption(blobs: &BlobConfig) -> Option<Encryption> {
+    match blobs.encryption.as_deref()? {
+        "aws:kms" => Some(Encryption::Kms { key: blobs.kms_key.clone() }),
+        _ => Some(Encryption::S3),
+    }
 }
 
 /// The AWS environment's settings, which must name a region.
@@ -189,5 +197,18 @@ mod tests {
         check("rediss://me@cache:6379/2", "rediss://me:p%40ss%2Fw%3Ard@cache:6379/2");
         check("redis://me:old@cache", "redis://me:p%40ss%2Fw%3Ard@cache");
         assert_eq!(with_password("redis://cache", None), "redis://cache");
+    }
+
+    #[test]
+    fn blobs_are_encrypted_as_the_settings_say() {
+        let check = |encryption: Option<&str>, key: Option<&str>, expected| {
+            let (encrypts, kms_key) = (encryption.map(str::to_owned), key.map(str::to_owned));
+            let blobs = BlobConfig { encryption: encrypts, kms_key, ..BlobConfig::default() };
+            assert_eq!(super::encryption(&blobs), expected, "{encryption:?}");
+        };
+        check(None, None, None);
+        check(Some("AES256"), None, Some(Encryption::S3));
+        check(Some("aws:kms"), None, Some(Encryption::Kms { key: None }));
+        check(Some("aws:kms"), Some("alias/k"), Some(Encryption::Kms { key: Some("alias/k".to_owned()) }));
     }
 }

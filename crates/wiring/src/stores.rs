@@ -7,8 +7,9 @@ use std::sync::Arc;
 use outcrop_config::Config;
 use outcrop_embedded::SystemClock;
 use outcrop_ports::{
-    AlertStore, AuditLog, JobStore, KeyStore, Ledger, PolicyStore, Probe, Queue, ResponseStore, RouteStore,
-    ServiceAccountStore, SessionStore, SigningKeyStore, TeamStore, UserStore,
+    AlertStore, AuditLog, BatchStore, FileStore, JobStore, KeyStore, Ledger, PolicyStore, Probe, Queue,
+    ResponseStore, RouteStore, ServiceAccountStore, SessionStore, SigningKeyStore, TeamStore, UserStore,
+    WebhookStore,
 };
 use outcrop_postgres::{PostgresOptions, PostgresStore};
 use outcrop_sqlite::{SqliteQueue, SqliteStore};
@@ -41,6 +42,12 @@ pub struct Stores {
     pub audit: Arc<dyn AuditLog>,
     /// Jobs.
     pub jobs: Arc<dyn JobStore>,
+    /// Batches.
+    pub batches: Arc<dyn BatchStore>,
+    /// Clients' files.
+    pub files: Arc<dyn FileStore>,
+    /// Endpoints that are told of work.
+    pub webhooks: Arc<dyn WebhookStore>,
     /// How much may be used.
     pub policies: Arc<dyn PolicyStore>,
     /// Where calls of a model go.
@@ -92,6 +99,9 @@ where
         + SigningKeyStore
         + AuditLog
         + JobStore
+        + BatchStore
+        + FileStore
+        + WebhookStore
         + PolicyStore
         + RouteStore
         + Ledger
@@ -109,6 +119,9 @@ where
         signing_keys: store.clone(),
         audit: store.clone(),
         jobs: store.clone(),
+        batches: store.clone(),
+        files: store.clone(),
+        webhooks: store.clone(),
         policies: store.clone(),
         routes: store.clone(),
         ledger: store.clone(),

@@ -8,8 +8,10 @@ mod settings;
 use clap::Parser as _;
 use outcrop_emulator::Emulator;
 use outcrop_telemetry::Format;
+use outcrop_wiring::S3Objects;
 use settings::{Cli, Command};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -34,7 +36,9 @@ fn serve(settings: settings::Serve) -> anyhow::Result<()> {
     // The workers have runtimes of their own; this one only waits for the end.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let emulator = Emulator::bind(settings.config()?).await?;
+        let mut config = settings.config()?;
+        config.objects = Some(Arc::new(S3Objects::connect(&config.region, None).await));
+        let emulator = Emulator::bind(config).await?;
         let stop = outcrop_lifecycle::stop_on_signal()?;
         say(&format!("Bedrock emulator listens on {}", emulator.url()));
         Ok(emulator.run(stop).await?)

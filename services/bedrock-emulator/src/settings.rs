@@ -1,7 +1,7 @@
 //! Flags and environment.
 
 use anyhow::Context as _;
-use outcrop_emulator::{EmulatorConfig, FaultKind, FaultRule, Faults};
+use outcrop_emulator::{Batches, EmulatorConfig, FaultKind, FaultRule, Faults};
 use std::time::Duration;
 
 /// A local Amazon Bedrock: point an AWS SDK's endpoint URL at it, with any credentials.
@@ -59,6 +59,15 @@ pub(crate) struct Serve {
     /// Seed of the shares.
     #[arg(long, env = "OUTCROP_EMULATOR_FAULT_SEED", default_value_t = 0)]
     fault_seed: u64,
+    /// Fewest records of a batch job, which reads and writes S3 as the AWS environment has it.
+    #[arg(long, env = "OUTCROP_EMULATOR_BATCH_MINIMUM", default_value_t = 100)]
+    batch_minimum: u64,
+    /// Milliseconds that a batch job is submitted, and then again validated.
+    #[arg(long, env = "OUTCROP_EMULATOR_BATCH_STEP_MS", default_value_t = 0)]
+    batch_step_ms: u64,
+    /// Milliseconds that each record of a batch job takes.
+    #[arg(long, env = "OUTCROP_EMULATOR_BATCH_RECORD_MS", default_value_t = 0)]
+    batch_record_ms: u64,
     /// Seconds that open answers may go on after a signal.
     #[arg(long, env = "OUTCROP_EMULATOR_SHUTDOWN_SECONDS", default_value_t = 5)]
     shutdown_seconds: u64,
@@ -75,6 +84,12 @@ impl Serve {
             ollama: self.ollama,
             ollama_model: self.ollama_model,
             region: self.region,
+            batches: Batches {
+                minimum_records: self.batch_minimum,
+                step_ms: self.batch_step_ms,
+                record_ms: self.batch_record_ms,
+                ..Batches::default()
+            },
             shutdown_timeout: Duration::from_secs(self.shutdown_seconds),
             faults: Faults {
                 latency_ms: self.latency_ms,

@@ -6,8 +6,8 @@ use actix_web::HttpMessage;
 use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
 use outcrop_http::{
-    ApiError, CLIENT_IP_HEADER, DEADLINE_HEADER, Layer, RequestContext, check_scope, is_front_path,
-    is_health_path, require,
+    ApiError, CLIENT_IP_HEADER, DEADLINE_HEADER, Layer, RESPONSE_ID_HEADER, RequestContext, WAY_HEADER,
+    check_scope, is_front_path, is_health_path, require,
 };
 use outcrop_policy::Resource;
 use outcrop_types::{ErrorCode, Principal};
@@ -17,7 +17,8 @@ use crate::route::{self, Access, Route};
 use crate::{AuthCache, Refusal, page};
 
 /// What only our own services may say; whatever a client says there is thrown away.
-const INTERNAL_HEADERS: [&str; 3] = [outcrop_token::HEADER, DEADLINE_HEADER, CLIENT_IP_HEADER];
+const INTERNAL_HEADERS: [&str; 5] =
+    [outcrop_token::HEADER, DEADLINE_HEADER, CLIENT_IP_HEADER, WAY_HEADER, RESPONSE_ID_HEADER];
 
 pub(crate) fn layer(cache: AuthCache, reader: Reader) -> Layer {
     let reader = Arc::new(reader);

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use outcrop_gateway::{Forwarder, Gateway, GatewayOptions};
-use outcrop_http::{Dependency, Health, Server, ServerParts};
+use outcrop_http::{Bounds, Dependency, Health, Server, ServerParts};
 use outcrop_lifecycle::InFlight;
 use outcrop_wiring::{Process, ServiceError, run_service};
 
@@ -21,7 +21,7 @@ async fn start(Process { config, stop }: Process) -> Result<(), ServiceError> {
     let gateway = Gateway::new(GatewayOptions::from(&config), authenticator, changes, clock.clone());
     let forwarder = Forwarder::new(
         &config.services,
-        &config.server,
+        Bounds::from(&config),
         outcrop_wiring::signer(&config, "outcrop-gateway")?,
         clock,
     )?;
@@ -32,7 +32,7 @@ async fn start(Process { config, stop }: Process) -> Result<(), ServiceError> {
         layer: gateway.layer(),
         health: Health::new(services.map(|(probe, required)| Dependency { probe, required }).collect()),
     };
-    let server = Server::bind_public(&config.server, parts, move |app| forwarder.routes(app))?;
+    let server = Server::bind_public(&config, parts, move |app| forwarder.routes(app))?;
     let listening = tokio::spawn({
         let stop = stop.clone();
         async move { gateway.run(stop).await }

@@ -71,6 +71,7 @@ pub fn find(method: &Method, path: &str) -> Option<Route> {
             _ if rest == "usage/me" => Some(Route { owner: Owner::Inference, access: Access::Known }),
             _ if rest == "cache" => inference(Permission::ManageTeam),
             "usage" => inference(Permission::ReadUsage),
+            "webhooks" => Some(Route { owner: Owner::Jobs, access: Access::Needs(Permission::ManageTeam) }),
             "jobs" | "files" | "batches" => {
                 let permission = if reads { Permission::ReadJobs } else { Permission::WriteJobs };
                 Some(Route { owner: Owner::Jobs, access: Access::Needs(permission) })
@@ -85,6 +86,9 @@ pub fn find(method: &Method, path: &str) -> Option<Route> {
         "mcp" => inference(Permission::UseMcp),
         _ if rest == "admin/v1/usage/recount" => inference(Permission::ManagePlatform),
         _ if is_of_routes(rest) => inference(Permission::ManagePlatform),
+        _ if is_of_jobs(rest) => {
+            Some(Route { owner: Owner::Jobs, access: Access::Needs(Permission::ManagePlatform) })
+        }
         _ if is_of_the_ledger(rest) => inference(Permission::ReadUsage),
         _ => auth_access(rest).map(|access| Route { owner: Owner::Auth, access }),
     }
@@ -110,17 +114,24 @@ fn auth_access(rest: &str) -> Option<Access> {
 }
 
 /// Whether a path is administrative: there the auth service decides, and notes whom it refuses. What is told of the
-/// ledger and of routes stands there too, but changes nothing of anybody's own, and is decided about as any other.
+/// ledger, of routes and of jobs stands there too, but changes nothing of anybody's own, and is decided about as any other.
 #[must_use]
 pub fn is_admin(path: &str) -> bool {
     path == "/admin/v1"
         || path.starts_with("/admin/v1/")
-            && !path.strip_prefix('/').is_some_and(|rest| is_of_the_ledger(rest) || is_of_routes(rest))
+            && !path
+                .strip_prefix('/')
+                .is_some_and(|rest| is_of_the_ledger(rest) || is_of_routes(rest) || is_of_jobs(rest))
 }
 
 /// Where calls go, which the inference service reads, the leading slash left out.
 fn is_of_routes(rest: &str) -> bool {
     rest.strip_prefix("admin/v1/routes").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Work of all teams, which the job worker keeps, the leading slash left out.
+fn is_of_jobs(rest: &str) -> bool {
+    rest.strip_prefix("admin/v1/jobs").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// Sums and alerts, which the inference service keeps, the leading slash left out.
@@ -189,9 +200,15 @@ mod tests {
             (Method::GET, "/admin/v1/usages", Some((Auth, Known))),
             (Method::POST, "/mcp", Some((Inference, Needs(Permission::UseMcp)))),
             (Method::GET, "/v1/jobs/job_1", Some((Jobs, Needs(Permission::ReadJobs)))),
+            (Method::GET, "/v1/jobs/job_1/events", Some((Jobs, Needs(Permission::ReadJobs)))),
+            (Method::GET, "/admin/v1/jobs/backlog", Some((Jobs, Needs(Permission::ManagePlatform)))),
+            (Method::POST, "/admin/v1/jobs/redrive", Some((Jobs, Needs(Permission::ManagePlatform)))),
+            (Method::GET, "/admin/v1/jobs2", Some((Auth, Known))),
             (Method::POST, "/v1/jobs", Some((Jobs, Needs(Permission::WriteJobs)))),
             (Method::DELETE, "/v1/jobs/job_1", Some((Jobs, Needs(Permission::WriteJobs)))),
             (Method::PUT, "/v1/files/x", Some((Jobs, Needs(Permission::WriteJobs)))),
+            (Method::GET, "/v1/webhooks", Some((Jobs, Needs(Permission::ManageTeam)))),
+            (Method::POST, "/api/v1/webhooks/wh_1/rotate", Some((Jobs, Needs(Permission::ManageTeam)))),
             (Method::POST, "/admin/v1/keys", Some((Auth, Known))),
             (Method::PATCH, "/admin/v1/keys/x", Some((Auth, Known))),
             (Method::GET, "/admin/v1/teams", Some((Auth, Known))),
@@ -224,6 +241,7 @@ mod tests {
             "/admin/v1/usage/x",
             "/admin/v1/routes",
             "/admin/v1/routes/check",
+            "/admin/v1/jobs/dead",
             "/admin/v1/alerts",
             "/v1/usage",
             "/administrator",

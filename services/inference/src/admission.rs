@@ -11,6 +11,7 @@ mod exceeded;
 #[cfg(test)]
 mod exceeded_tests;
 mod hold;
+mod made;
 mod meters;
 mod output;
 mod raise;

@@ -8,7 +8,7 @@ use futures::Stream;
 use outcrop_chat::{Guardrail, Request};
 use outcrop_http::ApiError;
 use outcrop_ports::ModelFailure;
-use outcrop_types::{Classify, ErrorCode};
+use outcrop_types::{Classify, ErrorCode, ResponseId};
 use outcrop_wire::error::{INSUFFICIENT_QUOTA, LimitFacts, NEVER_FITS};
 
 use crate::ChatError;
@@ -16,7 +16,7 @@ use crate::admission::Exceeded;
 use crate::chat::Facts;
 use crate::response_cache::Wish;
 use crate::routes::headers;
-use crate::tags::Tags;
+use crate::tags::{self, Tags};
 
 /// The reason of a refusal by a guardrail, where clients know it from filters of content.
 const BLOCKED: &str = "content_filter";
@@ -54,12 +54,20 @@ pub(crate) struct Manner {
     pub(crate) tags: Tags,
     /// What headers say of keeping the answer.
     pub(crate) cache: Wish,
+    /// The response in whose place the answer is kept, where a job makes it in the background.
+    pub(crate) response: Option<ResponseId>,
 }
 
 impl Manner {
     /// How jobs are answered.
-    pub(crate) const JOB: Self =
-        Self { strict: false, may_stream: false, guardrail: None, tags: Tags::NONE, cache: Wish::NONE };
+    pub(crate) const JOB: Self = Self {
+        strict: false,
+        may_stream: false,
+        guardrail: None,
+        tags: Tags::NONE,
+        cache: Wish::NONE,
+        response: None,
+    };
 
     /// Refuses what cannot be given.
     pub(crate) fn check(&self, stream: bool, dropped: &[&'static str]) -> Result<(), ApiError> {
@@ -87,6 +95,11 @@ impl Manner {
             }
             _ => Ok(()),
         }
+    }
+
+    /// The headers that are left behind where a job makes the answer.
+    pub(crate) fn left_behind(&self) -> Vec<String> {
+        if self.tags == Tags::NONE { Vec::new() } else { vec![tags::HEADER.to_owned()] }
     }
 
     /// Puts the headers' guardrail over a request that names none itself.
@@ -137,6 +150,7 @@ impl From<ChatError> for ApiError {
             | ChatError::Unguardable
             | ChatError::SpoolFull
             | ChatError::PoliciesUnknown
+            | ChatError::AsRecord
             | ChatError::Malformed => Self::from_error(error),
         }
     }

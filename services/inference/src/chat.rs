@@ -138,6 +138,9 @@ pub enum ChatError {
         "A guardrail holds here that cannot look on calls in a model's own words. Use another API, such as Converse."
     )]
     Unguardable,
+    /// The call is not made here: it was to be written as a record of batch inference.
+    #[error("This call is one of batch inference.")]
+    AsRecord,
     /// The model wrote something that cannot be read.
     #[error("The model wrote something that is not an answer.")]
     Malformed,
@@ -161,6 +164,7 @@ impl Classify for ChatError {
             Self::RateLimited(_) => ErrorCode::RateLimited,
             Self::Limits { .. } | Self::SpoolFull | Self::PoliciesUnknown => ErrorCode::Unavailable,
             Self::Denied { source, .. } | Self::Model { source, .. } => source.code(),
+            Self::AsRecord => ErrorCode::Internal,
             Self::Malformed => ErrorCode::Upstream,
         }
     }
@@ -316,9 +320,17 @@ impl InferenceService {
         model: &AskedModel,
         prepared: Prepared,
     ) -> Result<(Response, Facts), ChatError> {
-        let Answered { response, mut open, facts } =
+        if let Some(batching) = self.batching() {
+            return Box::pin(batching.chat(self, caller, model, prepared)).await;
+        }
+        let quiet_tier = prepared.entry.quiet_tier;
+        let Answered { mut response, mut open, facts } =
             response_cache::chat(self, caller, model, prepared).await?;
         open.completed();
+        if quiet_tier {
+            // It reads as any other answer; the job says how it was done.
+            response.extra.service_tier = None;
+        }
         Ok((response, facts))
     }
 

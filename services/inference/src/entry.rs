@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use outcrop_ports::{Place, ResolvedModel};
-use outcrop_types::{CacheState, GuardrailState, TeamId, TokenUsage};
+use outcrop_types::{CacheState, GuardrailState, Level, PriceTier, TeamId, TokenUsage, Way};
 
 use crate::admission::{Admitted, Need, OpenHold, Output, Standing};
 use crate::attempts::Attempts;
 use crate::chat::{AskedModel, Caller, Facts};
 use crate::guarding::Texts;
 use crate::metering::{At, OpenCall, Opening, Operation, Reused, most};
+use crate::policies::Named;
 use crate::response_cache::Terms;
 use crate::routing::Candidate;
 use crate::{ChatError, InferenceService};
@@ -33,6 +34,10 @@ pub(crate) struct Entry {
     standings: Vec<Standing>,
     /// What is done with the answer; `None` where it is neither kept nor looked for.
     cache: Option<Terms>,
+    /// Whether it can wait, and is done in Bedrock's flex tier where that is to be had.
+    pub(crate) flex: bool,
+    /// Whether the tier of its calls is one that nobody asked for: then no answer tells of it.
+    pub(crate) quiet_tier: bool,
 }
 
 impl Entry {
@@ -48,6 +53,8 @@ impl Entry {
             holds: Arc::new(Mutex::new(holds)),
             standings,
             cache: None,
+            flex: false,
+            quiet_tier: false,
         }
     }
 
@@ -92,6 +99,13 @@ impl Entry {
     /// What one record of the request took, to be asked for once more.
     pub(crate) fn need_again(&self) -> Need {
         Need { calls: self.together, ..(*self.need).clone() }
+    }
+
+    /// Its calls go to a tier that nobody asked for in the request itself.
+    pub(crate) fn in_tier(mut self, tier: PriceTier) -> Self {
+        Arc::make_mut(&mut self.need).tier = tier;
+        self.quiet_tier = true;
+        self
     }
 
     /// What is known of a call before it is made.
@@ -153,8 +167,30 @@ impl InferenceService {
         if !self.inner().metering.spool.has_room() {
             return Err(ChatError::SpoolFull);
         }
-        let admitted = self.inner().admission.admit(caller, model, &need).await?;
-        Ok(Entry::new(caller.principal.team, Some(model), need, admitted))
+        let mut need = need;
+        let admitted = match self.batching() {
+            None => self.inner().admission.admit(caller, model, &need).await?,
+            Some(batching) => batching.admit(self, caller, model, &mut need).await?,
+        };
+        let entry = Entry::new(caller.principal.team, Some(model), need, admitted);
+        let flex = caller.context.way == Some(Way::Flex)
+            && self.forbids_way(caller, model, Way::Flex).await?.is_none();
+        Ok(Entry { flex, ..entry })
+    }
+
+    /// The level of a policy that does not let such a call be done this way, if one does not. What is said of any model that
+    /// may have to answer holds, by whichever of its names.
+    pub(crate) async fn forbids_way(
+        &self,
+        caller: Caller<'_>,
+        model: &AskedModel,
+        way: Way,
+    ) -> Result<Option<Level>, ChatError> {
+        let book = self.inner().policies.book().await?;
+        let candidates =
+            model.plan.candidates().iter().map(|it| Named { asked: &model.asked, model: &it.model });
+        let mut names = std::iter::once(model.named()).chain(candidates);
+        Ok(names.find_map(|named| book.forbids_way(caller.principal, named, way)))
     }
 
     /// Lets a request in that costs nothing: limits of requests hold, and there will be no record.
@@ -184,6 +220,23 @@ impl InferenceService {
             open.keeps(entry.clone());
         }
         Ok(open)
+    }
+
+    /// Opens the record of a call that batch inference made there.
+    ///
+    /// # Errors
+    /// [`ChatError::SpoolFull`].
+    pub(crate) fn open_made(
+        &self,
+        caller: Caller<'_>,
+        model: &AskedModel,
+        entry: &Entry,
+        cost: (Operation, u64),
+        at: At<'_>,
+    ) -> Result<(OpenCall, Facts), ChatError> {
+        let opening = opening((caller, model, entry), cost, (at, 1));
+        let open = self.inner().metering.open(opening).map_err(|_| ChatError::SpoolFull)?;
+        Ok((open, entry.facts_of(model, at.1, Some(at.0.clone()))))
     }
 
     /// Opens the record of a request that was let in and will be answered, by somebody else than the model, as the record

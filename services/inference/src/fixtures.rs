@@ -97,6 +97,8 @@ impl Meter {
             arrived: Instant::now(),
             deadline: Duration::from_secs(1),
             client_ip: None,
+            way: None,
+            spent: outcrop_http::Spent::default(),
         };
         let content = vec![Block::Text(prompt.to_owned())];
         let request = Request { messages: vec![Message { role: Role::User, content }], ..Request::default() };

@@ -10,6 +10,7 @@ mod admission;
 mod answer;
 mod aside;
 mod attempts;
+mod batch;
 mod chat;
 mod count;
 mod dispatch;
@@ -18,6 +19,7 @@ mod fan_out;
 #[cfg(test)]
 mod fixtures;
 mod guarding;
+mod handover;
 mod media;
 mod metering;
 mod model_card;

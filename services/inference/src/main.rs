@@ -70,6 +70,7 @@ async fn build(
         changes: outcrop_wiring::changes(config)?,
         ledger: stores.ledger,
         responses: stores.responses,
+        desk: outcrop_wiring::job_desk(config, "outcrop-inference")?,
         clock: Arc::clone(&clock),
         ids: Arc::clone(&ids),
     };

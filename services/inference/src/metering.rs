@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use chrono::{DateTime, Utc};
+use outcrop_http::Spent;
 use outcrop_lifecycle::InFlight;
 use outcrop_ports::{Clock, Hold, IdGen, ModelCatalog, Place, ResolvedModel};
 use outcrop_types::{CacheState, GuardrailState, Outcome, PriceTier, TokenUsage, UsageId, UsageRecord};
@@ -134,6 +135,7 @@ impl Metering {
             input_estimate: 0,
             pricing: None,
             hold: None,
+            spent: Spent::default(),
             open: self.open_calls.enter(),
         })
     }
@@ -205,6 +207,7 @@ impl Metering {
             input_estimate: input.min(model.info.context_window.map_or(u64::MAX, u64::from)),
             pricing: Some(pricing),
             hold,
+            spent: context.spent.clone(),
             open: self.open_calls.enter(),
         }
     }

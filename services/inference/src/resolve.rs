@@ -11,6 +11,7 @@ use outcrop_types::{Bounds, Capability, PriceTier, Principal, TeamId};
 use outcrop_wire::anthropic::invoke;
 use outcrop_wire::skim::{Skim, skim};
 
+use crate::batch::Batching;
 use crate::chat::{AskedModel, shown};
 use crate::metering::{estimate_input, price_tier};
 use crate::policies::{Book, Named};
@@ -141,7 +142,10 @@ impl InferenceService {
             tags: &wants.tags,
             conversation: wants.conversation,
         };
-        let allowed = |model: &ResolvedModel| allowed(&book, principal, asked, model);
+        let made = self.batching().is_some_and(Batching::is_made);
+        let allowed = |model: &ResolvedModel| {
+            if made { Ok(Bounds::default()) } else { allowed(&book, principal, asked, model) }
+        };
         let plan = self.inner().router.plan(&asks, &allowed)?;
         let model = plan.candidates().first().map(|it| it.model.clone()).ok_or(ChatError::NoModel)?;
         let asked = asked.map_or_else(|| model.info.id.clone(), str::to_owned);

@@ -14,7 +14,7 @@ use chrono::TimeDelta;
 use outcrop_http::ApiError;
 use outcrop_ports::{Clock, PortError, ResponseStore};
 use outcrop_types::{ErrorCode, ResponseId, StoredResponse, TeamId};
-use outcrop_wire::openai::responses::{Answer, Earlier, Needs, Taken, kept};
+use outcrop_wire::openai::responses::{Answer, Earlier, Needs, Taken, background, kept};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -51,6 +51,8 @@ pub(crate) struct Keeping {
     /// The request's body.
     pub(crate) body: Bytes,
     pub(crate) earlier: Earlier,
+    /// Whether it takes the place of a response that was begun in the background.
+    pub(crate) replaces: bool,
 }
 
 /// How much may still be loaded for one request.
@@ -82,13 +84,24 @@ impl Responses {
         if found { Ok(known) } else { Err(not_found(id)) }
     }
 
-    /// The earlier responses that a request needs.
-    pub(crate) async fn earlier(&self, team: TeamId, needs: Needs) -> Result<Earlier, ApiError> {
-        let mut earlier = Earlier::default();
-        if let Some(id) = &needs.previous {
-            let found = self.lookup(team, id).await?;
-            earlier.previous = Some(found.ok_or_else(|| no_previous(id))?);
+    /// The one of the team's that a request continues.
+    pub(crate) async fn previous(&self, team: TeamId, id: &str) -> Result<StoredResponse, ApiError> {
+        self.lookup(team, id).await?.ok_or_else(|| no_previous(id))
+    }
+
+    /// The earlier responses that a request needs, with the one that it continues, as that stands now.
+    pub(crate) async fn earlier(
+        &self,
+        team: TeamId,
+        needs: Needs,
+        previous: Option<StoredResponse>,
+    ) -> Result<Earlier, ApiError> {
+        if let Some(id) = &needs.previous
+            && previous.as_ref().is_none_or(background::is_to_come)
+        {
+            return Err(not_finished(id));
         }
+        let mut earlier = Earlier { previous, ..Earlier::default() };
         if let Some(item) = &needs.unknown {
             return Err(no_items(item));
         }
@@ -141,13 +154,41 @@ impl Responses {
         Ok(found)
     }
 
+    /// Keeps a response that is to be made in the background.
+    pub(crate) async fn begin(
+        &self,
+        keeping: &Keeping,
+        id: ResponseId,
+        object: &Bytes,
+    ) -> Result<(), ApiError> {
+        let too_long = || {
+            let message = "The request and what it continues are too long for `background`.";
+            ApiError::new(ErrorCode::InvalidRequest, message).with_param("background")
+        };
+        let response = self.to_keep(keeping, id, object).ok_or_else(too_long)?;
+        self.store.insert_response(&response).await.map_err(ApiError::from_error)
+    }
+
+    /// Puts how a response ended in the place of one that is to come; `false` if it is not to come any more.
+    pub(crate) async fn replace(&self, response: &StoredResponse) -> Result<bool, ApiError> {
+        self.store.replace_response(response).await.map_err(ApiError::from_error)
+    }
+
     /// Keeps an answer, if that can be done; whether it was.
     pub(crate) async fn keep(&self, keeping: &Keeping, answer: &Answer, at: i64) -> bool {
         if self.now_ms() < self.paused_until.load(Ordering::Relaxed) {
             return false;
         }
-        let Some(response) = self.to_keep(keeping, answer, at) else { return false };
-        match tokio::time::timeout(KEEP_TIMEOUT, self.store.insert_response(&response)).await {
+        let Some(response) = self.to_keep(keeping, answer.id, &answer.kept(at)) else { return false };
+        let kept = async {
+            if keeping.replaces {
+                // One that was deleted or cancelled meanwhile stays so.
+                self.store.replace_response(&response).await.map(drop)
+            } else {
+                self.store.insert_response(&response).await
+            }
+        };
+        match tokio::time::timeout(KEEP_TIMEOUT, kept).await {
             Ok(Ok(())) => {
                 if self.away.swap(false, Ordering::Relaxed) {
                     tracing::info!("responses are kept again");
@@ -169,28 +210,27 @@ impl Responses {
     }
 
     /// What is to be kept; nothing, if it is too much.
-    fn to_keep(&self, keeping: &Keeping, answer: &Answer, at: i64) -> Option<StoredResponse> {
+    fn to_keep(&self, keeping: &Keeping, id: ResponseId, response: &Bytes) -> Option<StoredResponse> {
         if self.retention.is_zero() {
             return None;
         }
-        let response = answer.kept(at);
         let refused = |why: &str| {
-            tracing::info!(team.id = %keeping.team, response.id = %answer.id, why, "a response is not kept");
+            tracing::info!(team.id = %keeping.team, response.id = %id, why, "a response is not kept");
             None
         };
         if keeping.body.len() + response.len() > MOST_BYTES {
             return refused("it is too long");
         }
-        let Ok(input) = kept::input(&keeping.body, answer.id, &keeping.earlier) else {
+        let Ok(input) = kept::input(&keeping.body, id, &keeping.earlier) else {
             return refused("its input cannot be read");
         };
         if kept::size(&input) + response.len() > MOST_BYTES {
             return refused("its conversation is too long");
         }
-        let Ok(response) = serde_json::from_slice(&response) else { return refused("it is no JSON") };
+        let Ok(response) = serde_json::from_slice(response) else { return refused("it is no JSON") };
         let created_at = self.clock.now();
         let expires_at = created_at + self.retention;
-        Some(StoredResponse { id: answer.id, team: keeping.team, created_at, expires_at, response, input })
+        Some(StoredResponse { id, team: keeping.team, created_at, expires_at, response, input })
     }
 
     /// Removes expired responses until told to stop, a bounded number at a time.
@@ -243,6 +283,12 @@ fn no_previous(id: &str) -> ApiError {
     ApiError::new(ErrorCode::InvalidRequest, message)
         .with_param("previous_response_id")
         .with_reason("previous_response_not_found")
+}
+
+fn not_finished(id: &str) -> ApiError {
+    let message =
+        format!("Previous response with id '{}' is not finished: wait until it is completed.", shown(id));
+    ApiError::new(ErrorCode::InvalidRequest, message).with_param("previous_response_id")
 }
 
 fn no_items(id: &str) -> ApiError {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use outcrop_config::{Config, LimitsConfig, ResponseCacheConfig, RoutingConfig};
 use outcrop_lifecycle::InFlight;
 use outcrop_ports::{
-    Cache, Changes, Clock, IdGen, Ledger, Limiter, MediaFetcher, ModelCatalog, Places, PolicyStore,
+    Cache, Changes, Clock, IdGen, JobDesk, Ledger, Limiter, MediaFetcher, ModelCatalog, Places, PolicyStore,
     ResponseStore, RouteStore, TargetHealth,
 };
 use outcrop_types::{AuditSealer, PromptCacheRule, Region};
@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::SpoolError;
 use crate::admission::{AdmissionControl, AdmissionPorts};
+use crate::batch::Batching;
 use crate::media::{Media, MediaOptions};
 use crate::metering::Metering;
 use crate::policies::Policies;
@@ -56,6 +57,8 @@ pub struct InferencePorts {
     pub ledger: Arc<dyn Ledger>,
     /// Where answers are kept that clients come back to.
     pub responses: Arc<dyn ResponseStore>,
+    /// Who does what can wait.
+    pub desk: Arc<dyn JobDesk>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// New ids.
@@ -126,7 +129,11 @@ impl From<&Config> for InferenceOptions {
 
 /// Calls models on behalf of principals. Cheap to clone; all clones are one service.
 #[derive(Clone)]
-pub struct InferenceService(Arc<Inner>);
+pub struct InferenceService {
+    inner: Arc<Inner>,
+    /// Set where it is about a call that batch inference makes.
+    batching: Option<Arc<Batching>>,
+}
 
 pub(crate) struct Inner {
     pub(crate) places: Arc<dyn Places>,
@@ -139,6 +146,7 @@ pub(crate) struct Inner {
     pub(crate) prompt_caching: Option<PromptCacheRule>,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) responses: Responses,
+    pub(crate) desk: Arc<dyn JobDesk>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdGen>,
     pub(crate) admission: AdmissionControl,
@@ -172,6 +180,7 @@ impl InferenceService {
             changes,
             ledger,
             responses,
+            desk,
             clock,
             ids,
         } = ports;
@@ -215,11 +224,12 @@ impl InferenceService {
             RoutePorts { store: routes, changes, catalog: Arc::clone(&catalog), places: Arc::clone(&places) };
         let routes =
             Arc::new(Routes::new(ports_of_routes, routing.routes.clone(), Arc::clone(router.routes())));
-        Ok(Self(Arc::new(Inner {
+        let inner = Arc::new(Inner {
             router,
             routing,
             route_desk: RouteDesk::new(Arc::clone(&routes), Arc::clone(&clock), audit_sealer),
             routes,
+            desk,
             cache,
             response_cache: ResponseCache::new(response_cache, longest_call),
             admission: AdmissionControl::new(ports, Arc::clone(&policies), Arc::clone(&spool), limits),
@@ -244,43 +254,57 @@ impl InferenceService {
             open_calls,
             flush,
             drain,
-        })))
+        });
+        Ok(Self { inner, batching: None })
     }
 
     /// Waits a moment for the routes that are in the store, so that no call is made without them. Run it before serving.
     pub async fn read_routes(&self) {
-        self.0.routes.first().await;
+        self.inner.routes.first().await;
     }
 
     /// Removes what has expired, and ships usage to the ledger until told to stop, then until the calls still open have ended, and once more.
     /// What the ledger does not take by then is shipped after the next start. Run it once.
     pub async fn run(&self, stop: CancellationToken) {
-        let mut shipper =
-            Shipper::new(Arc::clone(&self.0.metering.spool), Arc::clone(&self.0.ledger), self.0.flush);
+        let mut shipper = Shipper::new(
+            Arc::clone(&self.inner.metering.spool),
+            Arc::clone(&self.inner.ledger),
+            self.inner.flush,
+        );
         let over = CancellationToken::new();
         let drained = async {
             stop.cancelled().await;
             // Calls that outlast the drain time are cut off, and metered, by the server.
-            let _ = tokio::time::timeout(self.0.drain, self.0.open_calls.idle()).await;
+            let _ = tokio::time::timeout(self.inner.drain, self.inner.open_calls.idle()).await;
             over.cancel();
         };
         tokio::join!(
             drained,
             shipper.run(&over),
-            self.0.admission.run(&over),
-            self.0.policies.run(&over),
-            self.0.router.run(&over),
-            self.0.routes.run(&over),
-            self.0.responses.sweep(&stop)
+            self.inner.admission.run(&over),
+            self.inner.policies.run(&over),
+            self.inner.router.run(&over),
+            self.inner.routes.run(&over),
+            self.inner.responses.sweep(&stop)
         );
         if tokio::time::timeout(LAST_FLUSH, shipper.round()).await.is_err() {
             tracing::warn!("usage records are left in the spool for the next start");
         }
-        self.0.metering.spool.report_lost();
+        self.inner.metering.spool.report_lost();
+    }
+
+    /// The same service, for a call that batch inference makes.
+    pub(crate) fn with_batching(&self, batching: Batching) -> Self {
+        Self { inner: Arc::clone(&self.inner), batching: Some(Arc::new(batching)) }
+    }
+
+    /// What is done with a call that batch inference makes; `None` for others.
+    pub(crate) fn batching(&self) -> Option<&Batching> {
+        self.batching.as_deref()
     }
 
     pub(crate) fn inner(&self) -> &Inner {
-        &self.0
+        &self.inner
     }
 }
 
@@ -292,12 +316,14 @@ fn home(places: &dyn Places) -> Option<&str> {
 impl InferenceService {
     /// The region that calls go to first.
     pub(crate) fn home(&self) -> &str {
-        home(&*self.0.places).unwrap_or_default()
+        home(&*self.inner.places).unwrap_or_default()
     }
 }
 
 impl fmt::Debug for InferenceService {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InferenceService").field("regions", &self.0.places.regions()).finish_non_exhaustive()
+        f.debug_struct("InferenceService")
+            .field("regions", &self.inner.places.regions())
+            .finish_non_exhaustive()
     }
 }

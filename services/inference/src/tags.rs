@@ -10,7 +10,7 @@ use outcrop_http::ApiError;
 use outcrop_types::ErrorCode;
 
 /// The header with tags: `feature=search, tier=gold`.
-const HEADER: &str = "x-outcrop-tags";
+pub(crate) const HEADER: &str = "x-outcrop-tags";
 /// Most tags of one record.
 const MOST: usize = 8;
 /// Longest value, characters; what is longer is cut.

@@ -3,6 +3,9 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+#[expect(dead_code, reason = "what this test has no use for")]
+#[path = "it/desk.rs"]
+mod desk;
 #[path = "it/harness.rs"]
 #[expect(dead_code, reason = "other tests need more of it")]
 mod harness;

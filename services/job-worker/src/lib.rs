@@ -7,16 +7,28 @@
 //! [`LedgerUpkeep`] works beside it: months of the ledger, and alerts about budgets.
 
 mod alerts;
+mod batches;
+mod desk;
+mod files;
 mod ledger_upkeep;
+mod metrics;
 mod owner;
+mod redrive;
+mod rest;
+mod retention;
 mod routes;
+mod run_call;
 mod run_job;
 mod service;
 mod submit;
 mod sweep;
+mod ways;
+mod webhooks;
 mod worker;
 
+pub use desk::LocalDesk;
 pub use ledger_upkeep::{LedgerUpkeep, UnfitWebhook, UpkeepOptions, UpkeepPorts, Webhook, archive};
+pub use metrics::{metrics_routes, open_metrics};
 pub use routes::routes;
-pub use service::{JobPorts, JobWorker};
-pub use submit::{Submission, SubmitError};
+pub use service::{JobOptions, JobPorts, JobWorker};
+pub use submit::{Deadline, Submission, SubmitError};

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use outcrop_config::Config;
 use outcrop_http::{Dependency, Health, Server, ServerParts, internal_identity};
-use outcrop_job_worker::{JobPorts, JobWorker, LedgerUpkeep, UpkeepOptions, UpkeepPorts};
+use outcrop_job_worker::{JobOptions, JobPorts, JobWorker, LedgerUpkeep, UpkeepOptions, UpkeepPorts};
 use outcrop_lifecycle::InFlight;
 use outcrop_ports::ModelCatalog;
 use outcrop_wiring::{Process, ServiceError, WiringError, run_service};
@@ -25,6 +25,7 @@ async fn start(Process { config, stop }: Process) -> Result<(), ServiceError> {
     let blobs = outcrop_wiring::blobs(&config).await?;
     let verifier = Arc::new(outcrop_wiring::verifier(&config)?);
     let inference = outcrop_wiring::inference(&config, "outcrop-job-worker")?;
+    let upkeep_policies = stores.policies.clone();
     let upkeep = UpkeepPorts {
         ledger: stores.ledger,
         policies: stores.policies,
@@ -38,23 +39,35 @@ async fn start(Process { config, stop }: Process) -> Result<(), ServiceError> {
     let upkeep = LedgerUpkeep::new(upkeep, UpkeepOptions::try_from(&config)?);
     let ports = JobPorts {
         jobs: stores.jobs,
+        batches: stores.batches,
+        files: stores.files,
+        webhooks: stores.webhooks,
         keys: stores.keys,
         users: stores.users,
         queue: queue.port,
         blobs: blobs.port,
         inference,
+        policies: upkeep_policies,
+        batch_models: outcrop_wiring::batch_models(&config).await?,
+        outbound: outcrop_wiring::webhook_outbound(&config)?,
+        sealer: Arc::new(outcrop_wiring::secret_sealer(&config)?),
         clock: clock.clone(),
         ids: ids.clone(),
     };
-    let worker = JobWorker::new(ports, config.jobs.clone());
+    let worker = JobWorker::new(ports, JobOptions::from(&config));
     let probes = [Some(stores.probe), queue.probe, blobs.probe].into_iter().flatten();
     let parts = ServerParts {
         in_flight: InFlight::default(),
         ids,
-        layer: internal_identity(verifier, clock),
+        layer: outcrop_job_worker::open_metrics(internal_identity(verifier, clock)),
         health: Health::new(probes.map(|probe| Dependency { probe, required: true }).collect()),
     };
-    let server = Server::bind(&config.server, parts, outcrop_job_worker::routes(&worker))?;
+    let (public, metrics) =
+        (outcrop_job_worker::routes(&worker), outcrop_job_worker::metrics_routes(&worker));
+    let server = Server::bind(&config, parts, move |app| {
+        public(app);
+        metrics(app);
+    })?;
     let working = tokio::spawn({
         let stop = stop.clone();
         async move { tokio::join!(worker.run(stop.clone()), upkeep.run(stop)) }

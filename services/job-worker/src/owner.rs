@@ -32,17 +32,22 @@ impl From<PortError> for Barred {
 impl JobWorker {
     /// The principal to make a job's call as.
     pub(crate) async fn owner(&self, job: &Job) -> Result<Principal, Barred> {
-        let mut owner = job.principal.clone();
-        if let Some(id) = &job.principal.key {
-            self.narrow_to_key(&mut owner, id).await?;
-        }
-        let standing = self.ports.users.lookup_standing(owner.subject, owner.team).await?;
-        let gone = Barred::Ever("whoever submitted this job may not act for the team any more");
-        let owner = cap(owner, standing.ok_or(gone)?);
+        let owner = self.as_it_is_now(&job.principal).await?;
         match refusal(&owner, &job.path) {
             None => Ok(owner),
             Some(_) => Err(Barred::Ever("whoever submitted this job may not make this call any more")),
         }
+    }
+
+    /// A principal, less what its key and its standing do not allow now.
+    pub(crate) async fn as_it_is_now(&self, given: &Principal) -> Result<Principal, Barred> {
+        let mut owner = given.clone();
+        if let Some(id) = &given.key {
+            self.narrow_to_key(&mut owner, id).await?;
+        }
+        let standing = self.ports.users.lookup_standing(owner.subject, owner.team).await?;
+        let gone = Barred::Ever("whoever submitted this job may not act for the team any more");
+        Ok(cap(owner, standing.ok_or(gone)?))
     }
 
     /// Leaves of a principal what the key it came with is good for now.

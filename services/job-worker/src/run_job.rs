@@ -1,62 +1,75 @@
-//! Doing one job: claim it, call the model while keeping the claim, write down how it ended.
+//! Doing one job: claim the one whose turn it is, work it while keeping the claim, write down how it ended.
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use outcrop_ports::{Claim, Finish, InferenceAnswer, InferenceCall, PortError, PortFailure, Receipt};
-use outcrop_types::{Job, JobId, LeaseToken, RequestId};
+use outcrop_ports::{ClaimTerms, Finish, PortError, PortFailure, Receipt};
+use outcrop_types::{Job, JobId, JobKind, JobState, LeaseToken};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::JobWorker;
-use crate::owner::Barred;
+use crate::rest::Place;
 
-/// The longest a single call may take.
-const CALL_DEADLINE: Duration = Duration::from_secs(600);
-/// The shortest pause before a job that is busy is looked at again.
-const SHORTEST_WAIT: Duration = Duration::from_secs(1);
-/// The longest pause between two tries, whatever an answer asks for. (SQS hides a message for 12 hours at most.)
+/// How long to leave a store alone that cannot be asked.
+const PAUSE: Duration = Duration::from_secs(2);
+/// How long to wait before an end is written down once more, and how often that is tried.
+const WRITE_PAUSE: Duration = Duration::from_secs(1);
+const MOST_WRITES: u32 = 600;
+/// The longest pause between two tries, whatever an answer asks for.
 const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
-/// How old a job may be and still be put off without an attempt being counted.
-const LONGEST_AGE: Duration = Duration::from_secs(24 * 60 * 60);
-/// The status of an answer that says "too many calls".
-const RATE_LIMITED: u16 = 429;
 
 /// What becomes of the queue message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// Nothing is left to do.
+    /// There is no job to do now.
+    Nothing,
+    /// A job was done; there may be more.
     Done,
-    /// It shall come back after a while.
-    Again { after: Duration },
+    /// A job is to be looked at again after a while.
+    Again {
+        /// Which.
+        job: JobId,
+        /// After so long.
+        after: Duration,
+    },
+    /// This process is stopping: another shall have it at once.
+    GivenBack,
+    /// Whether there is more to do cannot be told now.
+    Unknown,
+    /// A message that says this is to be set aside in its place.
+    SetAside {
+        /// What it says.
+        body: String,
+        /// Why.
+        reason: String,
+    },
 }
 
-/// How the call of a claimed job ended.
-enum Ended {
-    Answered(InferenceAnswer),
-    Failed(PortError),
-    /// Its owner may not do it any more, or whether it may cannot be told now.
-    Barred(Barred),
-    /// The lease passed to another worker, or the owner cancelled.
-    Lost,
-    /// This process is stopping.
-    Stopping,
+/// How the work on a claimed job ended.
+#[derive(Debug)]
+pub(crate) enum Ran {
+    /// So it is to be written down.
+    Finish(Finish),
+    /// It is written down already, or was lost to another; these jobs are to be nudged.
+    Written {
+        /// The jobs that can go on now.
+        nudge: Vec<JobId>,
+    },
 }
 
 impl JobWorker {
-    pub(crate) async fn run_job(&self, id: JobId, receipt: &Receipt, stop: &CancellationToken) -> Outcome {
+    /// Does the job whose turn it is, if there is one, while the message with this receipt is kept from others.
+    pub(crate) async fn run_job(&self, receipt: &Receipt, stop: &CancellationToken) -> Outcome {
         let now = self.ports.clock.now();
-        match self.ports.jobs.claim_job(id, now, now + self.lease()).await {
-            Ok(Claim::Taken(job, lease)) => self.run_claimed(&job, lease, receipt, stop).await,
-            // Should the other worker die, this message is there to take over.
-            Ok(Claim::Busy { until }) => {
-                let left = (until - now).to_std().unwrap_or_default();
-                Outcome::Again { after: left.clamp(SHORTEST_WAIT, LONGEST_WAIT) }
-            }
-            Ok(Claim::Done) => Outcome::Done,
+        let most_per_team = self.options.jobs.max_running_per_team;
+        let terms = ClaimTerms { now, lease_until: now + self.lease(), most_per_team };
+        match self.ports.jobs.claim_job(terms).await {
+            Ok(Some((job, lease))) => self.run_claimed(&job, lease, receipt, stop).await,
+            Ok(None) => Outcome::Nothing,
             Err(error) => {
-                tracing::warn!(job.id = %id, error = error.chain(), "could not claim a job");
-                Outcome::Again { after: backoff(1) }
+                tracing::warn!(error = error.chain(), "could not claim a job");
+                let _ = tokio::time::timeout(PAUSE, stop.cancelled()).await;
+                Outcome::Unknown
             }
         }
     }
@@ -68,100 +81,57 @@ impl JobWorker {
         receipt: &Receipt,
         stop: &CancellationToken,
     ) -> Outcome {
-        if job.attempts > self.config.max_attempts {
+        if job.attempts > self.options.jobs.max_attempts {
             // Workers died over it so often that nobody was left to give it up.
-            return self.finish(job, lease, &gave_up("the job was tried too often and never ended")).await;
+            return self
+                .finish(
+                    job,
+                    lease,
+                    &set_aside("the job was tried too often and never ended"),
+                    (receipt, stop),
+                )
+                .await;
         }
-        let ended = tokio::select! {
-            ended = self.attempt(job) => ended,
-            () = self.keep_claim(job.id, lease, receipt) => Ended::Lost,
-            () = stop.cancelled() => Ended::Stopping,
+        let place = self.at_work.begin(job, stop);
+        let ran = tokio::select! {
+            ran = self.attempt(job, lease, stop, &place) => ran,
+            () = self.keep_claim(job.id, lease, receipt) => return Outcome::Done,
+            () = self.out_of_time(job.kind, stop) => {
+                Ran::Finish(Finish::Later { not_before: self.ports.clock.now(), used: None })
+            }
         };
-        let finish = match ended {
-            Ended::Lost => return Outcome::Done,
-            Ended::Stopping => Finish::Later { not_before: self.ports.clock.now() },
-            Ended::Barred(Barred::Ever(why)) => gave_up(why),
-            Ended::Barred(Barred::Now(error)) => {
-                tracing::warn!(job.id = %job.id, error = error.chain(), "could not look up a job's owner");
-                self.later(job, None, "whoever submitted this job could not be looked up")
-            }
-            Ended::Failed(error) => {
-                tracing::warn!(job.id = %job.id, attempt = job.attempts, error = error.chain(), "a job's call failed");
-                let away = error.failure == PortFailure::Unavailable;
-                self.retry(job, None).unwrap_or_else(|| {
-                    gave_up(if away { "the model service could not be reached" } else { "the call failed" })
-                })
-            }
-            Ended::Answered(answer) => self.answered(job, answer).await,
-        };
-        self.finish(job, lease, &finish).await
-    }
-
-    /// What an answer means for the job: its end, or another try.
-    async fn answered(&self, job: &Job, answer: InferenceAnswer) -> Finish {
-        if answer.status == RATE_LIMITED {
-            return self.later(job, answer.retry_after, "the model service was over its limits for too long");
-        }
-        if is_passing(answer.status)
-            && let Some(retry) = self.retry(job, answer.retry_after)
-        {
-            return retry;
-        }
-        match self.keep_answer(job.id, answer).await {
-            Ok(finish) => finish,
-            Err(error) => {
-                tracing::warn!(job.id = %job.id, error = error.chain(), "could not keep a job's answer");
-                self.retry(job, None).unwrap_or_else(|| gave_up("the answer could not be kept"))
+        drop(place);
+        match ran {
+            Ran::Finish(finish) => self.finish(job, lease, &finish, (receipt, stop)).await,
+            Ran::Written { nudge } => {
+                self.nudge_all(&nudge).await;
+                Outcome::Done
             }
         }
-    }
-
-    /// Another try after a failed one; `None` if that was the last.
-    fn retry(&self, job: &Job, retry_after: Option<Duration>) -> Option<Finish> {
-        let wait = retry_after.unwrap_or_default().clamp(backoff(job.attempts), LONGEST_WAIT);
-        let not_before = self.ports.clock.now() + wait;
-        (job.attempts < self.config.max_attempts).then_some(Finish::Retry { not_before })
-    }
-
-    /// Another try after something that was not the job's fault, until the job is too old for it.
-    fn later(&self, job: &Job, retry_after: Option<Duration>, too_old: &str) -> Finish {
-        let now = self.ports.clock.now();
-        let age = (now - job.created_at).to_std().unwrap_or_default();
-        if age >= LONGEST_AGE {
-            return gave_up(too_old);
-        }
-        // These tries are not counted, so that it is the job's age by which the pauses grow.
-        let wait = retry_after.unwrap_or(age / 4).clamp(backoff(job.attempts), LONGEST_WAIT);
-        Finish::Later { not_before: now + wait }
     }
 
     /// One attempt in a task of its own, which ends with this future: a panic in it is a failed attempt.
-    async fn attempt(&self, job: &Job) -> Ended {
-        let (worker, job) = (self.clone(), job.clone());
-        let task = AbortOnDropHandle::new(tokio::spawn(async move { worker.call(&job).await }));
-        task.await.unwrap_or_else(|error| Ended::Failed(PortError::broken("make a job's call", error)))
+    async fn attempt(&self, job: &Job, lease: LeaseToken, stop: &CancellationToken, place: &Place) -> Ran {
+        let (worker, owned, stop, rest) = (self.clone(), job.clone(), stop.clone(), place.rest.clone());
+        let task = AbortOnDropHandle::new(tokio::spawn(async move {
+            match owned.kind {
+                JobKind::Call => Ran::Finish(worker.run_call(&owned, lease).await),
+                JobKind::Batch => worker.run_batch(&owned, lease, &stop).await,
+                JobKind::Part => worker.run_part(&owned, lease, &stop, &rest).await,
+            }
+        }));
+        task.await.unwrap_or_else(|error| {
+            let error = PortError::broken("do a job", error);
+            Ran::Finish(self.failed_attempt(job, &error))
+        })
     }
 
-    async fn call(&self, job: &Job) -> Ended {
-        let principal = match self.owner(job).await {
-            Ok(principal) => principal,
-            Err(barred) => return Ended::Barred(barred),
-        };
-        let body = match self.ports.blobs.get(&job.input).await {
-            Ok(Some(body)) => body,
-            Ok(None) => return Ended::Failed(PortError::broken("find a job's body", job.input.clone())),
-            Err(error) => return Ended::Failed(error),
-        };
-        let call = InferenceCall {
-            principal,
-            path: job.path.clone(),
-            body,
-            request_id: RequestId::from_uuid(self.ports.ids.uuid()),
-            deadline: CALL_DEADLINE,
-        };
-        match self.ports.inference.call(call).await {
-            Ok(answer) => Ended::Answered(answer),
-            Err(error) => Ended::Failed(error),
+    /// Ends when a stopping process must give up what it has: a call at once, since nothing of it can be kept; what keeps
+    /// what it has done gets a moment to do so.
+    async fn out_of_time(&self, kind: JobKind, stop: &CancellationToken) {
+        stop.cancelled().await;
+        if kind != JobKind::Call {
+            tokio::time::sleep(self.options.drain / 2).await;
         }
     }
 
@@ -182,43 +152,106 @@ impl JobWorker {
         }
     }
 
-    async fn keep_answer(&self, id: JobId, answer: InferenceAnswer) -> Result<Finish, PortError> {
-        let output = format!("jobs/{id}/output.json");
-        let body: Bytes = answer.body;
-        self.ports.blobs.put(&output, body).await?;
-        Ok(Finish::Answered { status: answer.status, output })
+    async fn finish(
+        &self,
+        job: &Job,
+        lease: LeaseToken,
+        finish: &Finish,
+        (receipt, stop): (&Receipt, &CancellationToken),
+    ) -> Outcome {
+        let written = tokio::select! {
+            written = self.write_down(job, lease, finish) => written,
+            () = self.keep_claim(job.id, lease, receipt) => Some(false),
+            () = self.out_of_time(JobKind::Part, stop) => None,
+        };
+        match written {
+            Some(true) => {}
+            Some(false) => {
+                self.forget_late(job, finish).await;
+                return Outcome::Done;
+            }
+            // The lease runs out by itself; the message that comes back will find the job claimable.
+            None => return Outcome::Unknown,
+        }
+        let now = self.ports.clock.now();
+        let not_before = match finish {
+            Finish::Retry { not_before, .. } | Finish::Later { not_before, .. } => *not_before,
+            Finish::Answered { .. } | Finish::GaveUp { .. } | Finish::Expired => {
+                return self.ended(job, finish).await;
+            }
+        };
+        let after = (not_before - now).to_std().unwrap_or_default();
+        if after.is_zero() && stop.is_cancelled() {
+            return Outcome::GivenBack;
+        }
+        Outcome::Again { job: job.id, after }
     }
 
-    async fn finish(&self, job: &Job, lease: LeaseToken, finish: &Finish) -> Outcome {
-        let now = self.ports.clock.now();
-        match (self.ports.jobs.finish_job(job.id, lease, finish, now).await, finish) {
-            (Ok(true), Finish::Retry { not_before } | Finish::Later { not_before }) => {
-                Outcome::Again { after: (*not_before - now).to_std().unwrap_or_default() }
+    /// Writes down how a job ended, again and again while the store is away: an answer is paid for. `false` if nobody wants to
+    /// know any more, `None` if it could not be done.
+    async fn write_down(&self, job: &Job, lease: LeaseToken, finish: &Finish) -> Option<bool> {
+        for _ in 0..MOST_WRITES {
+            let error = match self.ports.jobs.finish_job(job.id, lease, finish, self.ports.clock.now()).await
+            {
+                Ok(written) => return Some(written),
+                Err(error) => error,
+            };
+            tracing::warn!(job.id = %job.id, error = error.chain(), "could not write down how a job ended");
+            if error.failure == PortFailure::Broken {
+                return None;
             }
-            (Ok(true), Finish::Answered { .. } | Finish::GaveUp { .. }) => {
+            tokio::time::sleep(WRITE_PAUSE).await;
+        }
+        None
+    }
+
+    /// Removes an answer that came after its job was cancelled. (Where another has the job, the answer is its affair.)
+    async fn forget_late(&self, job: &Job, finish: &Finish) {
+        let Finish::Answered { output, .. } = finish else { return };
+        if let Ok(Some(job)) = self.ports.jobs.lookup_job(job.id).await
+            && job.state == JobState::Cancelled
+        {
+            self.discard(output).await;
+        }
+    }
+
+    async fn ended(&self, job: &Job, finish: &Finish) -> Outcome {
+        if let Some(batch) = job.parent {
+            // Its batch goes on without it.
+            self.nudge(batch).await;
+        }
+        match finish {
+            Finish::GaveUp { error, dead: true } => {
+                tracing::error!(job.id = %job.id, attempt = job.attempts, error, "job set aside");
+                Outcome::SetAside { body: job.id.to_string(), reason: error.clone() }
+            }
+            _ => {
                 tracing::info!(job.id = %job.id, attempt = job.attempts, "job finished");
                 Outcome::Done
             }
-            (Ok(false), _) => Outcome::Done,
-            (Err(error), _) => {
-                // The lease runs out by itself; the message that comes back will find the job claimable.
-                tracing::warn!(job.id = %job.id, error = error.chain(), "could not write down how a job ended");
-                Outcome::Again { after: self.lease() }
-            }
         }
+    }
+
+    /// What an attempt without a result means for the job: another try, or its end.
+    pub(crate) fn failed_attempt(&self, job: &Job, error: &PortError) -> Finish {
+        tracing::warn!(job.id = %job.id, attempt = job.attempts, error = error.chain(), "an attempt at a job failed");
+        self.retry(job, None).unwrap_or_else(|| set_aside("every attempt at the job failed"))
+    }
+
+    /// Another try after a failed one; `None` if that was the last.
+    pub(crate) fn retry(&self, job: &Job, retry_after: Option<Duration>) -> Option<Finish> {
+        let wait = pause(job, retry_after.unwrap_or_default());
+        let not_before = self.ports.clock.now() + wait;
+        (job.attempts < self.options.jobs.max_attempts).then_some(Finish::Retry { not_before, used: None })
     }
 }
 
-fn gave_up(error: &str) -> Finish {
-    Finish::GaveUp { error: error.to_owned() }
+/// How long a job is left alone: what is asked for, within bounds that grow with its attempts.
+pub(crate) fn pause(job: &Job, asked: Duration) -> Duration {
+    asked.clamp(Duration::from_secs(1 << job.attempts.min(6)), LONGEST_WAIT)
 }
 
-/// How long to wait after so many attempts.
-fn backoff(attempts: u32) -> Duration {
-    Duration::from_secs(1 << attempts.min(6))
-}
-
-/// Whether an answer says "not now": the same call may succeed later.
-const fn is_passing(status: u16) -> bool {
-    matches!(status, 408 | 500..=599)
+/// Given up; trying again by hand may help.
+pub(crate) fn set_aside(error: &str) -> Finish {
+    Finish::GaveUp { error: error.to_owned(), dead: true }
 }

@@ -1,9 +1,10 @@
-//! One worker: receive, look, work, acknowledge, for ever.
+//! One worker: receive, take the job whose turn it is, work, answer the queue, for ever.
 
 use std::time::Duration;
 
-use outcrop_ports::Delivery;
+use outcrop_ports::{Delivery, MAX_DELAY, PortError, Receipt};
 use outcrop_types::JobId;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::JobWorker;
@@ -11,6 +12,8 @@ use crate::run_job::Outcome;
 
 /// How long one receive waits for a message (the longest that SQS allows).
 const RECEIVE_WAIT: Duration = Duration::from_secs(20);
+/// How long one message is held for one job after the other: no queue hides a message for ever (SQS for twelve hours).
+const LONGEST_HELD: Duration = Duration::from_secs(60 * 60);
 /// How long to leave a broken queue alone.
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -39,25 +42,90 @@ impl JobWorker {
         }
     }
 
+    /// A message says that there is work, and no more: which, the store knows.
     async fn handle(&self, delivery: Delivery, stop: &CancellationToken) {
-        let outcome = match delivery.body.parse::<JobId>() {
-            Ok(id) => self.run_job(id, &delivery.receipt, stop).await,
-            Err(error) => {
-                tracing::error!(%error, "a queue message that names no job was dropped");
-                Outcome::Done
-            }
+        let outcome = if delivery.body.parse::<JobId>().is_ok() {
+            self.work_on(&delivery.receipt, stop).await
+        } else {
+            tracing::error!("a queue message that names no job was set aside");
+            Outcome::SetAside { body: delivery.body.clone(), reason: "it names no job".to_owned() }
         };
-        let answered = match outcome {
-            Outcome::Done => self.ports.queue.ack(&delivery.receipt).await,
-            Outcome::Again { after } => self.ports.queue.extend(&delivery.receipt, after).await,
-        };
-        if let Err(error) = answered {
-            // Harmless: the message comes back and finds the job's row as it is.
+        if let Err(error) = self.answer(delivery, outcome).await {
+            // Harmless: the message comes back and finds the rows as they are.
             tracing::warn!(error = error.chain(), "could not answer the queue");
         }
     }
 
+    /// Does one job after the other while there is one: the message of a job that had to wait for others of its team may have
+    /// been answered long ago, by a worker that found nothing it might do.
+    async fn work_on(&self, receipt: &Receipt, stop: &CancellationToken) -> Outcome {
+        let received_at = Instant::now();
+        let mut hidden_at = received_at;
+        while !stop.is_cancelled() && received_at.elapsed() < LONGEST_HELD {
+            match self.run_job(receipt, stop).await {
+                Outcome::Done => {}
+                Outcome::Again { job, after } => {
+                    if let Err(error) = self.put_off(job, after).await {
+                        tracing::warn!(job.id = %job, error = error.chain(), "could not queue a job; the sweep will");
+                    }
+                }
+                other => return other,
+            }
+            if hidden_at.elapsed() >= self.lease() / 3 {
+                hidden_at = Instant::now();
+                if let Err(error) = self.ports.queue.extend(receipt, self.lease()).await {
+                    tracing::warn!(error = error.chain(), "could not keep a message hidden");
+                }
+            }
+        }
+        Outcome::GivenBack
+    }
+
+    async fn answer(&self, delivery: Delivery, outcome: Outcome) -> Result<(), PortError> {
+        let queue = &self.ports.queue;
+        match outcome {
+            Outcome::Done | Outcome::Nothing => queue.ack(&delivery.receipt).await,
+            Outcome::GivenBack => self.send_anew(delivery, Duration::ZERO).await,
+            Outcome::Unknown => self.send_anew(delivery, self.lease()).await,
+            Outcome::Again { job, after } => {
+                self.put_off(job, after).await?;
+                queue.ack(&delivery.receipt).await
+            }
+            Outcome::SetAside { body, reason } => {
+                if body != delivery.body {
+                    // What is set aside is another job's; this one's nudge goes on.
+                    queue.send(delivery.body.clone()).await?;
+                }
+                queue.bury(&Delivery { body, ..delivery }, &reason).await
+            }
+        }
+    }
+
+    /// Gives a message back as a new one, so that no delivery is spent on it: only those of crashes are to count.
+    async fn send_anew(&self, delivery: Delivery, after: Duration) -> Result<(), PortError> {
+        let queue = &self.ports.queue;
+        match queue.send_after(delivery.body, after.min(MAX_DELAY)).await {
+            Ok(()) => queue.ack(&delivery.receipt).await,
+            Err(error) => {
+                tracing::warn!(
+                    error = error.chain(),
+                    "could not send a message anew; it comes back as it is"
+                );
+                queue.extend(&delivery.receipt, after).await
+            }
+        }
+    }
+
+    /// Sends a message of its own, since one that is only hidden comes nearer to the end of its deliveries each time. What is
+    /// further away than a message can be delayed is the sweep's.
+    async fn put_off(&self, job: JobId, after: Duration) -> Result<(), PortError> {
+        if after > MAX_DELAY {
+            return Ok(());
+        }
+        self.ports.queue.send_after(job.to_string(), after).await
+    }
+
     pub(crate) fn lease(&self) -> Duration {
-        Duration::from_millis(self.config.lease_ms.max(1_000))
+        Duration::from_millis(self.options.jobs.lease_ms.max(1_000))
     }
 }

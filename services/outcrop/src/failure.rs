@@ -12,6 +12,9 @@ use crate::output;
 /// `EX_USAGE` is clap's: 2, as most tools have it.
 const WRONG_USE: u8 = 2;
 
+/// As shells say it of a program that SIGINT ended: 128 and the signal's number.
+const STOPPED: u8 = 130;
+
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -21,6 +24,8 @@ pub(crate) enum Failure {
     Settings(Vec<String>),
     /// It was tried and did not work.
     Failed(String),
+    /// Somebody stopped it, with how to go on.
+    Stopped(String),
     /// Nobody reads our output any more (`outcrop … | head`), which is no failure of ours.
     NobodyReads,
 }
@@ -48,6 +53,7 @@ impl Failure {
             Self::Usage(line) => (std::slice::from_ref(line), WRONG_USE),
             Self::Settings(lines) => (lines.as_slice(), BAD_SETTINGS_EXIT_CODE),
             Self::Failed(line) => (std::slice::from_ref(line), 1),
+            Self::Stopped(line) => (std::slice::from_ref(line), STOPPED),
             Self::NobodyReads => (&[][..], 0),
         };
         for line in lines {

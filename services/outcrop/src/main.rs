@@ -11,6 +11,7 @@ mod identity;
 mod local_url;
 mod output;
 mod platform;
+mod remote;
 mod sse;
 mod table;
 mod welcome;
@@ -65,6 +66,8 @@ async fn administer(command: &Command, config: &Config) -> Result<(), Failure> {
         Command::Routes(command) => Box::pin(commands::routes::run(command, config)).await,
         Command::Audit(command) => Box::pin(commands::audit::run(command, config)).await,
         Command::Chat(args) => commands::chat::run(args, config).await,
+        Command::Batch(command) => Box::pin(commands::batch::run(command, config)).await,
+        Command::Jobs(command) => Box::pin(commands::jobs::run(command, config)).await,
         Command::Usage(args) => Box::pin(commands::usage::run(args, config)).await,
         Command::Ledger(command) => Box::pin(commands::ledger::run(command, config)).await,
         Command::Migrate(args) => commands::migrate::run(args, config).await,

@@ -8,7 +8,9 @@ use outcrop_config::{Config, OnUnavailable};
 use outcrop_gateway::{Gateway, GatewayOptions};
 use outcrop_http::{Dependency, Health, Server, ServerParts};
 use outcrop_inference::{InferenceOptions, InferencePorts, InferenceService, LocalInference, RouteLint};
-use outcrop_job_worker::{JobPorts, JobWorker, LedgerUpkeep, UpkeepOptions, UpkeepPorts};
+use outcrop_job_worker::{
+    JobOptions, JobPorts, JobWorker, LedgerUpkeep, LocalDesk, UpkeepOptions, UpkeepPorts,
+};
 use outcrop_lifecycle::InFlight;
 use outcrop_ports::Probe;
 use outcrop_wiring::{Models, Stores, Upkeep};
@@ -49,6 +51,7 @@ impl Platform {
         let auth = auth_service(config, &stores, changes.clone(), limiter.port.clone()).await?;
         let known = Arc::new(auth.clone());
         let gateway = Gateway::new(GatewayOptions::from(config), known, changes.clone(), clock.clone());
+        let desk = LocalDesk::default();
         let ports = InferencePorts {
             places: models.places.clone(),
             target_health: outcrop_wiring::target_health(config)?,
@@ -62,6 +65,7 @@ impl Platform {
             changes,
             ledger: stores.ledger.clone(),
             responses: stores.responses.clone(),
+            desk: Arc::new(desk.clone()),
             clock: clock.clone(),
             ids: ids.clone(),
         };
@@ -71,15 +75,23 @@ impl Platform {
         inference.read_routes().await;
         let ports = JobPorts {
             jobs: stores.jobs.clone(),
+            batches: stores.batches.clone(),
+            files: stores.files.clone(),
+            webhooks: stores.webhooks.clone(),
             keys: stores.keys.clone(),
             users: stores.users.clone(),
             queue: queue.port,
             blobs: blobs.port.clone(),
             inference: Arc::new(LocalInference::new(inference.clone())),
+            policies: stores.policies.clone(),
+            batch_models: outcrop_wiring::batch_models(config).await?,
+            outbound: outcrop_wiring::webhook_outbound(config)?,
+            sealer: Arc::new(outcrop_wiring::secret_sealer(config)?),
             clock: clock.clone(),
             ids: ids.clone(),
         };
-        let worker = JobWorker::new(ports, config.jobs.clone());
+        let worker = JobWorker::new(ports, JobOptions::from(config));
+        desk.open(worker.clone());
         let ports = UpkeepPorts {
             ledger: stores.ledger.clone(),
             policies: stores.policies.clone(),
@@ -207,12 +219,12 @@ fn bind(
     let auth = outcrop_auth::routes(auth);
     let inference = outcrop_inference::routes(inference.clone());
     let worker = outcrop_job_worker::routes(worker);
-    Server::bind_public(&config.server, parts, move |app| {
+    Server::bind_public(config, parts, move |app| {
         // Before the auth service, which takes all else below /admin/v1.
         alerts(app);
         inference(app);
-        auth(app);
         worker(app);
+        auth(app);
     })
     .map_err(|error| Failure::Failed(error.to_string()))
 }

@@ -56,10 +56,25 @@ pub(crate) fn cpu(pid: u32) -> Duration {
 
 /// Resident memory of a process, MiB (Linux; zero elsewhere).
 pub(crate) fn rss_mib(pid: u32) -> f64 {
+    status_mib(pid, "VmRSS:")
+}
+
+fn status_mib(pid: u32, field: &str) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
     let kib = line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<f64>().ok());
     kib.unwrap_or(0.0) / 1024.0
+}
+
+/// The most memory of a process that was resident at a time, since it began or [`forget_peak`], MiB (Linux; zero elsewhere).
+pub(crate) fn peak_mib(pid: u32) -> f64 {
+    status_mib(pid, "VmHWM:")
+}
+
+/// Lets the peak of a process begin anew (proc(5), `clear_refs`).
+pub(crate) fn forget_peak(pid: u32) {
+    // Where it cannot be written, the peak is that of the process's whole life: an upper bound still.
+    let _ = std::fs::write(format!("/proc/{pid}/clear_refs"), "5");
 }
 
 /// The machine in one line.

@@ -3,6 +3,7 @@
 //! On Linux the system under test is pinned to the last core and everything else to the first, so that "CPU per
 //! answer" and "answers a second of one core" mean what they say. Authentication, limits and metering are on.
 
+mod batches;
 mod hits;
 mod ledger;
 mod load;
@@ -45,6 +46,8 @@ enum Part {
     Ledger(ledger::Options),
     /// How fast answers are that are kept; printed only.
     Hits(hits::Options),
+    /// What batches and large files cost in memory, and how fast lines go; printed only.
+    Batches(batches::Options),
 }
 
 /// What was measured of one system.
@@ -68,6 +71,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     match &options.part {
         Some(Part::Ledger(options)) => return ledger::run(options),
         Some(Part::Hits(options)) => return hits::run(options),
+        Some(Part::Batches(options)) => return batches::run(options),
         None => {}
     }
     build(&options.profile)?;
@@ -105,9 +109,14 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 fn build(profile: &str) -> anyhow::Result<()> {
     let mut cargo = paths::cargo();
     cargo.args(["build", "--profile", profile]);
-    for package in
-        ["outcrop", "outcrop-gateway", "outcrop-auth", "outcrop-inference", "outcrop-bedrock-emulator"]
-    {
+    for package in [
+        "outcrop",
+        "outcrop-gateway",
+        "outcrop-auth",
+        "outcrop-inference",
+        "outcrop-job-worker",
+        "outcrop-bedrock-emulator",
+    ] {
         cargo.args(["-p", package]);
     }
     paths::check(&mut cargo)

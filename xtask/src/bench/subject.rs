@@ -11,11 +11,11 @@ use outcrop_testkit::{Moto, Postgres, Process, Redis, Tools, free_port};
 use super::load::Call;
 use super::machine;
 
-const MODEL: &str = "claude-haiku-4-5";
+pub(crate) const MODEL: &str = "claude-haiku-4-5";
 const BEDROCK_MODEL: &str = "us.anthropic.claude-haiku-4-5-20251001-v1:0";
 /// Tells the emulator to answer with this many tokens, streamed as one delta each.
-const PROMPT: &str = "[[tokens: 100]]";
-const SECRET: &str = "a secret of the benchmark, long enough to sign with";
+pub(crate) const PROMPT: &str = "[[tokens: 100]]";
+pub(crate) const SECRET: &str = "a secret of the benchmark, long enough to sign with";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -72,9 +72,15 @@ pub(crate) struct Emulator {
 
 impl Emulator {
     pub(crate) fn start(binaries: &Path, folder: &Path) -> anyhow::Result<Self> {
+        Self::answering_after(binaries, folder, 0)
+    }
+
+    /// One that takes so long for every answer.
+    pub(crate) fn answering_after(binaries: &Path, folder: &Path, latency_ms: u64) -> anyhow::Result<Self> {
         let port = free_port()?;
         let mut command = machine::on_load_core(&binaries.join("outcrop-bedrock-emulator"));
         command.args(["--port", &port.to_string(), "--workers", "1"]);
+        command.args(["--latency-ms", &latency_ms.to_string()]);
         let began = Instant::now();
         let mut process = Process::start("emulator", &mut command, &folder.join("emulator.log"))?;
         process.wait_for_port(port, Duration::from_secs(10))?;
@@ -84,9 +90,9 @@ impl Emulator {
 
 /// Postgres and Redis for Outcrop apart.
 pub(crate) struct Servers {
-    postgres: Postgres,
-    redis: Redis,
-    moto: Moto,
+    pub(crate) postgres: Postgres,
+    pub(crate) redis: Redis,
+    pub(crate) moto: Moto,
 }
 
 impl Servers {
@@ -125,7 +131,7 @@ fn bedrock_calls(port: u16) -> (Arc<Call>, Arc<Call>) {
     (call("converse"), call("converse-stream"))
 }
 
-fn outcrop_calls(port: u16, key: &str, more: &str) -> (Arc<Call>, Arc<Call>) {
+pub(crate) fn outcrop_calls(port: u16, key: &str, more: &str) -> (Arc<Call>, Arc<Call>) {
     let headers = format!("authorization: Bearer {key}\r\n{more}");
     let body = |stream: bool| {
         format!(
@@ -189,7 +195,7 @@ fn nginx(folder: &Path, emulator: &Emulator) -> anyhow::Result<Option<Subject>> 
 }
 
 /// What every Outcrop process of the benchmark is told: the emulator as Bedrock, one worker, limits on.
-fn settings(command: &mut Command, port: u16, emulator: &Emulator) {
+pub(crate) fn settings(command: &mut Command, port: u16, emulator: &Emulator) {
     command
         .env("OUTCROP__SERVER__PORT", port.to_string())
         .env("OUTCROP__SERVER__WORKERS", "1")
@@ -291,7 +297,7 @@ fn apart(binaries: &Path, folder: &Path, emulator: &Emulator, servers: &Servers)
 }
 
 /// Waits for `/readyz` to answer 200.
-fn wait_until_ready(port: u16) -> anyhow::Result<()> {
+pub(crate) fn wait_until_ready(port: u16) -> anyhow::Result<()> {
     use std::io::{Read as _, Write as _};
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(20) {
@@ -309,7 +315,7 @@ fn wait_until_ready(port: u16) -> anyhow::Result<()> {
     bail!("port {port} is not ready after 20 s")
 }
 
-fn key_in(text: &str) -> Option<String> {
+pub(crate) fn key_in(text: &str) -> Option<String> {
     let mut words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
     words.find(|word| word.starts_with("ock_") && word.len() > 60).map(str::to_owned)
 }

@@ -62,6 +62,8 @@ pub(super) struct Row {
     tool_result_media: Option<bool>,
     cache: Option<CacheRow>,
     streaming: Option<bool>,
+    flex: Option<bool>,
+    batch: Option<bool>,
     anthropic_version: Option<String>,
     invoke_api: Option<InvokeApiName>,
     /// The default first.
@@ -133,6 +135,8 @@ impl Row {
         set(&mut self.tool_result_media, change.tool_result_media);
         set(&mut self.cache, change.cache);
         set(&mut self.streaming, change.streaming);
+        set(&mut self.flex, change.flex);
+        set(&mut self.batch, change.batch);
         set(&mut self.anthropic_version, change.anthropic_version);
         set(&mut self.invoke_api, change.invoke_api);
         set(&mut self.dimensions, change.dimensions);
@@ -201,6 +205,8 @@ pub(super) fn into_info(row: Row) -> Result<ModelInfo, CatalogError> {
         tool_result_media: row.tool_result_media.unwrap_or(true),
         cache: row.cache.map(words::cache),
         streaming: row.streaming.unwrap_or(true),
+        flex: row.flex.unwrap_or(false),
+        batch: row.batch.unwrap_or(false),
         anthropic_version: row.anthropic_version,
         invoke_api: row.invoke_api.map(InvokeApi::from),
         dimensions: row.dimensions.unwrap_or_default(),

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod answers;
+mod batches;
 mod catalog;
 mod embed;
 mod emulator;

@@ -1,15 +1,12 @@
 //! The [`MediaFetcher`] port: what clients name by URL is fetched, and nothing of this network can be reached by it.
 //!
-//! [`MediaRules`] says which URLs may be asked (`rules.rs`), which addresses (`address.rs`), and the connection is made
-//! to no other (`resolver.rs`). Redirects are followed here, by hand, each looked at like the first URL.
+//! [`MediaRules`] says which URLs may be asked (`rules.rs`); which addresses, `guard` says, and sees to it. Redirects are
+//! followed here, by hand, each looked at like the first URL.
 
-mod address;
-mod resolver;
 mod rules;
 #[cfg(test)]
 mod tests;
 
-use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -18,19 +15,16 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use outcrop_ports::{FetchError, Fetched, MediaFetcher};
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_TYPE, HeaderValue, LOCATION};
-use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode, Url};
 
-use self::resolver::{GuardedResolver, Lookup, NoAddress, SystemLookup};
 pub use self::rules::MediaRules;
+use crate::guard::leads_nowhere;
+use crate::guard::resolver::{Lookup, SystemLookup};
 
 /// Most redirects followed.
 const MAX_REDIRECTS: usize = 3;
 
-/// What servers are told about us.
-const USER_AGENT: &str = "outcrop";
-
-/// Fetches over HTTP: no cookies, no credentials, no proxy, no decompression, a new connection each time.
+/// Fetches over HTTP.
 pub struct HttpMediaFetcher {
     rules: Arc<MediaRules>,
     lookup: Arc<dyn Lookup>,
@@ -53,20 +47,8 @@ impl HttpMediaFetcher {
         if let Some(client) = self.client.get() {
             return Ok(client);
         }
-        let resolver = GuardedResolver { lookup: Arc::clone(&self.lookup), rules: Arc::clone(&self.rules) };
-        let client = Client::builder()
-            .dns_resolver(Arc::new(resolver))
-            .user_agent(USER_AGENT)
-            // A kept connection would be one that was checked for an earlier request.
-            .pool_max_idle_per_host(0)
-            .redirect(Policy::none())
-            .referer(false)
-            .no_proxy()
-            .no_gzip()
-            .no_brotli()
-            .no_zstd()
-            .no_deflate()
-            .build()
+        let networks = self.rules.allow_networks.clone().into();
+        let client = crate::guard::client(Arc::clone(&self.lookup), networks)
             .map_err(|_| failed("cannot be fetched now"))?;
         Ok(self.client.get_or_init(|| client))
     }
@@ -146,18 +128,6 @@ async fn read(mut answer: Response, max: usize) -> Result<Fetched, FetchError> {
 /// A media type without its parameters.
 fn essence(value: &str) -> String {
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
-}
-
-/// Whether it was the name's addresses that stood in the way.
-fn leads_nowhere(error: &reqwest::Error) -> bool {
-    let mut cause: Option<&(dyn Error + 'static)> = error.source();
-    while let Some(error) = cause {
-        if error.is::<NoAddress>() {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
 }
 
 /// Nothing came; whether nobody listens, or who listens is no web server, is not told.

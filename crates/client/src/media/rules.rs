@@ -6,7 +6,7 @@ use outcrop_ports::FetchError;
 use outcrop_types::{Network, Pattern};
 use reqwest::Url;
 
-use super::address;
+use crate::guard::{address, literal_address};
 
 /// Longest URL, bytes. Presigned ones with a session's token have some two thousand.
 const MAX_URL: usize = 8_192;
@@ -56,8 +56,7 @@ impl MediaRules {
         if listed(&self.deny_hosts) || !(self.allow_hosts.is_empty() || listed(&self.allow_hosts)) {
             return refused("names a host that is not asked");
         }
-        let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-        if literal.is_ok_and(|address| !self.allows(address)) {
+        if literal_address(&url).is_some_and(|address| !self.allows(address)) {
             return Err(no_address());
         }
         url.set_fragment(None);
@@ -74,7 +73,7 @@ impl MediaRules {
     }
 
     /// Whether this address may be asked.
-    pub(super) fn allows(&self, address: IpAddr) -> bool {
+    fn allows(&self, address: IpAddr) -> bool {
         address::may_be_asked(address, &self.allow_networks)
     }
 }

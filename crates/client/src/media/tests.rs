@@ -12,9 +12,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-use super::resolver::Lookup;
 use super::rules::no_address;
 use super::{HttpMediaFetcher, MediaRules};
+use crate::guard::resolver::Lookup;
 
 const PLENTY: Duration = Duration::from_secs(10);
 

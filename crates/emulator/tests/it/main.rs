@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod anthropic;
+mod batch;
 mod faults;
 mod guardrails;
 mod http;

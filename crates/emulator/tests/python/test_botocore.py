@@ -5,6 +5,7 @@ Plain asserts and no test framework, so that any Python with boto3 runs it.
 
 import json
 import sys
+import time
 
 import boto3
 from botocore.config import Config
@@ -179,6 +180,42 @@ def lists():
         raise AssertionError("found what is not there")
 
 
+def batch():
+    """The test that starts this has put records at s3://bucket/in/records.jsonl."""
+    place = {"s3Uri": "s3://bucket/in/records.jsonl", "s3InputFormat": "JSONL"}
+    job = {
+        "jobName": "from-botocore",
+        "roleArn": "arn:aws:iam::123456789012:role/batch",
+        "modelId": NOVA,
+        "modelInvocationType": "Converse",
+        "inputDataConfig": {"s3InputDataConfig": place},
+        "outputDataConfig": {"s3OutputDataConfig": {"s3Uri": "s3://bucket/out/"}},
+        "timeoutDurationInHours": 48,
+        "tags": [{"key": "a", "value": "b"}],
+    }
+    arn = bedrock.create_model_invocation_job(**job)["jobArn"]
+    for _ in range(200):
+        seen = bedrock.get_model_invocation_job(jobIdentifier=arn)
+        if seen["status"] not in ("Submitted", "Validating", "InProgress"):
+            break
+        time.sleep(0.02)
+    assert seen["status"] == "Completed", seen
+    assert seen["processedRecordCount"] == seen["successRecordCount"] == 3 and seen["errorRecordCount"] == 0, seen
+    assert seen["inputDataConfig"]["s3InputDataConfig"] == place and seen["modelInvocationType"] == "Converse"
+    assert (seen["jobExpirationTime"] - seen["submitTime"]).total_seconds() == 48 * 3600
+    assert seen["submitTime"] <= seen["endTime"] and seen["clientRequestToken"]
+    listed = bedrock.list_model_invocation_jobs(
+        statusEquals="Completed", nameContains="botocore", sortBy="CreationTime", submitTimeAfter=seen["submitTime"]
+    )["invocationJobSummaries"]
+    assert [it["jobArn"] for it in listed] == [arn], listed
+    try:
+        bedrock.stop_model_invocation_job(jobIdentifier=arn)
+    except bedrock.exceptions.ConflictException:
+        pass
+    else:
+        raise AssertionError("a job that has ended was stopped")
+
+
 def with_history(calls, results, **more):
     return {"modelId": HAIKU, "toolConfig": tools(), "messages": [user("hi"), assistant(*calls), user(*results)], **more}
 
@@ -262,6 +299,7 @@ CHECKS = [
     invoke_model_with_response_stream,
     count_tokens,
     lists,
+    batch,
     refusals,
 ]
 

@@ -4,6 +4,7 @@
 mod browsers;
 mod drain;
 mod errors;
+mod files;
 mod health;
 mod identity;
 mod requests;

@@ -8,9 +8,10 @@ use actix_web::rt::task::JoinHandle;
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use futures::{StreamExt, stream};
-use outcrop_config::ServerConfig;
+use outcrop_config::{Config, FilesConfig, ServerConfig};
 use outcrop_http::{
-    ApiError, Dependency, FromService, Health, JsonBytes, Layer, RequestContext, Server, ServerParts, sse,
+    ApiError, BodyPieces, Dependency, FromService, Health, JsonBytes, Layer, RequestContext, Server,
+    ServerParts, sse,
 };
 use outcrop_lifecycle::InFlight;
 use outcrop_ports::{Clock, IdGen};
@@ -72,14 +73,26 @@ impl World {
 
     /// As the public sees it.
     pub(crate) fn public(config: &ServerConfig) -> Self {
-        Self::bound(config, Layer::none(), Vec::new(), true)
+        Self::bound(config, &FilesConfig::default(), Layer::none(), Vec::new(), true)
+    }
+
+    /// As the public sees it, with these bounds of files.
+    pub(crate) fn taking(files: &FilesConfig) -> Self {
+        Self::bound(&config(), files, Layer::none(), Vec::new(), true)
     }
 
     pub(crate) fn with(config: &ServerConfig, layer: Layer, dependencies: Vec<Dependency>) -> Self {
-        Self::bound(config, layer, dependencies, false)
+        Self::bound(config, &FilesConfig::default(), layer, dependencies, false)
     }
 
-    fn bound(config: &ServerConfig, layer: Layer, dependencies: Vec<Dependency>, public: bool) -> Self {
+    fn bound(
+        server: &ServerConfig,
+        files: &FilesConfig,
+        layer: Layer,
+        dependencies: Vec<Dependency>,
+        public: bool,
+    ) -> Self {
+        let config = Config { server: server.clone(), files: files.clone(), ..Config::default() };
         let in_flight = InFlight::default();
         let pieces = Arc::new(Semaphore::new(0));
         let parts = ServerParts {
@@ -95,6 +108,9 @@ impl World {
                 .service(web::resource("/v1/messages").post(length))
                 .service(web::resource("/model/{id:.+}/converse").post(length))
                 .service(web::resource("/generate").post(length))
+                .service(web::resource("/v1/files").post(pieces_of))
+                .service(web::resource("/api/v1/files").post(pieces_of))
+                .service(web::resource("/v1/batches").post(pieces_of))
                 .service(web::resource("/v1/jobs/fail").get(fail))
                 .service(web::resource("/v1/jobs/raw").post(async |body: Bytes| body.len().to_string()))
                 .service(web::resource("/v1/jobs/slow").get(slow))
@@ -105,9 +121,9 @@ impl World {
                 .service(web::resource("/whoami").get(whoami));
         };
         let server = if public {
-            Server::bind_public(config, parts, routes)
+            Server::bind_public(&config, parts, routes)
         } else {
-            Server::bind(config, parts, routes)
+            Server::bind(&config, parts, routes)
         };
         let server = server.unwrap();
         let (url, stop) = (format!("http://{}", server.addr()), CancellationToken::new());
@@ -126,6 +142,14 @@ pub(crate) fn client() -> reqwest::Client {
 
 async fn length(body: JsonBytes) -> HttpResponse {
     HttpResponse::Ok().json(serde_json::json!({ "bytes": body.len() }))
+}
+
+async fn pieces_of(mut body: BodyPieces) -> Result<HttpResponse, ApiError> {
+    let mut bytes = 0;
+    while let Some(piece) = body.next().await? {
+        bytes += piece.len();
+    }
+    Ok(HttpResponse::Ok().json(serde_json::json!({ "bytes": bytes })))
 }
 
 async fn fail(query: web::Query<Vec<(String, u64)>>) -> Result<HttpResponse, ApiError> {

@@ -1,13 +1,17 @@
 //! The table, by service.
 
 mod access;
+mod batches;
 mod dialects;
+mod files;
 mod identity;
+mod jobs;
 mod ledger;
 mod models;
 mod people;
 mod policies;
 mod routes;
+mod webhooks;
 
 use crate::Operation;
 
@@ -16,12 +20,16 @@ pub fn operations() -> impl Iterator<Item = &'static Operation> {
     let groups = [
         dialects::OPERATIONS,
         models::OPERATIONS,
+        jobs::OPERATIONS,
+        batches::OPERATIONS,
+        files::OPERATIONS,
         ledger::OPERATIONS,
         identity::OPERATIONS,
         people::OPERATIONS,
         access::OPERATIONS,
         policies::OPERATIONS,
         routes::OPERATIONS,
+        webhooks::OPERATIONS,
     ];
     groups.into_iter().flatten()
 }

@@ -1,4 +1,4 @@
-//! Models, jobs, and what says how the platform is.
+//! Models, and what says how the platform is.
 
 use outcrop_types::Permission as P;
 
@@ -25,23 +25,30 @@ const GENERATE: Body = Body::Fields {
             Kind::PromptCaching,
             "What is kept in the model's own cache of what it reads.",
         ),
+        Field::optional("async", Kind::Bool, "Answer with a job, which makes the answer later."),
+        super::jobs::PRIORITY,
+        super::jobs::DEADLINE,
         caches::BODY,
     ],
     example: r#"{"prompt":"Hello"}"#,
 };
 
-const LIMIT: Field = Field::optional("limit", Kind::Whole, "Most entries of the answer.");
-const AFTER: Field = Field::optional("after", Kind::Text, "The last id of the page before.");
+/// What `async` is answered with.
+const LATER: (&str, &str) = ("202", "A job that makes the call later.");
 
 pub(crate) const OPERATIONS: &[Operation] = &[
     Operation::new("POST", "/generate", "Models", "Ask a model, the short way", Needs(P::InvokeModel))
         .headers(caches::HEADERS)
         .tells(caches::TOLD)
-        .body(GENERATE),
+        .body(GENERATE)
+        .also(&[LATER])
+        .refusals(&[super::jobs::KEY_REUSED]),
     Operation::new("POST", "/v1/generate", "Models", "The same as /generate", Needs(P::InvokeModel))
         .headers(caches::HEADERS)
         .tells(caches::TOLD)
-        .body(GENERATE),
+        .body(GENERATE)
+        .also(&[LATER])
+        .refusals(&[super::jobs::KEY_REUSED]),
     Operation::new("GET", "/v1/models", "Models", "List the models you may call", Needs(P::ReadModels))
         .query(&[
             Field::optional(
@@ -53,20 +60,6 @@ pub(crate) const OPERATIONS: &[Operation] = &[
             Field::optional("before_id", Kind::Text, "The first id of the page after."),
         ]),
     Operation::new("GET", "/v1/models/{model}", "Models", "Show a model", Needs(P::ReadModels)),
-    Operation::new("POST", "/v1/jobs", "Jobs", "Have a model call made later", Needs(P::WriteJobs))
-        .body(Body::Fields {
-            fields: &[
-                Field::required("path", Kind::Text, "Where to send the body, e.g. /v1/chat/completions."),
-                Field::required("body", Kind::Object, "What to send there."),
-            ],
-            example: r#"{"path":"/generate","body":{"prompt":"Hello, later"}}"#,
-        })
-        .status(202),
-    Operation::new("GET", "/v1/jobs", "Jobs", "List your team's jobs, newest first", Needs(P::ReadJobs))
-        .query(&[LIMIT, AFTER]),
-    Operation::new("GET", "/v1/jobs/{job}", "Jobs", "Show a job and its answer", Needs(P::ReadJobs))
-        .of_a_team(),
-    Operation::new("DELETE", "/v1/jobs/{job}", "Jobs", "Cancel a job", Needs(P::WriteJobs)).of_a_team(),
     Operation::new("GET", "/", "Platform", "What answers here", Public),
     Operation::new("GET", "/openapi.json", "Platform", "This document", Public),
     Operation::new(

@@ -12,9 +12,11 @@ pub use limiter::{limiter, limiter_against_oracle};
 mod alert_store;
 mod at_once;
 mod audit_log;
+mod batch_store;
 mod cache;
 mod changed;
 mod changes;
+mod file_store;
 mod job_store;
 mod key_store;
 mod last_admin;
@@ -32,12 +34,15 @@ mod target_health;
 mod team_store;
 mod trail;
 mod user_store;
+mod webhook_store;
 
 pub use alert_store::alert_store;
 use at_once::at_once;
 pub use audit_log::audit_log;
+pub use batch_store::{BatchTables, batch_store};
 pub use cache::cache;
 pub use changes::changes;
+pub use file_store::file_store;
 pub use job_store::job_store;
 pub use key_store::key_store;
 pub use ledger::ledger;
@@ -51,6 +56,7 @@ pub use signing_key_store::signing_key_store;
 pub use target_health::target_health;
 pub use team_store::team_store;
 pub use user_store::user_store;
+pub use webhook_store::{ToldStore, webhook_store};
 
 use crate::{AuditLog, KeyStore, ServiceAccountStore, SessionStore, SigningKeyStore, TeamStore, UserStore};
 

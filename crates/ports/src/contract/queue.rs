@@ -11,12 +11,14 @@ use std::time::Duration;
 
 use futures::future::join_all;
 
-use crate::{Delivery, Queue};
+use crate::{Delivery, MAX_DELAY, MAX_REASON, PortFailure, Queue, QueueDepth};
 
 /// Long enough for a message that is there to arrive.
 const SOON: Duration = Duration::from_secs(3);
 /// In whole seconds, as SQS counts, and long enough to do something within it on a busy machine.
 const SHORT: Duration = Duration::from_secs(2);
+/// Most bytes of a message.
+const MAX_BODY: usize = 256 * 1024;
 /// Longer than the suite takes.
 const LONG: Duration = Duration::from_secs(60);
 /// After this, what was hidden for `SHORT` is back.
@@ -40,6 +42,12 @@ where
         each_message_goes_to_one_receiver(make().await),
         a_receiver_waits_for_what_is_sent_later(make().await),
         an_old_receipt_acknowledges_without_error(make().await),
+        a_delayed_message_comes_later(make().await),
+        messages_sent_together_all_arrive(make().await),
+        many_large_messages_all_arrive(make().await),
+        a_message_over_the_limit_is_refused_however_it_is_sent(make().await),
+        hiding_for_longer_than_a_queue_can_is_no_error(make().await),
+        what_there_is_is_counted(make().await),
     );
 }
 
@@ -53,6 +61,11 @@ where
         a_released_message_dies_after_its_deliveries(make().await),
         a_forgotten_message_dies_after_its_deliveries(make().await),
         the_last_delivery_can_be_acknowledged(make().await),
+        a_buried_message_is_listed_with_its_reason(make().await),
+        a_long_reason_is_cut(make().await),
+        dead_letters_stay_where_they_are(make().await),
+        a_redriven_message_starts_anew(make().await),
+        the_dead_are_counted(make().await),
     );
 }
 
@@ -71,7 +84,7 @@ async fn a_message_arrives_as_it_was_sent(queue: Arc<dyn Queue>) {
 }
 
 async fn a_large_message_arrives_whole(queue: Arc<dyn Queue>) {
-    let body = "x".repeat(256 * 1024);
+    let body = "x".repeat(MAX_BODY);
     queue.send(body.clone()).await.unwrap();
     assert!(take(&*queue, LONG).await.body == body);
 }
@@ -152,6 +165,8 @@ async fn a_released_message_dies_after_its_deliveries(queue: Arc<dyn Queue>) {
     queue.send("next".to_owned()).await.unwrap();
     assert_eq!(take(&*queue, LONG).await.body, "next", "the poison does not come back");
     assert_eq!(queue.receive(SHORT, LONG).await.unwrap(), None);
+    let dead = queue.dead_letters(10).await.unwrap();
+    assert_eq!(dead.iter().map(|it| (it.body.as_str(), &it.reason)).collect::<Vec<_>>(), [("poison", &None)]);
 }
 
 async fn a_forgotten_message_dies_after_its_deliveries(queue: Arc<dyn Queue>) {
@@ -171,6 +186,141 @@ async fn the_last_delivery_can_be_acknowledged(queue: Arc<dyn Queue>) {
     queue.extend(&last.receipt, LONG).await.unwrap();
     queue.ack(&last.receipt).await.unwrap();
     assert_eq!(queue.receive(SHORT, LONG).await.unwrap(), None);
+}
+
+async fn a_delayed_message_comes_later(queue: Arc<dyn Queue>) {
+    queue.send_after("later".to_owned(), SHORT).await.unwrap();
+    queue.send_after("now".to_owned(), Duration::ZERO).await.unwrap();
+    assert_eq!(take(&*queue, LONG).await.body, "now");
+    assert_eq!(queue.receive(Duration::ZERO, LONG).await.unwrap(), None, "not before its time");
+    tokio::time::sleep(PAST_SHORT).await;
+    let later = take(&*queue, LONG).await;
+    assert_eq!((later.body.as_str(), later.attempt.get()), ("later", 1));
+    // More than any queue can is as much as it can.
+    queue.send_after("much later".to_owned(), MAX_DELAY * 10).await.unwrap();
+    assert_eq!(queue.receive(Duration::ZERO, LONG).await.unwrap(), None);
+    assert_eq!(queue.depth().await.unwrap().delayed, 1);
+}
+
+async fn messages_sent_together_all_arrive(queue: Arc<dyn Queue>) {
+    assert!(queue.send_all(Vec::new()).await.unwrap().is_empty());
+    let sent: BTreeSet<String> = (0..25).map(|number| format!("message {number}")).collect();
+    assert!(queue.send_all(sent.iter().cloned().collect()).await.unwrap().is_empty(), "all were taken");
+    let mut received = BTreeSet::new();
+    for _ in 0..25 {
+        received.insert(take(&*queue, LONG).await.body);
+    }
+    assert_eq!(received, sent);
+    assert_eq!(queue.receive(Duration::ZERO, LONG).await.unwrap(), None, "each once");
+}
+
+/// More than one call of SQS can carry.
+async fn many_large_messages_all_arrive(queue: Arc<dyn Queue>) {
+    let sent: BTreeSet<String> = ('a'..='i').map(|letter| letter.to_string().repeat(MAX_BODY)).collect();
+    assert!(queue.send_all(sent.iter().cloned().collect()).await.unwrap().is_empty(), "all were taken");
+    let mut received = BTreeSet::new();
+    for _ in 0..sent.len() {
+        received.insert(take(&*queue, LONG).await.body);
+    }
+    assert!(received == sent);
+}
+
+async fn a_message_over_the_limit_is_refused_however_it_is_sent(queue: Arc<dyn Queue>) {
+    let body = "x".repeat(MAX_BODY + 1);
+    for refused in [
+        queue.send(body.clone()).await.unwrap_err(),
+        queue.send_after(body.clone(), SHORT).await.unwrap_err(),
+        queue.send_all(vec!["fits".to_owned(), body]).await.unwrap_err(),
+    ] {
+        assert_eq!(refused.failure, PortFailure::Broken);
+    }
+    assert_eq!(queue.receive(Duration::ZERO, LONG).await.unwrap(), None, "nothing was sent");
+}
+
+/// A worker with a day's work keeps asking.
+async fn hiding_for_longer_than_a_queue_can_is_no_error(queue: Arc<dyn Queue>) {
+    queue.send("a".to_owned()).await.unwrap();
+    let delivery = take(&*queue, LONG).await;
+    for _ in 0..2 {
+        queue.extend(&delivery.receipt, Duration::from_secs(12 * 3_600)).await.unwrap();
+    }
+    assert_eq!(queue.receive(Duration::ZERO, LONG).await.unwrap(), None, "it stays hidden");
+    queue.ack(&delivery.receipt).await.unwrap();
+}
+
+async fn what_there_is_is_counted(queue: Arc<dyn Queue>) {
+    queue.send_all(["a", "b", "c"].map(str::to_owned).to_vec()).await.unwrap();
+    queue.send_after("later".to_owned(), LONG).await.unwrap();
+    take(&*queue, LONG).await;
+    let depth = queue.depth().await.unwrap();
+    assert_eq!((depth.waiting, depth.in_flight, depth.delayed), (2, 1, 1));
+}
+
+async fn a_buried_message_is_listed_with_its_reason(queue: Arc<dyn Queue>) {
+    assert!(queue.dead_letters(10).await.unwrap().is_empty());
+    for body in ["poison", "good"] {
+        queue.send(body.to_owned()).await.unwrap();
+        let delivery = take(&*queue, LONG).await;
+        if body == "poison" {
+            queue.bury(&delivery, "its worker died: \u{1f480}").await.unwrap();
+        } else {
+            queue.ack(&delivery.receipt).await.unwrap();
+        }
+    }
+    assert_eq!(queue.receive(SHORT, LONG).await.unwrap(), None, "it does not come back");
+    let dead = queue.dead_letters(10).await.unwrap();
+    let [dead] = &dead[..] else { panic!("{dead:?}") };
+    assert_eq!((dead.body.as_str(), dead.attempts), ("poison", Some(1)));
+    assert_eq!(dead.reason.as_deref(), Some("its worker died: \u{1f480}"));
+}
+
+async fn a_long_reason_is_cut(queue: Arc<dyn Queue>) {
+    queue.send("a".to_owned()).await.unwrap();
+    queue.bury(&take(&*queue, LONG).await, &"é".repeat(MAX_REASON + 1)).await.unwrap();
+    let dead = queue.dead_letters(1).await.unwrap().remove(0);
+    assert_eq!(dead.reason, Some("é".repeat(MAX_REASON)));
+}
+
+async fn dead_letters_stay_where_they_are(queue: Arc<dyn Queue>) {
+    for number in 0..12 {
+        queue.send(number.to_string()).await.unwrap();
+        queue.bury(&take(&*queue, LONG).await, "why").await.unwrap();
+    }
+    for _ in 0..2 {
+        let bodies = queue.dead_letters(100).await.unwrap().into_iter().map(|dead| dead.body);
+        assert_eq!(bodies.collect::<BTreeSet<_>>(), (0..12).map(|it| it.to_string()).collect());
+    }
+    assert_eq!(queue.dead_letters(3).await.unwrap().len(), 3);
+}
+
+async fn a_redriven_message_starts_anew(queue: Arc<dyn Queue>) {
+    queue.send("buried".to_owned()).await.unwrap();
+    queue.bury(&take(&*queue, LONG).await, "why").await.unwrap();
+    queue.send("spent".to_owned()).await.unwrap();
+    for _ in 1..=2 {
+        queue.extend(&take(&*queue, LONG).await.receipt, Duration::ZERO).await.unwrap();
+    }
+    assert_eq!(queue.receive(SHORT, LONG).await.unwrap(), None);
+    for dead in queue.dead_letters(10).await.unwrap() {
+        assert!(queue.redrive(&dead).await.unwrap());
+    }
+    assert!(queue.dead_letters(10).await.unwrap().is_empty(), "they are dead no more");
+    let mut bodies = BTreeSet::new();
+    for _ in 0..2 {
+        let delivery = take(&*queue, LONG).await;
+        assert_eq!(delivery.attempt.get(), 1, "{}", delivery.body);
+        bodies.insert(delivery.body);
+    }
+    assert_eq!(bodies, ["buried", "spent"].map(str::to_owned).into());
+    assert_eq!(queue.receive(Duration::ZERO, LONG).await.unwrap(), None, "each once");
+}
+
+async fn the_dead_are_counted(queue: Arc<dyn Queue>) {
+    assert_eq!(queue.depth().await.unwrap().dead, Some(0));
+    queue.send("a".to_owned()).await.unwrap();
+    queue.bury(&take(&*queue, LONG).await, "why").await.unwrap();
+    let depth = queue.depth().await.unwrap();
+    assert_eq!(depth, QueueDepth { dead: Some(1), ..QueueDepth::default() });
 }
 
 /// A message that is there.

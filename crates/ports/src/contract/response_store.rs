@@ -23,6 +23,8 @@ where
     expired_ones_are_removed_a_few_at_a_time(&*make().await).await;
     a_deleted_one_is_gone(&*make().await).await;
     a_large_one_is_kept_whole(&*make().await).await;
+    an_answer_takes_the_place_of_one_to_come(&*make().await).await;
+    what_has_ended_or_was_deleted_is_not_replaced(&*make().await).await;
 }
 
 async fn a_response_is_found_as_it_was_written(store: &dyn ResponseStore) {
@@ -81,4 +83,33 @@ async fn a_large_one_is_kept_whole(store: &dyn ResponseStore) {
     let kept = StoredResponse { input, ..response(1, team_id(1)) };
     store.insert_response(&kept).await.unwrap();
     assert!(store.lookup_response(team_id(1), response_id(1), at(2)).await.unwrap() == Some(kept));
+}
+
+async fn an_answer_takes_the_place_of_one_to_come(store: &dyn ResponseStore) {
+    let to_come = StoredResponse { response: json!({ "status": "queued" }), ..response(1, team_id(1)) };
+    store.insert_response(&to_come).await.unwrap();
+    let answer = StoredResponse {
+        response: json!({ "status": "completed", "output": ["é"] }),
+        input: json!([1]),
+        expires_at: to_come.expires_at + chrono::TimeDelta::seconds(9),
+        ..to_come.clone()
+    };
+    let strangers = StoredResponse { team: team_id(2), ..answer.clone() };
+    assert!(!store.replace_response(&strangers).await.unwrap(), "another team's does not exist");
+    assert_eq!(store.lookup_response(team_id(1), to_come.id, at(2)).await.unwrap(), Some(to_come));
+    assert!(store.replace_response(&answer).await.unwrap());
+    assert_eq!(store.lookup_response(team_id(1), answer.id, at(2)).await.unwrap(), Some(answer));
+}
+
+async fn what_has_ended_or_was_deleted_is_not_replaced(store: &dyn ResponseStore) {
+    let ended = StoredResponse { response: json!({ "status": "cancelled" }), ..response(1, team_id(1)) };
+    store.insert_response(&ended).await.unwrap();
+    let late = StoredResponse { response: json!({ "status": "completed" }), ..ended.clone() };
+    assert!(!store.replace_response(&late).await.unwrap());
+    assert_eq!(store.lookup_response(team_id(1), ended.id, at(2)).await.unwrap(), Some(ended));
+    let to_come = StoredResponse { response: json!({ "status": "queued" }), ..response(2, team_id(1)) };
+    store.insert_response(&to_come).await.unwrap();
+    assert!(store.delete_response(team_id(1), to_come.id).await.unwrap());
+    assert!(!store.replace_response(&to_come).await.unwrap());
+    assert_eq!(store.lookup_response(team_id(1), to_come.id, at(2)).await.unwrap(), None);
 }

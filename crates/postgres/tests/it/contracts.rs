@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use outcrop_ports::{AlertStore, JobStore, Ledger, ResponseStore, contract};
+use outcrop_ports::{AlertStore, FileStore, JobStore, Ledger, ResponseStore, contract};
 
 use crate::database::with_databases;
 
@@ -117,9 +117,42 @@ async fn keeps_the_response_store_contract() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs postgres: cargo xtask test"]
+async fn keeps_the_file_store_contract() {
+    with_databases(|databases| async move {
+        contract::file_store(|| async { Arc::new(databases.store().await) as Arc<dyn FileStore> }).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs postgres: cargo xtask test"]
 async fn keeps_the_alert_store_contract() {
     with_databases(|databases| async move {
         contract::alert_store(|| async { Arc::new(databases.store().await) as Arc<dyn AlertStore> }).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs postgres: cargo xtask test"]
+async fn keeps_the_webhook_store_contract() {
+    with_databases(|databases| async move {
+        contract::webhook_store(|| async {
+            Arc::new(databases.store().await) as Arc<dyn contract::ToldStore>
+        })
+        .await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs postgres: cargo xtask test"]
+async fn keeps_the_batch_store_contract() {
+    with_databases(|databases| async move {
+        contract::batch_store(|| async {
+            Arc::new(databases.store().await) as Arc<dyn contract::BatchTables>
+        })
+        .await;
     })
     .await;
 }

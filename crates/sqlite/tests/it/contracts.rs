@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use outcrop_ports::{AlertStore, JobStore, Ledger, Queue, ResponseStore, contract};
+use outcrop_ports::{AlertStore, FileStore, JobStore, Ledger, Queue, ResponseStore, contract};
 
 use crate::support::{Folder, RealTime};
 
@@ -79,6 +79,12 @@ async fn keeps_the_response_store_contract() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keeps_the_file_store_contract() {
+    let folder = Folder::new();
+    contract::file_store(|| async { Arc::new(folder.store().await) as Arc<dyn FileStore> }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keeps_the_alert_store_contract() {
     let folder = Folder::new();
     contract::alert_store(|| async { Arc::new(folder.store().await) as Arc<dyn AlertStore> }).await;
@@ -99,4 +105,18 @@ async fn keeps_the_dead_letter_contract() {
         Arc::new(folder.queue(clock.clone(), 2).await) as Arc<dyn Queue>
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keeps_the_webhook_store_contract() {
+    let folder = Folder::new();
+    contract::webhook_store(|| async { Arc::new(folder.store().await) as Arc<dyn contract::ToldStore> })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keeps_the_batch_store_contract() {
+    let folder = Folder::new();
+    contract::batch_store(|| async { Arc::new(folder.store().await) as Arc<dyn contract::BatchTables> })
+        .await;
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use outcrop_ports::contract::samples::at;
 use outcrop_ports::{Delivery, PortFailure, Queue, Receipt};
-use outcrop_sqlite::{DeadLetter, SqliteQueue};
+use outcrop_sqlite::SqliteQueue;
 
 use crate::support::{Folder, SetTime};
 
@@ -58,14 +58,47 @@ async fn a_dead_message_can_be_seen() {
     let (folder, clock) = (Folder::new(), SetTime::new());
     let queue = folder.queue(clock.clone(), 2).await;
     queue.send("poison".to_owned()).await.unwrap();
+    let mut first = None;
     for _ in 0..2 {
         assert!(queue.dead_letters(10).await.unwrap().is_empty());
-        take(&queue).await;
+        let delivery = take(&queue).await;
+        first.get_or_insert(delivery.receipt);
         clock.pass(60);
     }
     assert_eq!(queue.receive(Duration::ZERO, MINUTE).await.unwrap(), None);
-    let dead = DeadLetter { body: "poison".to_owned(), attempts: 2, died_at: at(120) };
-    assert_eq!(queue.dead_letters(10).await.unwrap(), [dead]);
+    let dead = queue.dead_letters(10).await.unwrap().remove(0);
+    assert_eq!((dead.body.as_str(), dead.attempts, dead.died_at), ("poison", Some(2), Some(at(120))));
+    assert!(queue.redrive(&dead).await.unwrap());
+    assert!(!queue.redrive(&dead).await.unwrap(), "it is not there any more");
+    assert_eq!(take(&queue).await.attempt.get(), 1);
+    queue.ack(&first.unwrap()).await.unwrap();
+    clock.pass(60);
+    assert_eq!(take(&queue).await.attempt.get(), 2, "no former receipt is good for it");
+}
+
+#[tokio::test]
+async fn a_late_receiver_buries_only_what_nobody_else_has() {
+    let (folder, clock) = (Folder::new(), SetTime::new());
+    let queue = folder.queue(clock.clone(), 5).await;
+    queue.send("a".to_owned()).await.unwrap();
+    let late = take(&queue).await;
+    clock.pass(60);
+    let again = take(&queue).await;
+    queue.bury(&late, "too late").await.unwrap();
+    assert!(queue.dead_letters(10).await.unwrap().is_empty());
+    clock.pass(60);
+    queue.bury(&again, "nobody has it").await.unwrap();
+    assert_eq!(queue.dead_letters(10).await.unwrap()[0].reason.as_deref(), Some("nobody has it"));
+}
+
+#[tokio::test]
+async fn no_room_for_all_gives_the_last_back() {
+    let folder = Folder::new();
+    let queue = folder.queue(SetTime::new(), 5).await.with_capacity(2);
+    let bodies = ["a", "b", "c", "d"].map(str::to_owned).to_vec();
+    assert_eq!(queue.send_all(bodies).await.unwrap(), ["c", "d"]);
+    assert_eq!((take(&queue).await.body, take(&queue).await.body), ("a".to_owned(), "b".to_owned()));
+    assert_eq!(queue.send_all(vec!["e".to_owned()]).await.unwrap(), ["e"]);
 }
 
 #[tokio::test]

@@ -1,10 +1,12 @@
 //! OpenAI's dialect (field names and shapes: openai-python 3.52; OpenAI API reference).
 
+pub mod batches;
 mod caching;
 pub mod chat;
 pub mod completions;
 pub mod embeddings;
 mod fields;
+pub mod files;
 pub mod images;
 pub mod models;
 pub mod rerank;

@@ -11,14 +11,16 @@ use crate::show;
 const DIALECTS: [Dialect; 6] =
     [Dialect::OpenAi, Dialect::Outcrop, Dialect::Anthropic, Dialect::Bedrock, Dialect::Mcp, Dialect::OAuth];
 
-const CODES: [ErrorCode; 14] = [
+const CODES: [ErrorCode; 16] = [
     ErrorCode::InvalidRequest,
     ErrorCode::Unauthenticated,
     ErrorCode::Forbidden,
     ErrorCode::NotFound,
     ErrorCode::ModelNotFound,
     ErrorCode::MethodNotAllowed,
+    ErrorCode::TooSlow,
     ErrorCode::Conflict,
+    ErrorCode::Gone,
     ErrorCode::PayloadTooLarge,
     ErrorCode::UnsupportedMediaType,
     ErrorCode::RateLimited,

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use outcrop_types::{
     Budget, CacheRule, GuardrailRule, MAX_BUDGET, MAX_CACHE_TTL_S, MAX_GUARDRAILS, MAX_POLICY_ENTRIES, Money,
-    Pattern, Residency, Rules,
+    Pattern, Residency, Rules, Way,
 };
 
 use crate::AdminError;
@@ -34,6 +34,8 @@ pub struct RulesPatch {
     pub guardrails: Option<Option<Vec<GuardrailRule>>>,
     /// Whether answers are kept and given again; replaced as a whole.
     pub cache: Option<Option<CacheRule>>,
+    /// The ways that work may be done which can wait.
+    pub ways: Option<Option<Vec<Way>>>,
 }
 
 impl RulesPatch {
@@ -52,6 +54,7 @@ impl RulesPatch {
             residency: self.residency.map_or(rules.residency, Option::unwrap_or_default),
             guardrails: self.guardrails.map_or(rules.guardrails, Option::unwrap_or_default),
             cache: self.cache.unwrap_or(rules.cache),
+            ways: self.ways.unwrap_or(rules.ways),
         }
     }
 }
@@ -66,6 +69,7 @@ pub(super) fn checked(mut rules: Rules) -> Result<Rules, AdminError> {
     check_residency(&rules.residency)?;
     check_guardrails(&rules.guardrails)?;
     check_cache(rules.cache.as_ref())?;
+    check_ways(rules.ways.as_deref())?;
     check_length("rules.models", rules.models.len())?;
     check_length("rules.allow_unpriced", rules.allow_unpriced.len())?;
     check_length("rules.budgets", rules.budgets.len())?;
@@ -139,6 +143,22 @@ fn check_cache(rule: Option<&CacheRule>) -> Result<(), AdminError> {
     Err(AdminError::invalid(FIELD, format!("`{FIELD}` must be from 1 to {MAX_CACHE_TTL_S} seconds")))
 }
 
+/// What fits no other way is done on demand: nobody is kept from that.
+fn check_ways(ways: Option<&[Way]>) -> Result<(), AdminError> {
+    const FIELD: &str = "rules.ways";
+    let Some(ways) = ways else { return Ok(()) };
+    if let Some(at) = (1..ways.len()).find(|at| ways[..*at].contains(&ways[*at])) {
+        let field = format!("{FIELD}[{at}]");
+        let message = format!("`{field}` stands there twice");
+        return Err(AdminError::invalid(field, message));
+    }
+    if ways.contains(&Way::OnDemand) {
+        return Ok(());
+    }
+    let message = format!("`{FIELD}` must name `on_demand`: what fits no other way is done so");
+    Err(AdminError::invalid(FIELD, message))
+}
+
 fn check_length(field: &'static str, length: usize) -> Result<(), AdminError> {
     if length <= MAX_POLICY_ENTRIES {
         return Ok(());
@@ -196,6 +216,8 @@ mod tests {
             (r#"{"residency":["eu","us","eu"]}"#, "rules.residency[2]"),
             (r#"{"cache":{"ttl_s":0}}"#, "rules.cache.ttl_s"),
             (r#"{"cache":{"ttl_s":2592001}}"#, "rules.cache.ttl_s"),
+            (r#"{"ways":["flex","batch"]}"#, "rules.ways"),
+            (r#"{"ways":["on_demand","flex","flex"]}"#, "rules.ways[2]"),
             (r#"{"guardrails":[{"id":"No","version":"1"}]}"#, "rules.guardrails[0].id"),
             (r#"{"guardrails":[{"id":"gr1","version":"new"}]}"#, "rules.guardrails[0].version"),
             (
@@ -233,6 +255,7 @@ mod tests {
             allow_unpriced: Some(None),
             guardrails: Some(None),
             cache: Some(Some(CacheRule { enabled: false, ..CacheRule::default() })),
+            ways: Some(Some(vec![Way::OnDemand])),
             ..RulesPatch::default()
         };
         let before = rules(
@@ -241,7 +264,7 @@ mod tests {
         );
         let after = rules(
             r#"{"tokens_per_minute":7,"concurrent_requests":2,"models":["b"],"residency":["eu"],
-                "cache":{"enabled":false}}"#,
+                "cache":{"enabled":false},"ways":["on_demand"]}"#,
         );
         assert_eq!(patch.applied_to(before), after);
     }

@@ -6,7 +6,7 @@ use outcrop_http::{ApiError, JsonBytes};
 use outcrop_ports::PolicyFilter;
 use outcrop_types::{
     Budget, CacheRule, ErrorCode, GuardrailRule, KeyId, Level, MalformedId, Pattern, Policy, PolicyId,
-    Residency, Rules, Subject, Target, TeamId,
+    Residency, Rules, Subject, Target, TeamId, Way,
 };
 use serde::{Deserialize, Serialize};
 
@@ -119,6 +119,8 @@ struct PatchRules {
     guardrails: Option<Option<Vec<GuardrailRule>>>,
     #[serde(deserialize_with = "given")]
     cache: Option<Option<CacheRule>>,
+    #[serde(deserialize_with = "given")]
+    ways: Option<Option<Vec<Way>>>,
 }
 
 impl From<PatchRules> for RulesPatch {
@@ -135,6 +137,7 @@ impl From<PatchRules> for RulesPatch {
             residency: asked.residency,
             guardrails: asked.guardrails,
             cache: asked.cache,
+            ways: asked.ways,
         }
     }
 }

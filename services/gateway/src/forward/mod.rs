@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use actix_web::body::BoxBody;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
-use outcrop_config::{ServerConfig, ServicesConfig};
-use outcrop_http::{ApiError, Bounds, REFUSED_HEADER, RequestContext};
+use outcrop_config::ServicesConfig;
+use outcrop_http::{ApiError, Bounds, REFUSED_HEADER, RequestContext, takes_file};
 use outcrop_ports::Clock;
 use outcrop_token::{InternalSigner, service_principal};
 use outcrop_types::{ErrorCode, Principal};
@@ -64,14 +64,14 @@ struct Shared {
     auth_patience: Duration,
     bounds: Bounds,
     /// For a worker that cannot make its own.
-    client: reqwest::Client,
+    clients: Clients,
 }
 
 impl Forwarder {
     /// Forwards to the configured services, with identities signed by `signer`.
     pub fn new(
         services: &ServicesConfig,
-        server: &ServerConfig,
+        bounds: Bounds,
         signer: InternalSigner,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ForwarderError> {
@@ -86,20 +86,19 @@ impl Forwarder {
         };
         let bases = [base(Owner::Auth)?, base(Owner::Inference)?, base(Owner::Jobs)?];
         let connect_timeout = Duration::from_millis(services.connect_timeout_ms);
-        let bounds = Bounds::from(server);
-        let client =
-            client(&bases, connect_timeout, &bounds).map_err(|source| ForwarderError::Client { source })?;
+        let clients = Clients::new(&bases, connect_timeout, &bounds)
+            .map_err(|source| ForwarderError::Client { source })?;
         let auth_patience = AUTH_PATIENCE;
-        Ok(Self(Arc::new(Shared { bases, signer, clock, connect_timeout, auth_patience, bounds, client })))
+        Ok(Self(Arc::new(Shared { bases, signer, clock, connect_timeout, auth_patience, bounds, clients })))
     }
 
     /// The routes: everything. To be called once in every worker, so that each has its own connections and no
     /// byte of an answer changes threads.
     pub fn routes(&self, service: &mut web::ServiceConfig) {
         let shared = Arc::clone(&self.0);
-        let client = client(&shared.bases, shared.connect_timeout, &shared.bounds)
-            .unwrap_or_else(|_| shared.client.clone());
-        service.app_data(web::Data::new(Worker { shared, client })).default_service(web::to(forward));
+        let clients = Clients::new(&shared.bases, shared.connect_timeout, &shared.bounds)
+            .unwrap_or_else(|_| shared.clients.clone());
+        service.app_data(web::Data::new(Worker { shared, clients })).default_service(web::to(forward));
     }
 }
 
@@ -120,7 +119,27 @@ fn parse_base(text: &str) -> Option<Url> {
     fits.then_some(url)
 }
 
-fn client(bases: &[Url], connect_timeout: Duration, bounds: &Bounds) -> reqwest::Result<reqwest::Client> {
+/// What calls the services.
+#[derive(Clone)]
+struct Clients {
+    /// For all but files.
+    client: reqwest::Client,
+    /// For requests that bring a file: reqwest's read time-out counts from the first byte of a request, and with it all of
+    /// the upload.
+    uploads: reqwest::Client,
+}
+
+impl Clients {
+    fn new(bases: &[Url], connect_timeout: Duration, bounds: &Bounds) -> reqwest::Result<Self> {
+        let uploads = bounds.request_timeout.max(bounds.files.transfer_timeout);
+        Ok(Self {
+            client: client(bases, connect_timeout, bounds.request_timeout)?,
+            uploads: client(bases, connect_timeout, uploads)?,
+        })
+    }
+}
+
+fn client(bases: &[Url], connect_timeout: Duration, silence: Duration) -> reqwest::Result<reqwest::Client> {
     let mut builder = reqwest::Client::builder();
     if bases.iter().all(|base| base.scheme() == "http") {
         // Reading the system's certificates costs milliseconds and memory, for nothing here.
@@ -130,7 +149,7 @@ fn client(bases: &[Url], connect_timeout: Duration, bounds: &Bounds) -> reqwest:
         .tcp_nodelay(true)
         .connect_timeout(connect_timeout)
         // Between two pieces of an answer; the whole of a stream has no bound.
-        .read_timeout(bounds.request_timeout)
+        .read_timeout(silence)
         .pool_idle_timeout(POOL_IDLE)
         .redirect(reqwest::redirect::Policy::none())
         .no_proxy()
@@ -141,7 +160,7 @@ fn client(bases: &[Url], connect_timeout: Duration, bounds: &Bounds) -> reqwest:
 /// What one worker forwards with.
 struct Worker {
     shared: Arc<Shared>,
-    client: reqwest::Client,
+    clients: Clients,
 }
 
 async fn forward(
@@ -155,11 +174,15 @@ async fn forward(
         return Err(ApiError::new(ErrorCode::NotFound, "there is nothing at this path"));
     };
     let owner = route.owner;
-    let (sending, body) = Sending::begin(&request, payload, worker.shared.bounds).await?;
+    let bounds = worker.shared.bounds.of(request.method(), request.path());
+    let (sending, body) = Sending::begin(&request, payload, bounds, context.remaining()).await?;
     let mut outgoing = worker.shared.outgoing(&request, owner, &context)?;
     *outgoing.body_mut() = body;
     let patience = worker.shared.patience(owner, context.remaining());
-    let answer = tokio::time::timeout(patience, sending.alongside(worker.client.execute(outgoing)))
+    let clients = &worker.clients;
+    let file = takes_file(request.method(), request.path());
+    let client = if file { &clients.uploads } else { &clients.client };
+    let answer = tokio::time::timeout(patience, sending.alongside(client.execute(outgoing)))
         .await
         .map_err(|_| timed_out(owner))??
         .map_err(|error| failed(owner, error))?;
@@ -256,6 +279,7 @@ fn failed(owner: Owner, error: reqwest::Error) -> ApiError {
 mod tests {
     use std::net::TcpListener;
 
+    use outcrop_config::ServerConfig;
     use outcrop_http::{Health, Layer, Server, ServerParts};
     use outcrop_lifecycle::InFlight;
     use tokio_util::sync::CancellationToken;
@@ -273,7 +297,7 @@ mod tests {
         let secret = "a secret for tests, 32 bytes long".to_owned().into();
         let signer = InternalSigner::new("gateway", &secret, Duration::from_secs(60)).unwrap();
         let clock = Arc::new(outcrop_embedded::SystemClock::default());
-        let mut forwarder = Forwarder::new(&services, &ServerConfig::default(), signer, clock).unwrap();
+        let mut forwarder = Forwarder::new(&services, Bounds::default(), signer, clock).unwrap();
         Arc::get_mut(&mut forwarder.0).unwrap().auth_patience = auth_patience;
         (forwarder, hung)
     }

@@ -7,13 +7,14 @@
 use std::future::Future;
 use std::io;
 use std::pin::pin;
+use std::time::Duration;
 
 use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use actix_web::{HttpRequest, web};
 use bytes::Bytes;
 use futures::future::{Either, select};
 use futures::stream;
-use outcrop_http::{ApiError, Bounds, body_too_large, next_piece, read_body};
+use outcrop_http::{ApiError, BodyPieces, Bounds, read_body};
 use tokio::sync::mpsc;
 
 /// Bodies up to this long are read whole, bytes.
@@ -30,7 +31,7 @@ pub(super) enum Sending {
     /// Nothing: all there is went into the body.
     Done,
     /// This, piece by piece.
-    Open { payload: web::Payload, to: mpsc::Sender<Piece>, bounds: Bounds },
+    Open { body: BodyPieces, to: mpsc::Sender<Piece> },
 }
 
 impl Sending {
@@ -39,6 +40,7 @@ impl Sending {
         request: &HttpRequest,
         payload: web::Payload,
         bounds: Bounds,
+        remaining: Duration,
     ) -> Result<(Self, Option<reqwest::Body>), ApiError> {
         let headers = request.headers();
         let length = headers.get(CONTENT_LENGTH).and_then(|it| it.to_str().ok()?.parse::<usize>().ok());
@@ -50,7 +52,8 @@ impl Sending {
             }
             _ => {
                 let (to, from) = mpsc::channel(CHANNEL);
-                Ok((Self::Open { payload, to, bounds }, Some(reqwest::Body::wrap_stream(pieces(from)))))
+                let body = BodyPieces::new(payload.into_inner(), bounds, remaining);
+                Ok((Self::Open { body, to }, Some(reqwest::Body::wrap_stream(pieces(from)))))
             }
         }
     }
@@ -58,9 +61,9 @@ impl Sending {
     /// Awaits the answer while sending what is left. An answer that comes before all is sent ends the sending;
     /// a body that fails ends the waiting.
     pub(super) async fn alongside<T>(self, answer: impl Future<Output = T>) -> Result<T, ApiError> {
-        let Self::Open { payload, to, bounds } = self else { return Ok(answer.await) };
+        let Self::Open { body, to } = self else { return Ok(answer.await) };
         let failure = async {
-            match pump(payload, &to, &bounds).await {
+            match pump(body, &to).await {
                 Ok(()) => std::future::pending().await,
                 Err(error) => error,
             }
@@ -73,15 +76,9 @@ impl Sending {
     }
 }
 
-/// Sends a body on, counting; ends early without an error when the service wants no more of it.
-async fn pump(payload: web::Payload, to: &mpsc::Sender<Piece>, bounds: &Bounds) -> Result<(), ApiError> {
-    let mut payload = payload.into_inner();
-    let mut sent = 0_usize;
-    while let Some(bytes) = next_piece(&mut payload, bounds).await? {
-        sent = sent.saturating_add(bytes.len());
-        if sent > bounds.max_body_bytes {
-            return Err(body_too_large(bounds.max_body_bytes));
-        }
+/// Sends a body on; ends early without an error when the service wants no more of it.
+async fn pump(mut body: BodyPieces, to: &mpsc::Sender<Piece>) -> Result<(), ApiError> {
+    while let Some(bytes) = body.next().await? {
         if to.send(Some(bytes)).await.is_err() {
             return Ok(());
         }

@@ -4,6 +4,7 @@
 mod bodies;
 mod browsers;
 mod edge;
+mod files;
 mod forward;
 mod scopes;
 mod world;

@@ -10,10 +10,12 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures::{StreamExt, stream};
-use outcrop_config::{Config, ServerConfig, ServicesConfig};
+use outcrop_config::{Config, FilesConfig, ServerConfig, ServicesConfig};
 use outcrop_embedded::MemoryChanges;
 use outcrop_gateway::{Forwarder, Gateway, GatewayOptions};
-use outcrop_http::{Health, Layer, RequestContext, Server, ServerParts, internal_identity, sse};
+use outcrop_http::{
+    ApiError, BodyPieces, Bounds, Health, Layer, RequestContext, Server, ServerParts, internal_identity, sse,
+};
 use outcrop_lifecycle::InFlight;
 use outcrop_ports::{Authenticated, Authenticator, Clock, Credential, IdGen, PortError, Refused};
 use outcrop_token::{InternalSigner, InternalVerifier, service_principal};
@@ -93,6 +95,8 @@ pub(crate) struct Setup {
     pub(crate) secret: &'static str,
     /// The gateway's own bounds.
     pub(crate) config: ServerConfig,
+    /// The bounds of files, everywhere.
+    pub(crate) files: FilesConfig,
     /// Another address for the inference service.
     pub(crate) inference: Option<String>,
     /// How old an answer about a key may be.
@@ -102,7 +106,13 @@ pub(crate) struct Setup {
 impl Default for Setup {
     fn default() -> Self {
         let cache_ttl = Duration::from_millis(200);
-        Self { secret: SECRET, config: server_config(), inference: None, cache_ttl }
+        Self {
+            secret: SECRET,
+            config: server_config(),
+            files: FilesConfig::default(),
+            inference: None,
+            cache_ttl,
+        }
     }
 }
 
@@ -148,7 +158,7 @@ impl World {
     }
 
     pub(crate) async fn of(setup: Setup) -> Self {
-        let Setup { secret, config, inference, cache_ttl } = setup;
+        let Setup { secret, config, files, inference, cache_ttl } = setup;
         let stop = CancellationToken::new();
         let keys = Arc::new(Keys::default());
         keys.known.lock().unwrap().insert(key(1), caller(Role::Developer));
@@ -160,11 +170,13 @@ impl World {
             let verifier = Arc::new(InternalVerifier::new(&SECRET.to_owned().into()).unwrap());
             let layer = internal_identity(verifier, Arc::clone(&clock));
             let (seen, gate) = (Arc::clone(&seen), Arc::clone(&gate));
-            serve(&server_config(), layer, behind.clone(), &stop, move |app| {
+            let config = Config { server: server_config(), files: files.clone(), ..Config::default() };
+            serve(&config, layer, behind.clone(), &stop, move |app| {
                 app.app_data(web::Data::from(Arc::clone(&seen)))
                     .app_data(web::Data::from(Arc::clone(&gate)))
                     .app_data(web::Data::new(name))
                     .service(web::resource("/v1/chat/completions").post(count))
+                    .service(web::resource("/v1/files").post(take_file).get(give_file))
                     .service(web::resource("/v1/completions").post(never_reads))
                     .service(web::resource("/v1/responses").post(stream_pieces))
                     .service(web::resource("/v1/embeddings").post(waits))
@@ -191,8 +203,9 @@ impl World {
         actix_web::rt::spawn(async move { running.0.run(running.1).await });
         let signer =
             InternalSigner::new("gateway", &secret.to_owned().into(), Duration::from_secs(60)).unwrap();
-        let forwarder = Forwarder::new(&services, &config, signer, clock).unwrap();
+        let forwarder = Forwarder::new(&services, Bounds::new(&config, &files), signer, clock).unwrap();
         let parts = parts(gateway.layer(), front.clone());
+        let config = Config { server: config, files, ..Config::default() };
         let server = Server::bind_public(&config, parts, move |app| forwarder.routes(app)).unwrap();
         let url = run(server, &stop);
         Self { url, keys, changes, seen, gate, behind, front, _stop: stop.drop_guard() }
@@ -214,7 +227,7 @@ impl World {
 }
 
 fn serve(
-    config: &ServerConfig,
+    config: &Config,
     layer: Layer,
     in_flight: InFlight,
     stop: &CancellationToken,
@@ -275,6 +288,30 @@ async fn count(mut body: web::Payload, seen: web::Data<Seen>) -> HttpResponse {
     }
     seen.whole.fetch_add(1, Ordering::SeqCst);
     HttpResponse::Ok().json(length)
+}
+
+/// Reads a file as the service that keeps them does.
+async fn take_file(
+    mut body: BodyPieces,
+    context: RequestContext,
+    seen: web::Data<Seen>,
+) -> Result<HttpResponse, ApiError> {
+    let mut length = 0;
+    while let Some(piece) = body.next().await? {
+        length += piece.len();
+        seen.bytes.fetch_add(piece.len(), Ordering::SeqCst);
+    }
+    seen.whole.fetch_add(1, Ordering::SeqCst);
+    let deadline_ms = u64::try_from(context.deadline.as_millis()).unwrap();
+    Ok(HttpResponse::Ok().json(serde_json::json!({ "bytes": length, "deadline_ms": deadline_ms })))
+}
+
+/// Three pieces with pauses in which a short request would be over.
+async fn give_file() -> HttpResponse {
+    HttpResponse::Ok().streaming(stream::iter(0..3).then(async |at: u8| {
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        Ok::<_, std::io::Error>(Bytes::from(vec![at; 8]))
+    }))
 }
 
 async fn never_reads(_body: web::Payload, gate: web::Data<Gate>) -> HttpResponse {

@@ -34,6 +34,8 @@ pub(crate) struct OpenHold {
     local: Option<LocalHold>,
     /// How many tokens of quota one token of output takes.
     burndown: u32,
+    /// Nothing was reserved for it: it was made already.
+    unreserved: bool,
     settler: Arc<Settler>,
 }
 
@@ -64,7 +66,12 @@ impl OpenHold {
         burndown: u32,
         settler: Arc<Settler>,
     ) -> Self {
-        Self { hold: Some(hold), local, burndown, settler }
+        Self { hold: Some(hold), local, burndown, unreserved: false, settler }
+    }
+
+    /// Of a call that was made before its limits were asked.
+    pub(super) const fn unreserved(hold: Hold, burndown: u32, settler: Arc<Settler>) -> Self {
+        Self { hold: Some(hold), local: None, burndown, unreserved: true, settler }
     }
 
     /// What is held, to be written down with the call; its id is the call's.
@@ -84,7 +91,10 @@ impl OpenHold {
         }
         let amounts = used(&hold.meters, ended, self.burndown);
         let ending = match self.local.take() {
-            None => Ending::Shared(Settlement { hold, used: amounts, unreserved: false }),
+            None => {
+                let unreserved = self.unreserved;
+                Ending::Shared(Settlement { hold, used: amounts, unreserved })
+            }
             Some(LocalHold { hold: local, places, unsettled }) => {
                 let used = places.iter().map(|place| amounts[*place]).collect();
                 Ending::Local {

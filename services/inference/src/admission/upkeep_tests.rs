@@ -158,6 +158,8 @@ fn context() -> RequestContext {
         arrived: Instant::now(),
         deadline: Duration::from_secs(10),
         client_ip: None,
+        way: None,
+        spent: outcrop_http::Spent::default(),
     }
 }
 

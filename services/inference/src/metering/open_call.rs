@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use outcrop_chat::{Event, Response, ServiceTier, StopReason};
+use outcrop_http::Spent;
 use outcrop_lifecycle::Guard;
 use outcrop_ports::{ModelError, Tally};
 use outcrop_types::{
@@ -49,6 +50,8 @@ pub(crate) struct OpenCall {
     rest: Option<Entry>,
     /// `None` where nothing is paid for.
     pricing: Option<Pricing>,
+    /// What its request used so far.
+    spent: Spent,
     _open: Guard,
 }
 
@@ -80,12 +83,13 @@ pub(super) struct Begun {
     pub(super) input_estimate: u64,
     pub(super) pricing: Option<Pricing>,
     pub(super) hold: Option<OpenHold>,
+    pub(super) spent: Spent,
     pub(super) open: Guard,
 }
 
 impl OpenCall {
     pub(super) fn new(begun: Begun) -> Self {
-        let Begun { record, spool, arrived, input_estimate, pricing, hold, open } = begun;
+        let Begun { record, spool, arrived, input_estimate, pricing, hold, spent, open } = begun;
         let reserved = record.as_ref().map_or_else(TokenUsage::default, |it| it.tokens);
         Self {
             most_output: reserved.output,
@@ -102,6 +106,7 @@ impl OpenCall {
             hold,
             rest: None,
             pricing,
+            spent,
             _open: open,
         }
     }
@@ -342,6 +347,9 @@ impl OpenCall {
         }
         let pricing = self.pricing.as_ref().filter(|_| self.kind == Kind::Called);
         record.cost = pricing.and_then(|it| it.cost(record.tier, &record.tokens));
+        if let Some(pricing) = pricing {
+            self.spent.add(pricing.used(record.tier, &record.tokens, record.cost.as_ref()));
+        }
         tracing::debug!(
             request.id = %record.request_id,
             team.id = %record.team,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use outcrop_ports::{ModelCatalog, ResolvedModel};
-use outcrop_types::{Cost, Price, PriceTier, TokenUsage};
+use outcrop_types::{Cost, Money, Price, PriceTier, TokenUsage, Used};
 
 /// The price of a call. Looked up before the call is made: whoever writes its record waits for nothing.
 pub(super) struct Pricing {
@@ -32,5 +32,20 @@ impl Pricing {
             return self.price.as_ref()?.cost(usage);
         }
         self.catalog.price(&self.model, tier, self.day)?.cost(usage)
+    }
+
+    /// The same as what whoever asked hears of it, `cost` being what it costs.
+    pub(super) fn used(&self, tier: PriceTier, tokens: &TokenUsage, cost: Option<&Cost>) -> Used {
+        let Some(cost) = cost else {
+            let unpriced = u64::from(!tokens.is_nothing());
+            return Used { tokens: *tokens, unpriced, ..Used::default() };
+        };
+        let saved = match tier {
+            PriceTier::Flex | PriceTier::Batch => self
+                .cost(PriceTier::Standard, tokens)
+                .map_or(Money::ZERO, |on_demand| on_demand.usd.saturating_sub(cost.usd)),
+            PriceTier::Standard | PriceTier::Priority => Money::ZERO,
+        };
+        Used { tokens: *tokens, cost: cost.usd, saved, unpriced: 0 }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use outcrop_config::LimitsConfig;
 use outcrop_ports::ResolvedModel;
-use outcrop_types::{Level, Pattern, Policy, Principal, Rules, Target};
+use outcrop_types::{Level, Pattern, Policy, Principal, Rules, Target, Way};
 
 use super::terms::{Clamp, Holder, Limit, Limited, Owner, Terms};
 
@@ -105,6 +105,14 @@ impl Book {
         let policies = self.saying(principal, model, Slot::Models, |it| !it.models.is_empty());
         let allows = |policy: &Policy| policy.rules.models.iter().any(|it| model.is_allowed_by(it));
         policies.into_iter().find(|it| !allows(it)).map(|it| it.target.level())
+    }
+
+    /// The level of a policy that does not let a call of this model be done this way, if one does not: every policy that is
+    /// for it must.
+    pub(crate) fn forbids_way(&self, principal: &Principal, model: Named<'_>, way: Way) -> Option<Level> {
+        let fits = |policy: &Policy| policy.model.as_ref().is_none_or(|it| model.is(it));
+        let says_no = |policy: &Policy| policy.rules.ways.as_ref().is_some_and(|ways| !ways.contains(&way));
+        self.of(principal).into_iter().find(|it| fits(it) && says_no(it)).map(|it| it.target.level())
     }
 
     /// Whether policies keep somebody from some models at all.

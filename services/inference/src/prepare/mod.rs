@@ -20,9 +20,10 @@ mod turns;
 
 use std::sync::Arc;
 
-use outcrop_chat::{InvalidRequest, Request};
+use outcrop_chat::{InvalidRequest, Request, ServiceTier};
 use outcrop_http::ApiError;
 use outcrop_ports::{Modality, ModelInfo};
+use outcrop_types::PriceTier;
 
 use crate::InferenceService;
 use crate::attempts::is_mixed;
@@ -90,6 +91,10 @@ impl InferenceService {
         dropped: &mut Vec<&'static str>,
     ) -> Result<Prepared, ApiError> {
         model.must_write(Modality::Text, "chat")?;
+        if let Some(batching) = self.batching() {
+            batching.check(&mut request)?;
+        }
+        let entry = waiting(entry, model, &mut request);
         self.inner().media.check_s3_fields(&request.additional)?;
         self.inner().media.fetch_links(entry.team, &mut request).await?;
         let original = || Original { request: request.clone(), fields, dropped: dropped.clone() };
@@ -101,6 +106,17 @@ impl InferenceService {
         told.extend(place::add(&mut request, self.prompt_cache_rule(model), info, dropped));
         Ok(Prepared { request, told, reshape, entry, original, strict: false, choice: 0 })
     }
+}
+
+/// What can wait is done in Bedrock's flex tier, where all of its targets have that and it asks for no tier itself.
+fn waiting(entry: Entry, model: &AskedModel, request: &mut Request) -> Entry {
+    let candidates = model.plan.candidates();
+    let has_flex = model.model.info.flex && candidates.iter().all(|it| it.model.info.flex);
+    if !entry.flex || !has_flex || request.service_tier.is_some() {
+        return entry;
+    }
+    request.service_tier = Some(ServiceTier::Flex);
+    entry.in_tier(PriceTier::Flex)
 }
 
 /// The part that needs nobody: fits a request to a model. The order matters: what is asked of the shape of an answer

@@ -80,6 +80,9 @@ impl InferenceService {
         headers: &Wish,
         body: Option<&[u8]>,
     ) -> Result<Option<Terms>, ApiError> {
+        if self.batching().is_some() {
+            return Ok(None);
+        }
         let settings = &self.inner().response_cache.settings;
         let body = body.map(CacheControl::read).transpose()?.flatten();
         let wish = headers.clone().with_body(body.as_ref())?;

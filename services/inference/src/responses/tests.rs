@@ -24,6 +24,10 @@ impl ResponseStore for Expired {
         Ok(())
     }
 
+    async fn replace_response(&self, _: &StoredResponse) -> Result<bool, PortError> {
+        Ok(false)
+    }
+
     async fn lookup_response(
         &self,
         _: TeamId,
@@ -97,6 +101,10 @@ impl ResponseStore for Conversation {
         Ok(())
     }
 
+    async fn replace_response(&self, _: &StoredResponse) -> Result<bool, PortError> {
+        Ok(false)
+    }
+
     async fn lookup_response(
         &self,
         _: TeamId,
@@ -142,7 +150,7 @@ async fn loaded(kept: Vec<StoredResponse>, items: &[usize]) -> (Result<Earlier, 
     let needs = parse(&Bytes::from(body.to_string())).unwrap().needs();
     let store = Arc::new(Conversation { kept, ..Conversation::default() });
     let responses = Responses::new(Arc::clone(&store) as Arc<dyn ResponseStore>, Arc::new(StoppedClock), 30);
-    let earlier = responses.earlier(team(), needs).await;
+    let earlier = responses.earlier(team(), needs, None).await;
     let lookups = store.lookups.lock().unwrap().len();
     (earlier, lookups)
 }

@@ -24,7 +24,7 @@ pub(crate) async fn create(
 ) -> Result<HttpResponse, ApiError> {
     let caller = Caller { principal: &allowed.principal, context: &context };
     let answer = answer(&service, caller, manner, &body).await?;
-    Ok(respond(context.arrived, answer))
+    Ok(respond(&context, answer))
 }
 
 /// From the request's body to the answer's.

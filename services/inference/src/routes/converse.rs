@@ -34,7 +34,7 @@ pub(crate) async fn create(
 ) -> Result<HttpResponse, ApiError> {
     let caller = Caller { principal: &allowed.principal, context: &context };
     let answer = answer(&service, caller, id.into_inner(), (tags, cache), &body).await?;
-    Ok(respond(context.arrived, answer))
+    Ok(respond(&context, answer))
 }
 
 /// From the request's body to the answer's.
@@ -64,7 +64,7 @@ pub(crate) async fn create_stream(
     let (model, request) =
         read(&service, caller, id.into_inner(), asked, Way::Paid { tags, stream: true, cache }).await?;
     let answer = stream(&service, caller, &model, request).await.map_err(refused)?;
-    Ok(respond(context.arrived, answer))
+    Ok(respond(&context, answer))
 }
 
 /// Counts the tokens of a request, of Converse or of InvokeModel.
@@ -77,7 +77,7 @@ pub(crate) async fn count(
 ) -> Result<HttpResponse, ApiError> {
     let caller = Caller { principal: &allowed.principal, context: &context };
     let answer = counted(&service, caller, id.into_inner(), &body).await?;
-    Ok(respond(context.arrived, answer))
+    Ok(respond(&context, answer))
 }
 
 async fn counted(

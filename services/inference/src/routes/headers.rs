@@ -2,14 +2,14 @@
 
 use std::fmt::Write as _;
 use std::future::{Ready, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use actix_web::{FromRequest, HttpRequest, HttpResponse};
-use outcrop_http::{ApiError, sse};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse};
+use outcrop_http::{ApiError, FromService, RESPONSE_ID_HEADER, RequestContext, USED_HEADER, sse};
 use outcrop_ports::Kind;
-use outcrop_types::ErrorCode;
+use outcrop_types::{ErrorCode, ResponseId};
 use outcrop_wire::bedrock;
 
 use super::invoke::head;
@@ -20,8 +20,11 @@ use crate::response_cache::Wish;
 use crate::tags::Tags;
 
 const STRICT: &str = "x-outcrop-strict";
+const DROPPED: &str = "x-outcrop-dropped";
 /// What was tried for a call, where that is more than one target.
 pub(crate) const ATTEMPTS: &str = "x-outcrop-attempts";
+/// What an answer cost, US dollars.
+const COST: &str = "x-outcrop-cost-usd";
 pub(crate) const LIMIT: &str = "x-ratelimit-limit-requests";
 pub(crate) const REMAINING: &str = "x-ratelimit-remaining-requests";
 pub(crate) const RESET: &str = "x-ratelimit-reset-requests";
@@ -47,14 +50,34 @@ impl FromRequest for Manner {
             let guardrail = head::guardrail(request.headers())?;
             let tags = Tags::read(request.headers())?;
             let cache = Wish::read(request.headers())?;
-            Ok(Self { strict, may_stream: true, guardrail, tags, cache })
+            let response = response(request)?;
+            Ok(Self { strict, may_stream: true, guardrail, tags, cache, response })
         }))
     }
 }
 
+/// The id under which a job's answer is kept, as the job worker says it.
+fn response(request: &HttpRequest) -> Result<Option<ResponseId>, ApiError> {
+    let given = request.headers().get(RESPONSE_ID_HEADER);
+    let Some(value) = given.filter(|_| request.extensions().contains::<FromService>()) else {
+        return Ok(None);
+    };
+    let id = value.to_str().ok().and_then(|text| text.parse().ok());
+    let wrong = || ApiError::new(ErrorCode::InvalidRequest, "this is no id of a response");
+    id.map(Some).ok_or_else(|| wrong().with_param(RESPONSE_ID_HEADER))
+}
+
+/// Names what was asked for and has no effect.
+pub(crate) fn put_dropped(answer: &mut HttpResponse, dropped: &[String]) {
+    if !dropped.is_empty() {
+        put(answer.headers_mut(), DROPPED, &dropped.join(", "));
+    }
+}
+
 /// The HTTP answer.
-pub(crate) fn respond(arrived: Instant, answer: Answer) -> HttpResponse {
+pub(crate) fn respond(context: &RequestContext, answer: Answer) -> HttpResponse {
     let Answer { body, facts, dropped } = answer;
+    let is_whole = matches!(body, Body::Whole(_));
     let mut response = match body {
         Body::Whole(bytes) => {
             let mut response = HttpResponse::Ok().body(bytes);
@@ -67,9 +90,12 @@ pub(crate) fn respond(arrived: Instant, answer: Answer) -> HttpResponse {
     let headers = response.headers_mut();
     put_route(headers, &facts);
     put_found(headers, &facts);
-    put(headers, "server-timing", &server_timing(&facts, arrived.elapsed()));
+    put(headers, "server-timing", &server_timing(&facts, context.arrived.elapsed()));
+    if is_whole {
+        put_used(headers, context);
+    }
     if !dropped.is_empty() {
-        put(headers, "x-outcrop-dropped", &dropped.join(", "));
+        put(headers, DROPPED, &dropped.join(", "));
     }
     for (name, value) in &facts.told {
         put(headers, name, value);
@@ -102,6 +128,20 @@ fn put_found(headers: &mut HeaderMap, facts: &Facts) {
     }
     if !facts.guardrail.is_none() {
         put(headers, "x-outcrop-guardrail", facts.guardrail.name());
+    }
+}
+
+/// What the answer cost, where that is known of all calls that were made for it. What a stream costs nobody knows at its
+/// beginning.
+fn put_used(headers: &mut HeaderMap, context: &RequestContext) {
+    let used = context.spent.sum();
+    if used.unpriced == 0 {
+        put(headers, COST, &used.cost.to_string());
+    }
+    if context.way.is_some()
+        && let Ok(used) = serde_json::to_string(&used)
+    {
+        put(headers, USED_HEADER, &used);
     }
 }
 

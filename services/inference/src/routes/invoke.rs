@@ -46,7 +46,7 @@ pub(crate) async fn create(
     let caller = Caller { principal: &allowed.principal, context: &context };
     let head = Head { tags, ..Head::read(request.headers(), "accept")? };
     let answer = answer(&service, caller, id.into_inner(), head, body).await?;
-    Ok(respond(context.arrived, answer))
+    Ok(respond(&context, answer))
 }
 
 /// The same as a stream.
@@ -65,7 +65,7 @@ pub(crate) async fn create_stream(
     let model = service.resolve(caller.principal, wants).await.map_err(refused)?;
     service.inner().media.check_s3_in(&body)?;
     let answer = stream(&service, caller, &model, head, body).await.map_err(refused)?;
-    Ok(respond(context.arrived, answer))
+    Ok(respond(&context, answer))
 }
 
 /// What the runtime API has besides, and is not served here.

@@ -11,6 +11,7 @@ pub(crate) mod images;
 pub(crate) mod invoke;
 pub(crate) mod messages;
 mod models;
+mod records;
 pub(crate) mod rerank;
 pub(crate) mod responses;
 mod routes_admin;
@@ -57,7 +58,9 @@ pub fn routes(service: InferenceService) -> impl Fn(&mut web::ServiceConfig) + C
         app.service(web::resource("/admin/v1/usage/recount").post(usage::recount::recount))
             .service(web::resource("/admin/v1/routes").get(routes_admin::show).put(routes_admin::replace))
             .service(web::resource("/admin/v1/routes/check").post(routes_admin::check))
-            .service(web::resource("/admin/v1/routes/targets").get(routes_admin::targets));
+            .service(web::resource("/admin/v1/routes/targets").get(routes_admin::targets))
+            .service(web::resource("/internal/records").post(records::write))
+            .service(web::resource("/internal/records/answers").post(records::answer));
         app.service(web::resource("/generate").post(generate::create))
             .service(web::resource("/v2/rerank").post(rerank::create))
             .service(web::resource("/model/{id:.+}/converse").post(converse::create))

@@ -249,6 +249,8 @@ async fn the_callers_deadline_bounds_all_attempts() {
         }
         let begun = Instant::now();
         let call = InferenceCall {
+            way: outcrop_types::Way::OnDemand,
+            response: None,
             principal: principal(Role::Service),
             path: path.into(),
             body: body.to_string().into(),

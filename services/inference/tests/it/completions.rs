@@ -83,6 +83,8 @@ async fn what_bedrock_cannot_do_is_refused_by_name() {
 async fn it_can_be_had_as_a_job() {
     let app = TestApp::start().await;
     let call = InferenceCall {
+        way: outcrop_types::Way::OnDemand,
+        response: None,
         principal: principal(Role::Service),
         path: PATH.into(),
         body: json!({ "model": MODEL, "prompt": "[[say: later]]" }).to_string().into(),

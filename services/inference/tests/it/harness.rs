@@ -28,6 +28,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
+use crate::desk::MemoryDesk;
 use crate::response_store::MemoryResponses;
 use crate::route_store::MemoryRoutes;
 pub(crate) use crate::stores::{MemoryLedger, MemoryPolicies};
@@ -67,6 +68,10 @@ pub(crate) struct Setup {
     pub(crate) team: TeamId,
     pub(crate) responses: Arc<MemoryResponses>,
     pub(crate) routes: Arc<MemoryRoutes>,
+    /// Who takes work that can wait.
+    pub(crate) desk: Arc<MemoryDesk>,
+    /// How long responses are kept, days.
+    pub(crate) retention_days: u32,
     /// How calls find their way.
     pub(crate) routing: RoutingConfig,
     /// Which URLs are fetched: public ones, as usual.
@@ -109,6 +114,8 @@ impl Default for Setup {
             team: TeamId::new(Uuid::from_u128(2)),
             responses: Arc::default(),
             routes: Arc::default(),
+            desk: Arc::default(),
+            retention_days: 30,
             routing: RoutingConfig::default(),
             media_rules: MediaRules { enabled: true, ..MediaRules::default() },
             media: MediaOptions::from(&MediaConfig::default()),
@@ -325,6 +332,7 @@ fn service(
         changes: Arc::new(MemoryChanges::default()),
         ledger,
         responses: setup.responses.clone(),
+        desk: setup.desk.clone(),
         clock: Arc::new(SystemClock::default()),
         ids: Arc::new(SystemIdGen),
     };
@@ -338,7 +346,7 @@ fn service(
         max_spool_bytes: setup.max_spool_bytes,
         flush: Duration::from_millis(10),
         tags: setup.tags.clone(),
-        response_retention_days: 30,
+        response_retention_days: setup.retention_days,
         max_json_depth: 64,
         response_cache: setup.response_cache.clone(),
         longest_call: Duration::from_secs(60),

@@ -18,6 +18,8 @@ async fn call(app: &TestApp, caller: Principal, path: &str, body: &Value) -> (u1
 
 async fn answer(app: &TestApp, caller: Principal, path: &str, body: &Value) -> InferenceAnswer {
     let call = InferenceCall {
+        way: outcrop_types::Way::OnDemand,
+        response: None,
         principal: caller,
         path: path.into(),
         body: body.to_string().into(),

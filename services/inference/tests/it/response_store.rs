@@ -31,6 +31,16 @@ impl ResponseStore for MemoryResponses {
         Ok(())
     }
 
+    async fn replace_response(&self, response: &StoredResponse) -> Result<bool, PortError> {
+        self.there("replace a response")?;
+        let mut kept = self.kept.lock().unwrap();
+        let to_come = |it: &&mut StoredResponse| {
+            it.id == response.id && it.team == response.team && it.response["status"] == "queued"
+        };
+        let found = kept.iter_mut().find(to_come);
+        Ok(found.map(|it| *it = response.clone()).is_some())
+    }
+
     async fn lookup_response(
         &self,
         team: TeamId,

@@ -1,10 +1,14 @@
 //! `/v1/jobs`, and what becomes of a job.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use outcrop_config::JobsConfig;
+use outcrop_job_worker::{JobOptions, JobWorker};
 use outcrop_types::Role;
 use serde_json::{Value, json};
 
+use crate::keeper::SetClock;
 use crate::world::{Scripted, World, answer, client, developer};
 
 fn chat() -> Value {
@@ -100,6 +104,29 @@ async fn a_team_has_so_many_unfinished_jobs_and_no_more() {
     assert_eq!(submit(&other.url).await.0, 202);
     answer(client().delete(format!("{}/v1/jobs/{}", one.url, job["id"].as_str().unwrap()))).await;
     assert_eq!(submit(&one.url).await.0, 202, "an ended job makes room");
+}
+
+#[actix_web::test]
+async fn what_was_taken_in_is_told_again_however_late_and_full_it_is() {
+    let clock = Arc::new(SetClock::at("2026-11-22T05:00:00Z"));
+    let set = clock.clone();
+    let one = JobsConfig { max_open_jobs_per_team: 1, ..JobsConfig::default() };
+    let mut world = World::new(Scripted::default(), None, |ports| ports.clock = set).await;
+    let options = JobOptions { jobs: one, ..JobOptions::default() };
+    world.worker = JobWorker::new(world.ports.clone(), options);
+    let server = world.serve(developer(1));
+    let mut job = chat();
+    job["deadline"] = json!("2026-11-22T05:10:00Z");
+    let submit = async |job: &Value| {
+        let request = client().post(format!("{}/v1/jobs", server.url)).header("idempotency-key", "abc");
+        answer(request.json(job)).await
+    };
+    let (status, first) = submit(&job).await;
+    assert_eq!(status, 202, "{first}");
+    clock.forward(3_600);
+    let (status, again) = submit(&job).await;
+    assert_eq!((status, &again["id"]), (202, &first["id"]), "{again}");
+    assert_eq!(submit(&chat()).await.0, 409, "another request under the key");
 }
 
 #[actix_web::test]

@@ -19,6 +19,10 @@ use crate::world::done;
 pub(crate) struct SetClock(Mutex<DateTime<Utc>>);
 
 impl SetClock {
+    pub(crate) fn at(now: &str) -> Self {
+        Self(Mutex::new(now.parse().unwrap()))
+    }
+
     pub(crate) fn set(&self, now: &str) {
         *self.0.lock().unwrap() = now.parse().unwrap();
     }

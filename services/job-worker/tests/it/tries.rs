@@ -1,14 +1,18 @@
 //! How often a job is tried, and when.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use outcrop_config::JobsConfig;
 use outcrop_ports::contract::samples;
-use outcrop_ports::{Blobs, Claim, PortError};
+use outcrop_ports::{
+    BatchRecord, Blobs, ClaimTerms, Inference, InferenceAnswer, InferenceCall, PortError, RecordOutput,
+    Recorded,
+};
 use outcrop_types::{Job, JobState};
 
 use crate::world::{PANIC, Scripted, World, calls, developer, ended, scripted, submit, until};
@@ -17,14 +21,18 @@ fn tries(max_attempts: u32) -> Option<JobsConfig> {
     Some(JobsConfig { max_attempts, ..JobsConfig::default() })
 }
 
+fn terms(now: DateTime<Utc>) -> ClaimTerms {
+    ClaimTerms { now, lease_until: now + TimeDelta::hours(1), most_per_team: 64 }
+}
+
 /// A job as the store may hold it, and its nudge.
-async fn place(world: &World, job: &Job) {
+pub(crate) async fn place(world: &World, job: &Job) {
     world.ports.blobs.put(&job.input, Bytes::from_static(b"{}")).await.unwrap();
     world.ports.jobs.submit_job(job).await.unwrap();
     world.ports.queue.send(job.id.to_string()).await.unwrap();
 }
 
-fn new_job(world: &World) -> Job {
+pub(crate) fn new_job(world: &World) -> Job {
     let now = world.ports.clock.now();
     Job { created_at: now, updated_at: now, principal: developer(1), ..samples::job(1, samples::team_id(1)) }
 }
@@ -44,29 +52,23 @@ async fn a_job_that_panics_at_every_try_has_failed() {
     let world = World::new(scripted([PANIC]), tries(1), |_| ()).await;
     let id = submit(&world, developer(1)).await;
     let job = ended(&world, id).await;
-    assert_eq!((job.state, job.error.as_deref()), (JobState::Failed, Some("the call failed")));
+    assert_eq!(
+        (job.state, job.error.as_deref()),
+        (JobState::Failed, Some("every attempt at the job failed"))
+    );
 }
 
 /// Takes bodies and no answers.
 struct NoAnswers(Arc<dyn Blobs>);
 
-#[async_trait]
-impl Blobs for NoAnswers {
+blobs_but_put!(NoAnswers {
     async fn put(&self, key: &str, body: Bytes) -> Result<(), PortError> {
         if key.ends_with("output.json") {
-            return Err(PortError::unavailable("keep a blob", "the disk is full"));
+            return Err(PortError::broken("keep a blob", "no such folder"));
         }
         self.0.put(key, body).await
     }
-
-    async fn get(&self, key: &str) -> Result<Option<Bytes>, PortError> {
-        self.0.get(key).await
-    }
-
-    async fn delete(&self, key: &str) -> Result<(), PortError> {
-        self.0.delete(key).await
-    }
-}
+});
 
 #[actix_web::test]
 async fn an_answer_that_cannot_be_kept_is_not_asked_for_for_ever() {
@@ -89,6 +91,29 @@ async fn a_job_that_killed_its_workers_is_given_up_without_a_call() {
     assert_eq!(job.state, JobState::Failed);
     assert!(job.error.unwrap().contains("too often"));
     assert_eq!(calls(&world), 0);
+}
+
+#[actix_web::test]
+async fn what_was_set_aside_says_why_and_can_be_sent_back() {
+    let world = World::working(scripted([])).await;
+    let job = Job { attempts: JobsConfig::default().max_attempts, ..new_job(&world) };
+    place(&world, &job).await;
+    let job = ended(&world, job.id).await;
+    assert!(job.dead);
+    let letter = loop {
+        // The row is written before the message is set aside.
+        if let Some(letter) = world.ports.queue.dead_letters(10).await.unwrap().pop() {
+            break letter;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
+    assert_eq!((letter.body, letter.reason), (job.id.to_string(), job.error.clone()));
+
+    assert!(world.worker.redrive(job.id).await.unwrap().is_some());
+    let job = ended(&world, job.id).await;
+    assert_eq!((job.state, job.attempts, job.dead), (JobState::Succeeded, 1, false));
+    assert_eq!(world.ports.queue.dead_letters(10).await.unwrap(), [], "its message went with it");
+    assert_eq!(world.worker.redrive(job.id).await.unwrap(), None, "it is not set aside any more");
 }
 
 #[actix_web::test]
@@ -122,8 +147,8 @@ async fn an_answer_says_when_to_come_back() {
             until(&world, id, |job| job.state == JobState::Queued && job.updated_at > job.created_at).await;
         assert_eq!(job.attempts, attempts, "{status}");
         let early = before + TimeDelta::seconds(290);
-        let claim = world.ports.jobs.claim_job(id, early, early + TimeDelta::hours(1)).await.unwrap();
-        assert!(matches!(claim, Claim::Busy { until } if until > early), "{status}: {claim:?}");
+        let claim = world.ports.jobs.claim_job(terms(early)).await.unwrap();
+        assert_eq!(claim, None, "{status}");
         assert!(world.ports.jobs.nudge_stale_jobs(early, early, 10).await.unwrap().is_empty(), "{status}");
     }
 }
@@ -137,21 +162,70 @@ async fn a_worker_that_stops_gives_back_what_it_has_as_if_untried() {
     let job = until(&world, id, |job| job.state == JobState::Queued).await;
     assert_eq!(job.attempts, 0);
     let now = world.ports.clock.now();
-    let claim = world.ports.jobs.claim_job(id, now, now + TimeDelta::hours(1)).await.unwrap();
-    assert!(matches!(claim, Claim::Taken(..)), "{claim:?}");
+    assert!(world.ports.jobs.claim_job(terms(now)).await.unwrap().is_some());
+    let message = world.ports.queue.receive(Duration::from_secs(5), Duration::from_secs(5)).await.unwrap();
+    assert_eq!(message.unwrap().body, id.to_string(), "given back at once");
+}
+
+/// Fails so many times, as what is away does.
+struct Away<T: ?Sized>(Arc<T>, AtomicUsize);
+
+impl<T: ?Sized> Away<T> {
+    fn fails(&self) -> bool {
+        self.1.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+    }
+}
+
+blobs_but_put!(Away<dyn Blobs> {
+    async fn put(&self, key: &str, body: Bytes) -> Result<(), PortError> {
+        if key.ends_with("output.json") && self.fails() {
+            return Err(PortError::unavailable("keep a blob", "the blobs are away"));
+        }
+        self.0.put(key, body).await
+    }
+});
+
+#[async_trait]
+impl Inference for Away<dyn Inference> {
+    async fn record(&self, call: InferenceCall) -> Result<Recorded, PortError> {
+        self.0.record(call).await
+    }
+
+    async fn recorded(
+        &self,
+        call: InferenceCall,
+        record: BatchRecord,
+        output: RecordOutput,
+    ) -> Result<InferenceAnswer, PortError> {
+        self.0.recorded(call, record, output).await
+    }
+
+    async fn call(&self, call: InferenceCall) -> Result<InferenceAnswer, PortError> {
+        if self.fails() {
+            return Err(PortError::unavailable("call a model", "connection refused"));
+        }
+        self.0.call(call).await
+    }
 }
 
 #[actix_web::test]
-async fn a_dead_workers_job_is_taken_over_when_its_lease_is_over() {
-    let world = World::working(scripted([])).await;
-    let job = new_job(&world);
-    world.ports.blobs.put(&job.input, Bytes::from_static(b"{}")).await.unwrap();
-    world.ports.jobs.submit_job(&job).await.unwrap();
-    let until = world.ports.clock.now() + TimeDelta::milliseconds(500);
-    let claim = world.ports.jobs.claim_job(job.id, world.ports.clock.now(), until).await.unwrap();
-    assert!(matches!(claim, Claim::Taken(..)), "{claim:?}");
-    // Delivered while the other one's lease holds; there is no further nudge before the first sweep.
-    world.ports.queue.send(job.id.to_string()).await.unwrap();
-    let job = ended(&world, job.id).await;
-    assert_eq!((job.state, job.attempts), (JobState::Succeeded, 2));
+async fn a_service_that_is_away_costs_no_attempt() {
+    let world = World::new(scripted([]), tries(1), |ports| {
+        ports.inference = Arc::new(Away(ports.inference.clone(), AtomicUsize::new(2)));
+    })
+    .await;
+    let id = submit(&world, developer(1)).await;
+    let job = ended(&world, id).await;
+    assert_eq!((job.state, job.attempts, calls(&world)), (JobState::Succeeded, 1, 1));
+}
+
+#[actix_web::test]
+async fn an_answer_waits_for_blobs_that_are_away() {
+    let world = World::new(scripted([]), tries(1), |ports| {
+        ports.blobs = Arc::new(Away(ports.blobs.clone(), AtomicUsize::new(2)));
+    })
+    .await;
+    let id = submit(&world, developer(1)).await;
+    let job = ended(&world, id).await;
+    assert_eq!((job.state, job.attempts, calls(&world)), (JobState::Succeeded, 1, 1));
 }

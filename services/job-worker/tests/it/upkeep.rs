@@ -3,7 +3,6 @@
 use std::io::Read as _;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use flate2::read::GzDecoder;
 use outcrop_job_worker::archive::{Archive, manifest_key};
@@ -139,21 +138,12 @@ async fn several_may_do_it_at_once() {
 /// Loses the last byte of every part.
 struct Lossy(Arc<dyn Blobs>);
 
-#[async_trait]
-impl Blobs for Lossy {
+blobs_but_put!(Lossy {
     async fn put(&self, key: &str, bytes: Bytes) -> Result<(), PortError> {
         let length = if key.ends_with(".gz") { bytes.len() - 1 } else { bytes.len() };
         self.0.put(key, bytes.slice(..length)).await
     }
-
-    async fn get(&self, key: &str) -> Result<Option<Bytes>, PortError> {
-        self.0.get(key).await
-    }
-
-    async fn delete(&self, key: &str) -> Result<(), PortError> {
-        self.0.delete(key).await
-    }
-}
+});
 
 #[tokio::test]
 async fn what_cannot_be_read_back_is_not_dropped() {
@@ -170,8 +160,7 @@ async fn what_cannot_be_read_back_is_not_dropped() {
 /// Records another call whenever a manifest is written: after the export of a month and before its end.
 struct Late(Arc<dyn Blobs>, Arc<SqliteStore>);
 
-#[async_trait]
-impl Blobs for Late {
+blobs_but_put!(Late {
     async fn put(&self, key: &str, bytes: Bytes) -> Result<(), PortError> {
         self.0.put(key, bytes).await?;
         if key.ends_with(".json") {
@@ -179,15 +168,7 @@ impl Blobs for Late {
         }
         Ok(())
     }
-
-    async fn get(&self, key: &str) -> Result<Option<Bytes>, PortError> {
-        self.0.get(key).await
-    }
-
-    async fn delete(&self, key: &str) -> Result<(), PortError> {
-        self.0.delete(key).await
-    }
-}
+});
 
 #[tokio::test]
 async fn what_comes_after_the_export_is_exported_too_before_anything_goes() {
@@ -236,23 +217,14 @@ async fn a_new_cost_is_exported_before_anything_goes() {
 /// Takes no file of January.
 struct Full(Arc<dyn Blobs>);
 
-#[async_trait]
-impl Blobs for Full {
+blobs_but_put!(Full {
     async fn put(&self, key: &str, bytes: Bytes) -> Result<(), PortError> {
         match key.starts_with("usage/2026-01/") {
             true => Err(PortError::unavailable("write a file", "the disk is full")),
             false => self.0.put(key, bytes).await,
         }
     }
-
-    async fn get(&self, key: &str) -> Result<Option<Bytes>, PortError> {
-        self.0.get(key).await
-    }
-
-    async fn delete(&self, key: &str) -> Result<(), PortError> {
-        self.0.delete(key).await
-    }
-}
+});
 
 #[tokio::test]
 async fn one_bad_month_holds_up_no_other() {

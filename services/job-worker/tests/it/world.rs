@@ -9,7 +9,7 @@ use bytes::Bytes;
 use outcrop_config::JobsConfig;
 use outcrop_embedded::{FileBlobs, MemoryQueue, SystemClock, SystemIdGen};
 use outcrop_http::testing::TestServer;
-use outcrop_job_worker::{JobPorts, JobWorker, Submission};
+use outcrop_job_worker::{JobOptions, JobPorts, JobWorker, Submission};
 use outcrop_ports::contract::samples;
 use outcrop_ports::{
     Changed, Inference, InferenceAnswer, InferenceCall, PortError, TeamStore as _, UserStore as _,
@@ -34,6 +34,21 @@ pub(crate) struct Scripted {
 
 #[async_trait]
 impl Inference for Scripted {
+    async fn record(&self, call: InferenceCall) -> Result<outcrop_ports::Recorded, PortError> {
+        let _ = call;
+        Err(PortError::broken("write a record", "the script has none"))
+    }
+
+    async fn recorded(
+        &self,
+        call: InferenceCall,
+        record: outcrop_ports::BatchRecord,
+        output: outcrop_ports::RecordOutput,
+    ) -> Result<InferenceAnswer, PortError> {
+        let _ = (call, record, output);
+        Err(PortError::broken("read a record", "the script has none"))
+    }
+
     async fn call(&self, call: InferenceCall) -> Result<InferenceAnswer, PortError> {
         self.calls.lock().unwrap().push(call);
         tokio::time::sleep(self.delay).await;
@@ -41,7 +56,13 @@ impl Inference for Scripted {
         assert_ne!(status, PANIC, "as the script says");
         let body = Bytes::from(format!(r#"{{"status":{status}}}"#));
         let retry_after = self.retry_after.filter(|_| status != 200);
-        Ok(InferenceAnswer { status, body, retry_after })
+        Ok(InferenceAnswer {
+            status,
+            body,
+            retry_after,
+            used: outcrop_types::Used::default(),
+            is_final: false,
+        })
     }
 }
 
@@ -70,7 +91,10 @@ impl World {
     pub(crate) async fn full_at(max_open_jobs_per_team: usize) -> Self {
         let world = Self::idle().await;
         let config = JobsConfig { max_open_jobs_per_team, ..JobsConfig::default() };
-        Self { worker: JobWorker::new(world.ports.clone(), config), ..world }
+        Self {
+            worker: JobWorker::new(world.ports.clone(), JobOptions { jobs: config, ..JobOptions::default() }),
+            ..world
+        }
     }
 
     /// A worker that works if it is configured to, over ports that may be exchanged.
@@ -87,6 +111,13 @@ impl World {
         let store = Arc::new(store);
         let mut ports = JobPorts {
             jobs: store.clone(),
+            batches: store.clone(),
+            files: store.clone(),
+            webhooks: store.clone(),
+            policies: store.clone(),
+            batch_models: None,
+            outbound: Arc::new(outcrop_client::HttpOutbound::new(Duration::from_secs(1))),
+            sealer: Arc::new(outcrop_token::Sealer::new(&[7; 32], "test").unwrap()),
             keys: store.clone(),
             users: store.clone(),
             queue: Arc::new(MemoryQueue::default()),
@@ -97,7 +128,10 @@ impl World {
         };
         exchange(&mut ports);
         let (works, config) = (works.is_some(), works.unwrap_or_default());
-        let worker = JobWorker::new(ports.clone(), JobsConfig { concurrency: 2, ..config });
+        let worker = JobWorker::new(
+            ports.clone(),
+            JobOptions { jobs: JobsConfig { concurrency: 2, ..config }, ..JobOptions::default() },
+        );
         let stop = CancellationToken::new();
         if works {
             let (worker, stop) = (worker.clone(), stop.clone());
@@ -164,7 +198,7 @@ pub(crate) fn scripted(statuses: impl IntoIterator<Item = u16>) -> Scripted {
 /// Takes a job of this principal in.
 pub(crate) async fn submit(world: &World, principal: Principal) -> JobId {
     let (path, body) = ("/generate".to_owned(), Bytes::from_static(b"{}"));
-    world.worker.submit(Submission { principal, path, body, idempotency_key: None }).await.unwrap().id
+    world.worker.submit(Submission::new(principal, path, body)).await.unwrap().id
 }
 
 /// Asks for the job until it is as wanted.

@@ -1,11 +1,14 @@
 //! The command line: what can be asked for, in the words of `--help`.
 
 mod audit;
+mod batch;
 mod duration;
+mod jobs;
 mod keys;
 mod ledger;
 mod people;
 mod policies;
+mod remote;
 mod routes;
 mod usage;
 
@@ -17,6 +20,9 @@ use outcrop_config::LoadOptions;
 use crate::failure::Failure;
 
 pub(crate) use audit::{AuditCommand, ListAuditArgs, VerifyAuditArgs};
+pub(crate) use batch::{BatchCommand, RunBatchArgs};
+pub(crate) use duration::parse_duration;
+pub(crate) use jobs::{JobArgs, JobsCommand, ListJobsArgs, RedriveArgs, SetAsideArgs, ShowJobArgs};
 pub(crate) use keys::{CreateKeyArgs, KeysCommand, ListKeysArgs, RevokeKeyArgs, RotateKeyArgs};
 pub(crate) use ledger::{DropArgs, ExportArgs, LedgerCommand, MonthsArgs, RepriceArgs};
 pub(crate) use people::{
@@ -27,6 +33,7 @@ pub(crate) use policies::{
     DeletePolicyArgs, ListPoliciesArgs, PoliciesCommand, Rule, RulesArgs, SetPolicyArgs, ShowPolicyArgs,
     TargetArgs,
 };
+pub(crate) use remote::RemoteArgs;
 pub(crate) use routes::{ApplyRoutesArgs, RoutesCommand, ShowRoutesArgs, TargetsArgs};
 pub(crate) use usage::{ListUsageArgs, ReportArgs, UsageArgs, UsageCommand};
 
@@ -36,7 +43,7 @@ Without a command, `outcrop` starts the platform on http://127.0.0.1:8080; the f
 Settings come from defaults, then outcrop.toml, then variables such as OUTCROP__SERVER__PORT, then flags;
 `outcrop config show` prints them with their sources.
 
-Exit codes: 0 done, 1 failed, 2 wrong use, 78 bad settings, 130 stopped by a second signal.";
+Exit codes: 0 done, 1 failed, 2 wrong use, 78 bad settings, 130 stopped by a signal.";
 
 /// An OpenAI-compatible gateway over Amazon Bedrock, in one process.
 #[derive(Debug, Parser)]
@@ -102,6 +109,12 @@ pub(crate) enum Command {
     Audit(AuditCommand),
     /// Ask a model and print its answer as it comes
     Chat(ChatArgs),
+    /// Have a file of model calls worked off
+    #[command(subcommand)]
+    Batch(BatchCommand),
+    /// List, show, cancel and redrive jobs
+    #[command(subcommand)]
+    Jobs(JobsCommand),
     /// List the latest usage records, or report sums of all
     Usage(Box<UsageArgs>),
     /// Reprice, export and remove usage records
@@ -127,12 +140,8 @@ pub(crate) struct ChatArgs {
     /// Instructions that go before the prompt
     #[arg(long)]
     pub(crate) system: Option<String>,
-    /// Server to ask [default: the local one]
-    #[arg(long, env = "OUTCROP_URL")]
-    pub(crate) url: Option<String>,
-    /// API key; better set as a variable, which other users of this machine cannot see
-    #[arg(long, env = "OUTCROP_API_KEY", hide_env_values = true)]
-    pub(crate) key: Option<String>,
+    #[command(flatten)]
+    pub(crate) remote: RemoteArgs,
 }
 
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use clap::{Args, Subcommand, ValueEnum};
 use outcrop_types::{
     Area, Calendar, GuardrailMode, GuardrailRule, GuardrailStream, KeyId, Level, MAX_ROLLING_DAYS, Money,
-    Pattern, Period, PolicyId, TimeZone,
+    Pattern, Period, PolicyId, TimeZone, Way,
 };
 
 #[derive(Debug, Subcommand)]
@@ -109,6 +109,10 @@ pub(crate) struct RulesArgs {
     /// Whether requests may say otherwise for themselves
     #[arg(long, value_name = "on|off", value_parser = parse_switch)]
     pub(crate) cache_request_control: Option<bool>,
+    /// The ways that work may be done which can wait, separated by commas: on_demand (always), flex, batch; replaces the
+    /// list
+    #[arg(long, value_name = "WAY", value_delimiter = ',')]
+    pub(crate) ways: Vec<Way>,
     /// Take a rule out of the policy; can be repeated
     #[arg(long, value_name = "RULE")]
     pub(crate) remove: Vec<Rule>,
@@ -128,6 +132,7 @@ pub(crate) enum Rule {
     Residency,
     Guardrails,
     Cache,
+    Ways,
 }
 
 /// `gr1abc:3:monitor`: a guardrail and how it looks on.

@@ -1,21 +1,18 @@
 //! `outcrop chat`: one question, the answer as it comes.
 
 use std::io::{IsTerminal, Read};
-use std::time::Duration;
 
 use futures::StreamExt;
 use outcrop_config::Config;
+use reqwest::Method;
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::cli::ChatArgs;
 use crate::failure::Failure;
-use crate::local_url::local_url;
 use crate::output;
+use crate::remote::{Remote, root_cause};
 use crate::sse::Events;
-
-/// Longest time without a byte from the server.
-const IDLE: Duration = Duration::from_secs(600);
 
 /// Most bytes read from standard input: more than any server takes.
 const MAX_INPUT: u64 = 32 * 1024 * 1024;
@@ -45,17 +42,8 @@ struct ErrorBody {
     message: String,
 }
 
-/// A refusal.
-#[derive(Debug, Deserialize)]
-struct Refusal {
-    error: ErrorBody,
-}
-
 pub(crate) async fn run(args: &ChatArgs, config: &Config) -> Result<(), Failure> {
-    let Some(key) = args.key.as_deref().filter(|key| !key.is_empty()) else {
-        let line = "chat needs an API key: set OUTCROP_API_KEY (`outcrop keys create` makes a key)";
-        return Err(Failure::Usage(line.to_owned()));
-    };
+    let remote = Remote::new("chat", &args.remote, config)?;
     let prompt = prompt(&args.prompt)?;
     let mut messages = Vec::new();
     if let Some(system) = &args.system {
@@ -66,30 +54,8 @@ pub(crate) async fn run(args: &ChatArgs, config: &Config) -> Result<(), Failure>
     if let Some(model) = &args.model {
         body["model"] = json!(model);
     }
-    let url = args
-        .url
-        .as_deref()
-        .filter(|url| !url.is_empty())
-        .map_or_else(|| local_url(config), ToOwned::to_owned);
-    let url = url.trim_end_matches('/');
-    let unreachable =
-        |error: reqwest::Error| Failure::failed(format!("could not reach {url}: {}", root_cause(&error)));
-    let response = client()?
-        .post(format!("{url}/v1/chat/completions"))
-        .bearer_auth(key)
-        .json(&body)
-        .send()
-        .await
-        .map_err(unreachable)?;
-    if response.status().is_success() { print(response).await } else { Err(refused(response).await) }
-}
-
-fn client() -> Result<reqwest::Client, Failure> {
-    reqwest::Client::builder()
-        .connect_timeout(Duration::from_secs(5))
-        .read_timeout(IDLE)
-        .build()
-        .map_err(|error| Failure::from_error(&error))
+    let request = remote.request(Method::POST, "/v1/chat/completions").json(&body);
+    print(remote.send(request).await?).await
 }
 
 /// The words of the command line, standard input where they ask for it.
@@ -159,26 +125,6 @@ async fn print(response: reqwest::Response) -> Result<(), Failure> {
         }
     }
     Err(broken("the connection closed"))
-}
-
-/// What the server said instead of answering.
-async fn refused(response: reqwest::Response) -> Failure {
-    let status = response.status();
-    let text = response.text().await.unwrap_or_default();
-    let message = match serde_json::from_str::<Refusal>(&text) {
-        Ok(refusal) => refusal.error.message,
-        Err(_) => text.trim().chars().take(300).collect(),
-    };
-    Failure::failed(format!("{status}: {message}"))
-}
-
-/// reqwest's own words say only where; the innermost cause says what.
-fn root_cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn std::error::Error = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
-    }
-    cause.to_string()
 }
 
 #[cfg(test)]

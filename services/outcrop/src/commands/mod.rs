@@ -1,9 +1,11 @@
 //! One file per command, and what several of them share: `lookup` and `pages`.
 
 pub(crate) mod audit;
+pub(crate) mod batch;
 pub(crate) mod chat;
 pub(crate) mod config;
 pub(crate) mod healthcheck;
+pub(crate) mod jobs;
 pub(crate) mod keys;
 pub(crate) mod ledger;
 mod lookup;

@@ -98,6 +98,7 @@ fn patch(args: &RulesArgs, before: &Rules) -> Result<RulesPatch, Failure> {
         residency: change(removed(Rule::Residency), routed::residency(args)?),
         guardrails: change(removed(Rule::Guardrails), routed::guardrails(args)),
         cache: change(removed(Rule::Cache), routed::cache(args, before)),
+        ways: change(removed(Rule::Ways), routed::ways(args)),
     };
     if patch == RulesPatch::default() {
         let line =
@@ -221,6 +222,7 @@ fn rules(policy: &Policy) -> Vec<String> {
         residency,
         guardrails,
         cache,
+        ways,
     } = &policy.rules;
     let number = |count: Option<u32>, what: &str| count.map(|count| format!("{count} {what}"));
     let list = |patterns: &[Pattern], what: &str| {
@@ -240,7 +242,8 @@ fn rules(policy: &Policy) -> Vec<String> {
         (!residency.is_empty()).then(|| format!("within {residency}")),
     ];
     let rest = rest.into_iter().chain(guardrails.iter().map(|it| Some(routed::guardrail_in_words(it))));
-    let rest = rest.chain([cache.as_ref().map(routed::cache_in_words)]);
+    let rest =
+        rest.chain([cache.as_ref().map(routed::cache_in_words), ways.as_deref().map(routed::ways_in_words)]);
     let money = budgets.iter().map(|budget| Some(in_words(budget)));
     counts.into_iter().chain(money).chain(rest).flatten().collect()
 }

@@ -14,7 +14,8 @@ use crate::output;
 use crate::table::{Table, time};
 
 pub(crate) async fn run(command: &UsersCommand, config: &Config) -> Result<(), Failure> {
-    let existing = async || Admin::connect_existing(config).await?.auth().await;
+    // On the heap: it holds a connection of every kind of store.
+    let existing = || Box::pin(async { Admin::connect_existing(config).await?.auth().await });
     match command {
         UsersCommand::Create(args) => create(args, &Admin::connect(config).await?.auth().await?).await,
         UsersCommand::List(args) => list(args, &existing().await?).await,

@@ -61,4 +61,47 @@ async fn redis_sqs_s3_and_secrets_manager_take_over() {
     })
     .await;
     assert!(!home.data_dir().join("files").exists(), "files are kept elsewhere");
+    files_go_past_us(&server.url, server.key()).await;
+}
+
+/// Sends a file straight to S3 and has it back, also past us. Its address is good for nothing more afterwards.
+async fn files_go_past_us(url: &str, key: &str) {
+    let files = format!("{url}/v1/files");
+    let announced = json!({"filename": "a.jsonl", "purpose": "batch", "bytes": 10});
+    let asked = client().post(format!("{files}/uploads")).bearer_auth(key).json(&announced);
+    let announced: Value = asked.send().await.unwrap().json().await.unwrap();
+    let send = async |bytes: &'static str| {
+        let upload = &announced["upload"];
+        let mut put = client().put(upload["url"].as_str().unwrap()).body(bytes);
+        for (name, value) in upload["headers"].as_object().unwrap() {
+            put = put.header(name, value.as_str().unwrap());
+        }
+        assert_eq!(put.send().await.unwrap().status(), 200, "{announced}");
+    };
+    let file = format!("{files}/{}", announced["file"]["id"].as_str().unwrap());
+    let text = async |path: &str, range: &str| {
+        let asked = client().get(format!("{file}{path}")).bearer_auth(key).header("range", range);
+        asked.send().await.unwrap().text().await.unwrap()
+    };
+    let complete = async || {
+        let asked = client().post(format!("{file}/complete")).bearer_auth(key);
+        asked.send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(complete().await, 400);
+    send("0123456789").await;
+    assert_eq!(complete().await, 200);
+    send("abcdefghij").await;
+    assert_eq!(complete().await, 200);
+    assert_eq!(text("/content", "").await, "0123456789");
+    assert_eq!(text("/content", "bytes=3-5").await, "345");
+    let told: Value = serde_json::from_str(&text("/url", "").await).unwrap();
+    let direct = client().get(told["url"].as_str().unwrap()).send().await.unwrap();
+    assert_eq!(direct.text().await.unwrap(), "0123456789");
+    let removed = client().delete(&file).bearer_auth(key).send().await.unwrap();
+    assert_eq!(removed.status(), 200);
+    send("abcdefghij").await;
+    assert_eq!(complete().await, 404);
+    let gone = client().get(told["url"].as_str().unwrap()).send().await.unwrap();
+    // S3 says 403 where one may not list what there is.
+    assert!([403, 404].contains(&gone.status().as_u16()), "{}", gone.status());
 }

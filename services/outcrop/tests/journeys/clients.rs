@@ -60,7 +60,7 @@ fn printed(output: &Output) -> String {
 }
 
 /// A script that prints a line for each thing that held; how many there are.
-async fn script(platform: &Platform, python: String, name: &str, lines: usize) {
+pub(crate) async fn script(platform: &Platform, python: String, name: &str, lines: usize) {
     let script = tests().join("python").join(name);
     let output = run(platform, python, |command| {
         command.arg(&script);
@@ -70,7 +70,7 @@ async fn script(platform: &Platform, python: String, name: &str, lines: usize) {
 }
 
 /// The same in JavaScript. Modules are looked for beside the script, so that it is copied to where they are.
-async fn module(platform: &Platform, name: &str, lines: usize) {
+pub(crate) async fn module(platform: &Platform, name: &str, lines: usize) {
     let folder = TempDir::new().unwrap();
     let script = folder.path().join(name);
     std::fs::copy(tests().join("node").join(name), &script).unwrap();

@@ -15,6 +15,7 @@ mod servers;
 mod sse;
 mod wait;
 
+mod batches;
 mod chat;
 mod chat_stream;
 mod chat_tools;
@@ -40,6 +41,7 @@ mod stopping;
 mod tokens;
 mod upstream;
 mod usage;
+mod webhooks;
 
 use platform::Platform;
 
@@ -77,6 +79,7 @@ journeys! {
     refuses_whom_it_should: [refused_access::journey, edge::journey],
     meters_and_works_later: [usage::journey, reports::journey, jobs::journey],
     survives_a_failing_model: [upstream::journey],
+    works_files_off: [batches::journey],
 }
 
 /// Identity on the other database of each composition.

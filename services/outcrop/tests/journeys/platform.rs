@@ -192,18 +192,20 @@ impl Platform {
 
 impl Apart {
     async fn start(folder: &Path, env: &[(String, String)]) -> Self {
-        let start = async |name, env: &[(String, String)]| {
-            let port = port();
+        let start = async |name, port: u16, env: &[(String, String)]| {
             let program = Program::new(name, folder).envs(env).env("OUTCROP__SERVER__PORT", port.to_string());
             program.start(port).await
         };
-        let (auth, inference) = tokio::join!(start("outcrop-auth", env), start("outcrop-inference", env));
         let mut env = env.to_vec();
+        // Inference hands work over to the job worker, which starts after it.
+        let jobs = port();
+        env.push(setting("SERVICES__JOBS", &format!("http://127.0.0.1:{jobs}")));
+        let (auth, inference) =
+            tokio::join!(start("outcrop-auth", port(), &env), start("outcrop-inference", port(), &env));
         env.push(setting("SERVICES__AUTH", &auth.url));
         env.push(setting("SERVICES__INFERENCE", &inference.url));
-        let jobs = start("outcrop-job-worker", &env).await;
-        env.push(setting("SERVICES__JOBS", &jobs.url));
-        let gateway = start("outcrop-gateway", &env).await;
+        let jobs = start("outcrop-job-worker", jobs, &env).await;
+        let gateway = start("outcrop-gateway", port(), &env).await;
         Self { gateway, auth, inference, jobs }
     }
 }
@@ -273,6 +275,10 @@ fn common(emulator: &Emulator) -> Vec<(String, String)> {
         setting("SERVER__DRAIN_MS", "6000"),
         setting("JOBS__LEASE_MS", "6000"),
         setting("JOBS__SWEEP_MS", "1000"),
+        // Receivers of tests are on this machine.
+        setting("WEBHOOKS__ALLOW_HTTP", "true"),
+        setting("WEBHOOKS__ALLOW_NETWORKS", "127.0.0.0/8"),
+        setting("WEBHOOKS__INTERVAL_MS", "200"),
     ];
     settings.extend(crate::outsiders::settings());
     settings

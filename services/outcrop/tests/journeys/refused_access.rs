@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::client::{Answer, Client, answer};
+use crate::client::{Answer, Client, answer, ask};
 use crate::person::{Person, new_team};
 use crate::platform::Platform;
 
@@ -116,6 +116,15 @@ impl World {
             "target": { "level": "key", "team": team }, "rules": { "requests_per_minute": 1_000_000 }
         });
         let policy = post("/admin/v1/policies", policy).await.expect(201).body;
+        let file = upload(&callers[1].1).await;
+        let batch = json!({
+            "input_file_id": file, "endpoint": "/v1/chat/completions", "completion_window": "24h"
+        });
+        let batch = callers[1].1.post("/v1/batches", &batch).await.expect(200).body;
+        let webhook = json!({ "url": "https://hooks.example.com/outcrop" });
+        let webhook = callers[0].1.post("/v1/webhooks", &webhook).await.expect(201).body;
+        let delivery = format!("/v1/webhooks/{}/test", webhook["id"].as_str().unwrap());
+        let delivery = answer(callers[0].1.request(Method::POST, &delivery)).await.expect(202).body;
         let powerless =
             json!({ "name": "powerless", "role": "platform_admin", "scope": { "permissions": [] } });
         let powerless = platform.create_key(&powerless).await;
@@ -133,6 +142,10 @@ impl World {
                 ("policy", id(&policy)),
                 ("job", id(&job)),
                 ("response", id(&response)),
+                ("file", file),
+                ("batch", id(&batch)),
+                ("webhook", id(&webhook)),
+                ("delivery", id(&delivery)),
                 ("model", "claude-haiku-4-5".to_owned()),
             ],
         }
@@ -149,6 +162,21 @@ impl World {
         let request = if body.is_null() { request } else { request.json(body) };
         answer(request).await
     }
+}
+
+/// A file with one line of a batch; its id.
+async fn upload(client: &Client) -> String {
+    let line = json!({
+        "custom_id": "1", "method": "POST", "url": "/v1/chat/completions", "body": ask("[[say: ok]]")
+    });
+    let body = format!(
+        "--cut\r\ncontent-disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n\
+         --cut\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.jsonl\"\r\n\r\n{line}\r\n--cut--\r\n"
+    );
+    let request = client.request(Method::POST, "/v1/files");
+    let request = request.header("content-type", "multipart/form-data; boundary=cut").body(body);
+    let file = answer(request).await.expect(200).body;
+    file["id"].as_str().unwrap().to_owned()
 }
 
 async fn refuses_nobody(world: &World, operation: &Operation) {
@@ -175,7 +203,18 @@ async fn refuses_who_may_not(world: &World, operation: &Operation, permission: &
 
 /// What names a thing of the first team is not there for the second.
 async fn hides_what_is_anothers(world: &World, operation: &Operation) {
-    let of_a_team = ["{team}", "{user}", "{account}", "{key}", "{policy}", "{job}", "{response}"];
+    let of_a_team = [
+        "{team}",
+        "{user}",
+        "{account}",
+        "{key}",
+        "{policy}",
+        "{job}",
+        "{response}",
+        "{file}",
+        "{batch}",
+        "{webhook}",
+    ];
     if of_a_team.iter().any(|it| operation.path.contains(it)) {
         let refused = world.call(&world.stranger, operation).await;
         assert_eq!(refused.status, 404, "{} of another team: {refused:#?}", operation.name);

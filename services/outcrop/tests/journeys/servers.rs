@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use outcrop_testkit::Tools;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -121,11 +121,19 @@ fn signature(service: &str) -> String {
     )
 }
 
+/// A queue, and where its messages go that nobody comes to an end with.
 async fn create_queue(aws: &str, name: &str) {
-    let request = http().post(aws).header("x-amz-target", "AmazonSQS.CreateQueue");
-    let request = request.header("content-type", "application/x-amz-json-1.0");
-    let body = json!({ "QueueName": name }).to_string();
-    created(request.header("authorization", signature("sqs")).body(body)).await;
+    let create = async |body: Value| {
+        let request = http().post(aws).header("x-amz-target", "AmazonSQS.CreateQueue");
+        let request = request.header("content-type", "application/x-amz-json-1.0");
+        created(request.header("authorization", signature("sqs")).body(body.to_string())).await;
+    };
+    let dead = format!("{name}-dead");
+    create(json!({ "QueueName": dead })).await;
+    // The account that the local AWS gives everybody.
+    let arn = format!("arn:aws:sqs:us-east-1:123456789012:{dead}");
+    let redrive = json!({ "deadLetterTargetArn": arn, "maxReceiveCount": "5" }).to_string();
+    create(json!({ "QueueName": name, "Attributes": { "RedrivePolicy": redrive } })).await;
 }
 
 async fn create_bucket(aws: &str, name: &str) {

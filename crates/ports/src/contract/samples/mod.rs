@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "samples are for tests, and these values are well-formed")]
 
 mod audit;
+mod files;
 mod ids;
 mod keys;
 mod logins;
@@ -13,6 +14,7 @@ mod policies;
 mod work;
 
 pub use audit::{draft, sealer};
+pub use files::{file, file_id};
 pub use ids::{
     job_id, key_id, policy_id, response_id, service_account_id, session_id, team_id, usage_id, user_id,
 };

@@ -54,6 +54,7 @@ pub fn full_policy(number: u32) -> Policy {
             default_output_tokens: Some(1_024),
             models: patterns(&["claude-*", "amazon.nova-lite-v1:0"]),
             allow_unpriced: patterns(&["*"]),
+            ways: Some(vec![outcrop_types::Way::OnDemand, outcrop_types::Way::Flex]),
         },
         updated_at: at(i64::from(number) + 50),
         revision: 7,

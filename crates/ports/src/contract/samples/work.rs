@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use outcrop_types::{
     CacheState, Cost, GuardrailState, IdempotencyKey, Job, JobKind, JobState, Limits, Money, Outcome,
-    PriceTier, Principal, RequestId, Role, StoredResponse, Subject, TeamId, TokenUsage, UsageRecord,
+    PriceTier, Principal, Priority, RequestId, Role, StoredResponse, Subject, TeamId, TokenUsage,
+    UsageRecord, Used,
 };
 use serde_json::json;
 
@@ -16,7 +17,8 @@ use super::{at, job_id, key_id, narrow_scope, response_id, service_account_id, u
 pub fn job(number: u32, team: TeamId) -> Job {
     Job {
         id: job_id(number),
-        kind: JobKind::Inference,
+        kind: JobKind::Call,
+        parent: None,
         principal: Principal {
             subject: Subject::User(user_id(number)),
             team,
@@ -34,7 +36,16 @@ pub fn job(number: u32, team: TeamId) -> Job {
         status: None,
         output: None,
         error: None,
+        dead: false,
+        priority: Priority::Normal,
+        deadline: None,
+        metadata: BTreeMap::new(),
+        response: None,
+        choice: None,
+        used: Used::default(),
         created_at: at(number.into()),
+        started_at: None,
+        ended_at: None,
         updated_at: at(number.into()),
     }
 }

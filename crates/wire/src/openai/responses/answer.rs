@@ -44,6 +44,7 @@ pub struct Ending {
 /// How far an answer is.
 #[derive(Clone, Copy)]
 pub(super) enum Status<'a> {
+    Queued,
     InProgress,
     Ended(Ending),
     Failed(&'a ErrorBody),
@@ -93,6 +94,14 @@ impl Answer {
         out.freeze()
     }
 
+    /// The response object of an answer that is to be made later.
+    #[must_use]
+    pub fn queued(&self) -> Bytes {
+        let mut out = BytesMut::with_capacity(self.size());
+        self.put_object(&mut out, Status::Queued);
+        out.freeze()
+    }
+
     /// The response object to be kept: with all thoughts in a form that can be given back.
     #[must_use]
     pub fn kept(&self, at: i64) -> Bytes {
@@ -118,6 +127,7 @@ impl Answer {
     fn put(&self, out: &mut BytesMut, status: Status<'_>, encrypted: bool) {
         let incomplete = incomplete(self.stop).filter(|_| matches!(status, Status::Ended(_)));
         let (word, completed_at, stored) = match status {
+            Status::Queued => ("queued", None, self.store),
             Status::InProgress => ("in_progress", None, self.store),
             Status::Failed(_) => ("failed", None, false),
             Status::Ended(ending) if incomplete.is_some() => ("incomplete", None, ending.stored),
@@ -150,7 +160,7 @@ impl Answer {
     }
 
     fn put_items(&self, out: &mut BytesMut, status: Status<'_>, encrypted: bool) {
-        if matches!(status, Status::InProgress) {
+        if matches!(status, Status::Queued | Status::InProgress) {
             return;
         }
         let shown = self.shown(encrypted);
@@ -208,7 +218,7 @@ struct IncompleteJson {
 }
 
 #[derive(Serialize)]
-struct FailureJson<'a> {
+pub(super) struct FailureJson<'a> {
     code: &'static str,
     message: &'a str,
 }

@@ -14,7 +14,7 @@ pub(super) fn echo(body: &Body<'_>) -> Bytes {
     let text = body.text.as_ref();
     let reasoning = body.reasoning.as_ref();
     let shown = Echo {
-        background: false,
+        background: body.background == Some(true),
         instructions: body.instructions.as_deref(),
         max_output_tokens: body.max_output_tokens,
         max_tool_calls: body.max_tool_calls,

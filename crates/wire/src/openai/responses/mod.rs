@@ -7,6 +7,7 @@
 //! Shapes: openai-python 3.54, OpenAI API reference, "Responses"; what Codex sends: codex-cli 0.169.
 
 mod answer;
+pub mod background;
 mod called;
 mod echo;
 mod envelope;
@@ -51,6 +52,8 @@ pub struct ResponsesRequest<'a> {
     pub stream: bool,
     /// Whether the response is to be kept; so it is by default.
     pub store: bool,
+    /// Whether the answer is made later, for the client to come back to.
+    pub background: bool,
     /// Fields that nobody knows, in letters that fit a header.
     pub unknown: Vec<String>,
     vendor: Vendor,
@@ -123,7 +126,8 @@ pub fn parse(bytes: &Bytes) -> Result<ResponsesRequest<'_>, InvalidRequest> {
     let (stream, store) = (body.stream.unwrap_or(false), body.store.unwrap_or(true));
     let vendor = Vendor::read(bytes)?;
     let unknown = top_level::unknown(bytes, &[top_level::names::<request::Body<'_>>(), Vendor::names()]);
-    Ok(ResponsesRequest { model: body.model.take(), stream, store, unknown, vendor, bytes, body })
+    let background = body.background == Some(true);
+    Ok(ResponsesRequest { model: body.model.take(), stream, store, background, unknown, vendor, bytes, body })
 }
 
 impl ResponsesRequest<'_> {

@@ -27,9 +27,11 @@ pub(super) const ENCRYPTED_CONTENT: &str = "reasoning.encrypted_content";
 
 /// Refuses what would make the answer another one than the client asked for.
 pub(super) fn refuse(body: &Body<'_>) -> Result<(), InvalidRequest> {
+    let later = body.background == Some(true);
     let unsupported = [
         ("conversation", body.conversation.is_some(), "is not supported; use `previous_response_id`"),
-        ("background", body.background == Some(true), "is not supported"),
+        ("stream", later && body.stream == Some(true), "cannot be `true` where `background` is `true`"),
+        ("store", later && body.store == Some(false), "cannot be `false` where `background` is `true`"),
         ("prompt", body.prompt.is_some(), "is not supported: there are no prompt templates here"),
         ("moderation", body.moderation.is_some(), "is not supported"),
     ];

@@ -38,7 +38,7 @@ pub const FIELDS: &[(&str, &str, &str)] = &[
     ("previous_response_id", "emulated", "from the store, on any model"),
     ("store", "emulated", "kept for `responses.retention_days`; `store` in the answer says whether"),
     ("conversation", "refused", ""),
-    ("background", "refused", ""),
+    ("background", "emulated", "as a job; not with `stream`, and only where responses are kept"),
     ("background_options", "dropped", ""),
     ("prompt", "refused", "there are no prompt templates"),
     ("include", "mapped", "`reasoning.encrypted_content`; others are dropped by name"),

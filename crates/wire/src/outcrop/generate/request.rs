@@ -3,10 +3,13 @@
 use outcrop_chat::{Block, Caching, Inference, InvalidRequest, Message, Request, Role, normalise};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use crate::json::{self, Object};
 use crate::openai::chat::{Stop, zero_to_one};
 use crate::prompt_caching::PromptCaching;
+
+use super::later::Later;
 
 /// A request as it came in.
 #[derive(Debug, Deserialize)]
@@ -22,6 +25,9 @@ pub struct GenerateRequest {
     #[serde(default)]
     stop: Stop,
     stream: Option<bool>,
+    r#async: Option<bool>,
+    priority: Option<String>,
+    deadline: Option<Value>,
     prompt_cache_key: Option<String>,
     prompt_caching: Option<Object<PromptCaching>>,
     /// Read by [`crate::cache_control`].
@@ -42,6 +48,27 @@ impl GenerateRequest {
     #[must_use]
     pub fn stream(&self) -> bool {
         self.stream.unwrap_or(false)
+    }
+
+    /// How the answer is to be made later; `None` where it is not.
+    ///
+    /// # Errors
+    /// [`InvalidRequest`] when it is to be streamed as well, or only the how is there.
+    pub fn later(&mut self) -> Result<Option<Later>, InvalidRequest> {
+        let (priority, deadline) = (self.priority.take(), self.deadline.take());
+        if self.r#async == Some(true) {
+            if self.stream() {
+                let message = "`stream` cannot be `true` where `async` is `true`.";
+                return Err(InvalidRequest::new("stream", message));
+            }
+            return Ok(Some(Later { priority, deadline }));
+        }
+        for (field, given) in [("priority", priority.is_some()), ("deadline", deadline.is_some())] {
+            if given {
+                return Err(InvalidRequest::new(field, format!("`{field}` is only for `async`: true.")));
+            }
+        }
+        Ok(None)
     }
 
     /// Turns the request into a conversation of one turn.

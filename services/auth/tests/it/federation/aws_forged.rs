@@ -49,7 +49,7 @@ impl Outbound for Sts {
     async fn send(&self, request: OutboundRequest) -> Result<OutboundAnswer, PortError> {
         self.sent.lock().unwrap().push(request);
         match self.answer.lock().unwrap().clone() {
-            Ok((status, body)) => Ok(OutboundAnswer { status, body: body.into() }),
+            Ok((status, body)) => Ok(OutboundAnswer { status, body: body.into(), retry_after: None }),
             Err(()) => Err(PortError::unavailable("ask STS", "it is away")),
         }
     }

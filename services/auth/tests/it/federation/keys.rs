@@ -154,7 +154,7 @@ struct Says(Value, Mutex<Vec<String>>);
 impl Outbound for Says {
     async fn send(&self, request: OutboundRequest) -> Result<OutboundAnswer, PortError> {
         self.1.lock().unwrap().push(request.url);
-        Ok(OutboundAnswer { status: 200, body: self.0.to_string().into() })
+        Ok(OutboundAnswer { status: 200, body: self.0.to_string().into(), retry_after: None })
     }
 }
 

@@ -37,6 +37,9 @@ async fn what_does_not_do_is_named() {
         ),
         (json!({"target": platform, "rules": {"cache": {"ttl_s": 0}}}), "rules.cache.ttl_s"),
         (json!({"target": platform, "rules": {"cache": {"ttl": 60}}}), "rules.cache.ttl"),
+        (json!({"target": platform, "rules": {"ways": ["flex"]}}), "rules.ways"),
+        (json!({"target": platform, "rules": {"ways": ["on_demand", "pigeon"]}}), "rules.ways[1]"),
+        (json!({"target": platform, "rules": {"ways": ["on_demand", 2]}}), "rules.ways[1]"),
         (
             json!({"target": platform, "rules": {"budgets": [{"usd": 0.5, "period": "day"}]}}),
             "rules.budgets[0].usd",

@@ -57,7 +57,7 @@ pub(super) fn respond(
     let now = service.inner().clock.now();
     let answer = answer.map_err(|error| refused(error, now))?;
     let standings = answer.facts.standings.clone();
-    let mut response = headers::respond(context.arrived, answer);
+    let mut response = headers::respond(context, answer);
     put(response.headers_mut(), "request-id", context.request_id.as_str());
     for Standing { kind, state } in standings {
         let names = match kind {

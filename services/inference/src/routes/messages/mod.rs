@@ -65,7 +65,7 @@ pub(crate) async fn answer(
     // Bedrock refuses a shape from a Claude that has no structured outputs; by Converse it can be had all the same.
     let is_passed_on = info.anthropic_version.is_some() && (!asked.shaped || info.structured_output);
     // So it can be with guardrails that have no place beside a body that passes through.
-    let by_converse = !is_passed_on || {
+    let by_converse = !is_passed_on || service.batching().is_some() || {
         let names_one = manner.guardrail.is_some() || guarding::is_named_in(&asked.body);
         guarding::needs_converse(service, caller, &asked.model, names_one, &asked.body).await?
     };

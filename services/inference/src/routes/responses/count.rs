@@ -8,6 +8,7 @@ use outcrop_http::permission::InvokeModel;
 use outcrop_http::{Allowed, ApiError, JsonBytes, RequestContext};
 use outcrop_wire::openai::responses::{self, Translated, kept};
 
+use super::background;
 use super::create::{FIELDS, refused};
 use crate::InferenceService;
 use crate::answer::{Answer, Body, Manner};
@@ -26,7 +27,7 @@ pub(crate) async fn count(
 ) -> Result<HttpResponse, ApiError> {
     let caller = Caller { principal: &allowed.principal, context: &context };
     let answer = counted(&service, caller, manner, &body).await?;
-    Ok(respond(context.arrived, answer))
+    Ok(respond(&context, answer))
 }
 
 async fn counted(
@@ -37,7 +38,7 @@ async fn counted(
 ) -> Result<Answer, ApiError> {
     let mut asked = responses::parse(body)?;
     let model = asked.model.take();
-    let earlier = service.inner().responses.earlier(caller.principal.team, asked.needs()).await?;
+    let earlier = background::earlier(service, caller.principal, asked.needs()).await?;
     let wants = Wants::of_body(model, body, false).tagged(&manner.tags, &BTreeMap::new());
     let model = service.resolve(caller.principal, wants).await?;
     let Translated { request, mut dropped, .. } = asked.into_chat(&model.model.info.id, &earlier)?;

@@ -2,18 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use futures::channel::oneshot;
 use outcrop_chat::Event;
 use outcrop_http::permission::InvokeModel;
-use outcrop_http::{Allowed, ApiError, JsonBytes, RequestContext};
-use outcrop_types::{ResponseId, TeamId};
+use outcrop_http::{Allowed, ApiError, Idempotent, JsonBytes, RequestContext};
+use outcrop_types::{ErrorCode, ResponseId, TeamId};
 use outcrop_wire::error::ErrorBody;
 use outcrop_wire::openai::responses::{self, Ending, ResponseStream, Translated};
 use outcrop_wire::sse;
 
+use super::background;
+use super::kept::json;
 use crate::answer::{Answer, Body, Manner, Pieces};
 use crate::chat::{AskedModel, Caller, Facts};
 use crate::prepare::{Fields, Prepared, conversation};
@@ -29,11 +31,18 @@ pub(crate) async fn create(
     context: RequestContext,
     service: web::Data<InferenceService>,
     manner: Manner,
+    (key, request): (Idempotent, HttpRequest),
     JsonBytes(body): JsonBytes,
 ) -> Result<HttpResponse, ApiError> {
     let caller = Caller { principal: &allowed.principal, context: &context };
+    if background::is_asked(caller, &manner, &body)? {
+        return background::begin(&service, caller, &manner, (request.path(), key.0), &body).await;
+    }
+    if let Some(made) = background::made_before(&service, caller, manner.response, &body).await {
+        return Ok(json(made.into()));
+    }
     let answer = answer(&service, caller, manner, &body).await?;
-    Ok(respond(context.arrived, answer))
+    Ok(respond(&context, answer))
 }
 
 /// From the request's body to the answer's.
@@ -44,11 +53,14 @@ pub(crate) async fn answer(
     body: &Bytes,
 ) -> Result<Answer, ApiError> {
     let mut asked = responses::parse(body)?;
+    if asked.background && manner.response.is_none() {
+        return Err(done_later_anyway());
+    }
     let unknown = std::mem::take(&mut asked.unknown);
     manner.check_unknown(&unknown)?;
     let (stream, store, model) = (asked.stream, asked.store, asked.model.take());
     let team = caller.principal.team;
-    let earlier = service.inner().responses.earlier(team, asked.needs()).await?;
+    let earlier = background::earlier(service, caller.principal, asked.needs()).await?;
     // The request is read for the model that is to answer: whose thoughts these are shows in it.
     let conversation = continued(service, team, model.as_deref(), (body, &earlier));
     let wants = Wants::of_body(model, body, stream).tagged(&manner.tags, &BTreeMap::new());
@@ -62,16 +74,17 @@ pub(crate) async fn answer(
     let request = service.prepare(entry, &model, request, FIELDS, &mut dropped).await?;
     manner.check(stream, &dropped)?;
     let request = request.strictly(manner.strict);
-    let id = ResponseId::new(service.inner().ids.uuid());
+    let id = manner.response.unwrap_or_else(|| ResponseId::new(service.inner().ids.uuid()));
     // What is begun with `store: true` is kept, unless something goes wrong at its end.
     let store = store && service.inner().responses.keeps();
-    let begun = now(service);
+    let begun = manner.response.and_then(begun).unwrap_or_else(|| now(service));
     let named = model.asked.clone();
     // Thoughts are known as those of the model that answers, which is known when it has begun.
     let answer = move |facts: &Facts| {
         responses::Answer::new(id, begun, (named, facts.model_id.clone()), store, asked, tools)
     };
-    let keeping = store.then(|| Keeping { team, body: body.clone(), earlier });
+    let replaces = manner.response.is_some();
+    let keeping = store.then(|| Keeping { team, body: body.clone(), earlier, replaces });
     let (body, mut facts) = if stream {
         pieces(service, caller, &model, request, (answer, keeping)).await?
     } else {
@@ -153,13 +166,25 @@ async fn completed(
 async fn keep(service: &InferenceService, keeping: Option<&Keeping>, answer: &responses::Answer) -> Ending {
     let at = now(service);
     let stored = match keeping {
-        Some(keeping) => service.inner().responses.keep(keeping, answer, at).await,
+        // Even if it could not be kept now: its job has it, and whoever comes back for it is given that.
+        Some(keeping) => service.inner().responses.keep(keeping, answer, at).await || keeping.replaces,
         None => false,
     };
     Ending { at, stored }
 }
 
-fn now(service: &InferenceService) -> i64 {
+/// When a response in the background was begun, seconds since the Unix epoch: its id says so.
+fn begun(id: ResponseId) -> Option<i64> {
+    let (seconds, _) = id.uuid().get_timestamp()?.to_unix();
+    i64::try_from(seconds).ok()
+}
+
+fn done_later_anyway() -> ApiError {
+    let message = "`background` is not for what is done later already; leave it out.";
+    ApiError::new(ErrorCode::InvalidRequest, message).with_param("background")
+}
+
+pub(super) fn now(service: &InferenceService) -> i64 {
     service.inner().clock.now().timestamp()
 }
 

@@ -7,11 +7,12 @@ use outcrop_http::{Allowed, ApiError};
 use outcrop_types::ErrorCode;
 use outcrop_wire::openai::responses::kept::{self, Page};
 
+use super::background;
 use crate::InferenceService;
 
 const USUAL: usize = 20;
 const MOST: usize = 100;
-const ENCRYPTED_CONTENT: &str = "reasoning.encrypted_content";
+pub(super) const ENCRYPTED_CONTENT: &str = "reasoning.encrypted_content";
 
 /// What is asked for behind the question mark; lists repeat their name.
 type Query = web::Query<Vec<(String, String)>>;
@@ -28,6 +29,7 @@ pub(crate) async fn get(
         return Err(ApiError::new(ErrorCode::InvalidRequest, message).with_param("stream"));
     }
     let response = service.inner().responses.get(allowed.principal.team, &id).await?;
+    let response = background::current(&service, &allowed.principal, response).await?;
     Ok(json(kept::object(&response, wants_encrypted(&query))))
 }
 
@@ -37,18 +39,21 @@ pub(crate) async fn delete(
     service: web::Data<InferenceService>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
+    let response = service.inner().responses.get(allowed.principal.team, &id).await?;
+    background::disown(&service, &allowed.principal, &response).await?;
     let id = service.inner().responses.delete(allowed.principal.team, &id).await?;
     Ok(json(kept::deleted(id)))
 }
 
-/// `POST /v1/responses/{id}/cancel`: only what is made in the background can be cancelled, and nothing is.
+/// `POST /v1/responses/{id}/cancel`: only what is made in the background can be cancelled.
 pub(crate) async fn cancel(
     allowed: Allowed<InvokeModel>,
     service: web::Data<InferenceService>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    service.inner().responses.get(allowed.principal.team, &id).await?;
-    Err(ApiError::new(ErrorCode::InvalidRequest, "Cannot cancel a synchronous response."))
+    let response = service.inner().responses.get(allowed.principal.team, &id).await?;
+    let response = background::cancel(&service, &allowed.principal, response).await?;
+    Ok(json(kept::object(&response, false)))
 }
 
 /// `POST /v1/responses/compact`, which needs a model of OpenAI's own.
@@ -90,6 +95,6 @@ fn wants_encrypted(query: &[(String, String)]) -> bool {
     query.iter().any(|(name, value)| is_include(name) && value == ENCRYPTED_CONTENT)
 }
 
-fn json(body: Vec<u8>) -> HttpResponse {
+pub(super) fn json(body: Vec<u8>) -> HttpResponse {
     HttpResponse::Ok().insert_header(ContentType::json()).body(body)
 }

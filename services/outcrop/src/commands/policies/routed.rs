@@ -1,6 +1,6 @@
 //! The rules of where calls stay, who looks on and what is kept: from flags, and in words.
 
-use outcrop_types::{CacheRule, GuardrailMode, GuardrailRule, GuardrailStream, Residency, Rules};
+use outcrop_types::{CacheRule, GuardrailMode, GuardrailRule, GuardrailStream, Residency, Rules, Way};
 
 use crate::cli::RulesArgs;
 use crate::failure::Failure;
@@ -34,6 +34,16 @@ pub(super) fn cache(args: &RulesArgs, before: &Rules) -> Option<CacheRule> {
         tools: cache_tools.unwrap_or(old.tools),
         request_control: cache_request_control.unwrap_or(old.request_control),
     })
+}
+
+/// The ways that were named, if any were.
+pub(super) fn ways(args: &RulesArgs) -> Option<Vec<Way>> {
+    (!args.ways.is_empty()).then(|| args.ways.clone())
+}
+
+pub(super) fn ways_in_words(ways: &[Way]) -> String {
+    let names: Vec<_> = ways.iter().map(|it| it.name()).collect();
+    format!("work that can wait done {}", names.join(" or "))
 }
 
 pub(super) fn guardrail_in_words(rule: &GuardrailRule) -> String {

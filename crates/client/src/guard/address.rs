@@ -1,4 +1,4 @@
-//! Which addresses may be asked for media that clients name.
+//! Which addresses may be asked for what clients name.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -54,7 +54,7 @@ const GLOBAL_V6: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 
 const NAT64: (Ipv6Addr, u32) = (Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96);
 
 /// Whether this address may be asked: a public one, or one in a network that the operator allows.
-pub(super) fn may_be_asked(address: IpAddr, allowed: &[Network]) -> bool {
+pub(crate) fn may_be_asked(address: IpAddr, allowed: &[Network]) -> bool {
     let meant = meant(address);
     !METADATA.contains(&meant) && (is_public(meant) || allowed.iter().any(|it| it.contains(address)))
 }

@@ -8,21 +8,22 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use outcrop_types::Network;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::MediaRules;
+use super::address::may_be_asked;
 
 /// Most addresses of one name that are tried.
 const MAX_ADDRESSES: usize = 16;
 
 /// Asks for the addresses of a name.
 #[async_trait]
-pub(super) trait Lookup: Send + Sync + 'static {
+pub(crate) trait Lookup: Send + Sync + 'static {
     async fn lookup(&self, host: &str) -> io::Result<Vec<IpAddr>>;
 }
 
 /// Asks this machine's resolver.
-pub(super) struct SystemLookup;
+pub(crate) struct SystemLookup;
 
 #[async_trait]
 impl Lookup for SystemLookup {
@@ -34,21 +35,22 @@ impl Lookup for SystemLookup {
 /// The name has no address, or one that may not be asked.
 #[derive(Debug, thiserror::Error)]
 #[error("no address that may be asked")]
-pub(super) struct NoAddress;
+pub(crate) struct NoAddress;
 
 /// Gives the addresses of a name if all of them may be asked.
-pub(super) struct GuardedResolver {
-    pub(super) lookup: Arc<dyn Lookup>,
-    pub(super) rules: Arc<MediaRules>,
+pub(crate) struct GuardedResolver {
+    pub(crate) lookup: Arc<dyn Lookup>,
+    /// Asked although they are not public.
+    pub(crate) networks: Arc<[Network]>,
 }
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let (lookup, rules) = (Arc::clone(&self.lookup), Arc::clone(&self.rules));
+        let (lookup, networks) = (Arc::clone(&self.lookup), Arc::clone(&self.networks));
         Box::pin(async move {
             let addresses = lookup.lookup(name.as_str()).await.map_err(|_| NoAddress)?;
             // One that may not be asked beside others is a trap and no accident.
-            if addresses.is_empty() || !addresses.iter().all(|it| rules.allows(*it)) {
+            if addresses.is_empty() || !addresses.iter().all(|it| may_be_asked(*it, &networks)) {
                 return Err(NoAddress.into());
             }
             // The port is the URL's.
