@@ -52,12 +52,35 @@ impl Peer {
         principal: &Principal,
         timeout: Duration,
     ) -> Result<RequestBuilder, PortError> {
+        let mut url = self.base.clone();
+        url.set_path(path);
+        self.to(method, url, principal, timeout)
+    }
+
+    /// Reads what is at a path, with a query or none.
+    pub(crate) fn get(
+        &self,
+        (path, query): (&str, Option<&str>),
+        principal: &Principal,
+        timeout: Duration,
+    ) -> Result<RequestBuilder, PortError> {
+        let mut url = self.base.clone();
+        url.set_path(path);
+        url.set_query(query);
+        self.to(Method::GET, url, principal, timeout)
+    }
+
+    fn to(
+        &self,
+        method: Method,
+        url: Url,
+        principal: &Principal,
+        timeout: Duration,
+    ) -> Result<RequestBuilder, PortError> {
         let identity = self
             .signer
             .sign(principal, self.clock.now())
             .map_err(|error| PortError::broken("sign the internal identity", error))?;
-        let mut url = self.base.clone();
-        url.set_path(path);
         Ok(self.client.request(method, url).timeout(timeout).header(HEADER, identity))
     }
 }

@@ -12,7 +12,8 @@ use outcrop_embedded::{SystemClock, SystemIdGen};
 use outcrop_http::{Health, Layer, Server, ServerParts, internal_identity};
 use outcrop_lifecycle::InFlight;
 use outcrop_ports::{
-    Authenticator, Credential, Inference, InferenceCall, JobAsk, JobDesk as _, PortFailure, Probe, Refused,
+    Authenticator, Credential, DeskRead, Inference, InferenceCall, JobAsk, JobDesk as _, PortFailure, Probe,
+    Refused,
 };
 use outcrop_token::{InternalSigner, InternalVerifier, service_principal};
 use outcrop_types::{PresentedKey, Principal, RequestId, SecretKind};
@@ -295,6 +296,60 @@ async fn work_is_handed_over_on_the_callers_behalf() {
         assert_eq!((&asked["method"], &asked["path"]), (&json!(method), &json!(format!("/v1/jobs/{id}"))));
         assert_eq!((&asked["for"], &asked["key"]), (&json!(caller), &Value::Null));
     }
+}
+
+#[actix_web::test]
+async fn what_the_job_worker_keeps_is_read_where_its_rest_face_has_it() {
+    async fn show(request: HttpRequest) -> HttpResponse {
+        HttpResponse::Ok().json(json!({
+            "asked": request.uri().to_string(),
+            "for": request.extensions().get::<Principal>(),
+        }))
+    }
+    let (url, _stop) = serve(|app| {
+        app.default_service(web::to(show));
+    });
+    let desk = HttpJobDesk::new(&url, CONNECT, signer(SECRET), clock()).unwrap();
+    let caller = service_principal("caller");
+    let (batch, file) = (format!("batch_{:032}", 7), format!("file_{:032}", 8));
+    let cases = [
+        (DeskRead::Jobs(String::new()), "/v1/jobs".to_owned()),
+        (DeskRead::Jobs("limit=2&status=failed".into()), "/v1/jobs?limit=2&status=failed".to_owned()),
+        (DeskRead::Batch(batch.parse().unwrap()), format!("/v1/batches/{batch}")),
+        (DeskRead::Files("after=x".into()), "/v1/files?after=x".to_owned()),
+        (DeskRead::File(file.parse().unwrap()), format!("/v1/files/{file}")),
+        (DeskRead::Content(file.parse().unwrap(), 4096), format!("/v1/files/{file}/content")),
+    ];
+    for (read, asked) in cases {
+        let answer = desk.read(&caller, &read).await.unwrap();
+        let shown: Value = serde_json::from_slice(&answer.body).unwrap();
+        assert_eq!((answer.status, shown), (200, json!({ "asked": asked, "for": caller })), "{read:?}");
+    }
+}
+
+#[actix_web::test]
+async fn of_a_file_that_is_too_large_nothing_is_read() {
+    async fn content(request: HttpRequest) -> HttpResponse {
+        match request.path().contains("7") {
+            true => HttpResponse::Ok().body(vec![b'x'; 6]),
+            false => HttpResponse::NotFound().body("there is no such file"),
+        }
+    }
+    let (url, _stop) = serve(|app| {
+        app.default_service(web::to(content));
+    });
+    let desk = HttpJobDesk::new(&url, CONNECT, signer(SECRET), clock()).unwrap();
+    let caller = service_principal("caller");
+    let content = |number: u32, most| DeskRead::Content(format!("file_{number:032}").parse().unwrap(), most);
+    let whole = desk.read(&caller, &content(7, 6)).await.unwrap();
+    assert_eq!((whole.status, &*whole.body), (200, &b"xxxxxx"[..]));
+    let large = desk.read(&caller, &content(7, 5)).await.unwrap();
+    let told: Value = serde_json::from_slice(&large.body).unwrap();
+    assert_eq!(
+        (large.status, &told["detail"]),
+        (413, &json!("the file has 6 bytes; at most 5 are read here"))
+    );
+    assert_eq!(desk.read(&caller, &content(8, 5)).await.unwrap().status, 404, "a refusal may be longer");
 }
 
 #[actix_web::test]

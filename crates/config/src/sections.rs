@@ -2,6 +2,7 @@
 
 mod alerts;
 mod limits;
+mod mcp;
 mod media;
 mod models;
 mod places;
@@ -18,6 +19,7 @@ use serde::Deserialize;
 
 pub use self::alerts::AlertsConfig;
 pub use self::limits::{LimitsConfig, OnUnavailable};
+pub use self::mcp::McpConfig;
 pub use self::media::MediaConfig;
 pub use self::models::ModelsConfig;
 pub use self::places::{ModelAccount, ModelEndpoint};
@@ -74,6 +76,8 @@ pub struct Config {
     pub ways: WaysConfig,
     /// How teams' endpoints are told of their work.
     pub webhooks: WebhooksConfig,
+    /// How the server of the Model Context Protocol behaves.
+    pub mcp: McpConfig,
     /// How the process tells what it does.
     pub telemetry: TelemetryConfig,
 }

@@ -71,6 +71,7 @@ impl Config {
             files,
             ways,
             webhooks,
+            mcp,
             telemetry,
         } = self;
         let mut entries = vec![("data_dir", path(&data_dir.0))];
@@ -88,6 +89,7 @@ impl Config {
         entries.extend(work::of_files(files));
         entries.extend(work::of_ways(ways));
         entries.extend(work::of_webhooks(webhooks));
+        entries.extend(work::of_mcp(mcp));
         entries.extend(of_telemetry(telemetry));
         entries
     }

@@ -10,6 +10,7 @@ mod clock;
 mod files;
 mod id_gen;
 mod limiter;
+mod mcp_sessions;
 mod queue;
 mod target_health;
 
@@ -19,5 +20,6 @@ pub use clock::SystemClock;
 pub use files::FileBlobs;
 pub use id_gen::SystemIdGen;
 pub use limiter::MemoryLimiter;
+pub use mcp_sessions::MemoryMcpSessions;
 pub use queue::{MemoryQueue, MemoryQueueOptions};
 pub use target_health::MemoryTargetHealth;

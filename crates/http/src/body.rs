@@ -70,7 +70,7 @@ pub async fn read_body(
     announced: Option<usize>,
 ) -> Result<Bytes, ApiError> {
     let Some(first) = next_piece(&mut payload, bounds).await? else { return Ok(Bytes::new()) };
-    if announced == Some(first.len()) {
+    if announced == Some(first.len()) && first.len() <= bounds.max_body_bytes {
         // Most bodies arrive in one piece, which then needs no copy.
         return Ok(first);
     }

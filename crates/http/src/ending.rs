@@ -12,7 +12,7 @@ use bytes::Bytes;
 use outcrop_types::{Principal, TeamId, without_secrets};
 use outcrop_wire::Dialect;
 
-use crate::browser::Browser;
+use crate::browser::{Browser, Page};
 use crate::failure::Failure;
 use crate::{REQUEST_ID_HEADER, RequestContext, USED_HEADER};
 
@@ -22,8 +22,8 @@ pub(crate) struct Ending {
     method: Method,
     /// Without the query, which is the client's business.
     path: Box<str>,
-    /// Where the public is faced: what to tell browsers, and which page of a listed origin may read the answer.
-    browser: Option<(Browser, Option<HeaderValue>)>,
+    /// Where the public is faced: what to tell browsers, and which page may read the answer.
+    browser: Option<(Browser, Option<Page>)>,
 }
 
 impl Ending {

@@ -18,6 +18,7 @@ mod health;
 mod idempotency;
 mod internal;
 mod layer;
+mod mcp;
 mod pieces;
 mod scope;
 mod serve;
@@ -40,9 +41,10 @@ pub use internal::{
     WAY_HEADER, internal_identity,
 };
 pub use layer::{Layer, LayerFuture};
+pub use mcp::{MCP_PATH, MCP_SCOPES};
 pub use pieces::BodyPieces;
 pub use scope::{Scope, ScopeService, body_too_large};
-pub use serve::{BindError, Server, ServerParts, Serving};
+pub use serve::{BindError, Draining, Server, ServerParts, Serving};
 pub use tracked::TrackedBody;
 
 /// The header in which our pages prove beside their cookie that they are ours; see [`csrf_token`].

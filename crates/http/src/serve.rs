@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::{Server as ActixServer, ServerHandle};
+use actix_web::dev::{Payload, Server as ActixServer, ServerHandle};
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use actix_web::{App, FromRequest, HttpRequest, HttpResponse, HttpServer, web};
 use outcrop_config::{Config, ServerConfig};
 use outcrop_lifecycle::InFlight;
 use outcrop_ports::IdGen;
@@ -83,13 +83,27 @@ fn reason(error: &io::Error) -> String {
     }
 }
 
-/// Says that the server has been asked to stop; stands in the app's data.
+/// Says that the server has been asked to stop; stands in the app's data. As an argument of a handler, it is its server's.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Draining(CancellationToken);
+pub struct Draining(CancellationToken);
 
 impl Draining {
     pub(crate) fn has_begun(&self) -> bool {
         self.0.is_cancelled()
+    }
+
+    /// Waits until it has. For answers without an end of their own, which would hold up the stop.
+    pub fn begun(&self) -> impl Future<Output = ()> + 'static + use<> {
+        self.0.clone().cancelled_owned()
+    }
+}
+
+impl FromRequest for Draining {
+    type Error = std::convert::Infallible;
+    type Future = std::future::Ready<Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        std::future::ready(Ok(request.app_data::<Self>().cloned().unwrap_or_default()))
     }
 }
 

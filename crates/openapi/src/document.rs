@@ -4,7 +4,7 @@ use outcrop_types::Permission;
 use serde_json::{Map, Value, json};
 
 use crate::fields::{beside_others, object, schema};
-use crate::{Access, Body, Field, Kind, Operation, caches, operations, policies, routes};
+use crate::{Access, Body, Field, Kind, Operation, caches, operations, policies, prompts, routes};
 
 /// The document. `server` is the address that clients use.
 #[must_use]
@@ -54,6 +54,8 @@ pub fn document(server: &str) -> Value {
                 "RulesPatch": policies::rules_patch(),
                 "Budget": policies::budget(),
                 "GuardrailRule": policies::guardrail(),
+                "PromptArgument": prompts::argument(),
+                "PromptMessage": prompts::message(),
                 "Route": routes::route(),
                 "RouteOptions": routes::options(),
                 "Cache": caches::answers(),
@@ -224,6 +226,7 @@ fn has_own_errors(operation: &Operation) -> bool {
         || path.starts_with("/v1/models")
         || path.starts_with("/model/")
         || path == "/auth/token"
+        || path == "/mcp"
 }
 
 fn problem() -> Value {

@@ -45,6 +45,12 @@ pub enum Kind {
     Cache,
     /// What is kept in a model's prompt cache.
     PromptCaching,
+    /// What fills the blanks of a prompt.
+    PromptArguments,
+    /// What a prompt says.
+    PromptMessages,
+    /// A whole number, or nothing said to be nothing.
+    WholeOrNull,
 }
 
 /// A field of a body, or a parameter of a query.
@@ -148,6 +154,13 @@ pub(crate) fn schema(field: &Field) -> Value {
         Kind::Share => json!({ "type": "number", "minimum": 0, "maximum": 1 }),
         Kind::Cache => json!({ "$ref": "#/components/schemas/Cache" }),
         Kind::PromptCaching => json!({ "$ref": "#/components/schemas/PromptCaching" }),
+        Kind::PromptArguments => json!({
+            "type": "array", "items": { "$ref": "#/components/schemas/PromptArgument" }, "maxItems": 20
+        }),
+        Kind::PromptMessages => json!({
+            "type": "array", "items": { "$ref": "#/components/schemas/PromptMessage" }, "minItems": 1, "maxItems": 32
+        }),
+        Kind::WholeOrNull => json!({ "type": ["integer", "null"], "minimum": 1 }),
     };
     if let Value::Object(object) = &mut schema {
         object.insert("description".into(), field.about.into());

@@ -10,6 +10,7 @@ mod document;
 mod fields;
 mod operations;
 mod policies;
+mod prompts;
 mod routes;
 
 pub use document::document;

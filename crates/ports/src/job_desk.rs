@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use outcrop_types::{IdempotencyKey, JobId, Principal, RequestId, ResponseId};
+use outcrop_types::{BatchId, FileId, IdempotencyKey, JobId, Principal, RequestId, ResponseId};
 
 use crate::PortError;
 
@@ -26,10 +26,46 @@ pub struct JobAsk {
 pub struct JobAnswer {
     /// The HTTP status.
     pub status: u16,
-    /// The job as `/v1/jobs` shows it, or a refusal in RFC 9457.
+    /// What `/v1/jobs` (or whatever was read) shows, or a refusal in the dialect of its path: RFC 9457, or OpenAI's.
     pub body: Bytes,
     /// How long to wait before asking again, if it says.
     pub retry_after: Option<std::time::Duration>,
+}
+
+/// Something that the job worker keeps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DeskRead {
+    /// The jobs of the team: `GET /v1/jobs`, with a query (`limit=20&status=running`) or none.
+    Jobs(String),
+    /// A batch: `GET /v1/batches/{id}`.
+    Batch(BatchId),
+    /// The files of the team: `GET /v1/files`, with a query or none.
+    Files(String),
+    /// What is known of a file: `GET /v1/files/{id}`.
+    File(FileId),
+    /// What is in a file: `GET /v1/files/{id}/content`; refused with 413 if that is more than so many bytes.
+    Content(FileId, u64),
+}
+
+impl DeskRead {
+    /// Where the REST face has it, and with what query.
+    #[must_use]
+    pub fn address(&self) -> (String, Option<&str>) {
+        let (path, query) = match self {
+            Self::Jobs(query) => ("/v1/jobs".to_owned(), Some(query.as_str())),
+            Self::Batch(id) => (format!("/v1/batches/{id}"), None),
+            Self::Files(query) => ("/v1/files".to_owned(), Some(query.as_str())),
+            Self::File(id) => (format!("/v1/files/{id}"), None),
+            Self::Content(id, _) => (format!("/v1/files/{id}/content"), None),
+        };
+        (path, query.filter(|it| !it.is_empty()))
+    }
+
+    /// What is said of a file that has more bytes than were asked for.
+    #[must_use]
+    pub fn too_large(bytes: u64, most: u64) -> String {
+        format!("the file has {bytes} bytes; at most {most} are read here")
+    }
 }
 
 /// Takes work in.
@@ -40,6 +76,10 @@ pub trait JobDesk: Send + Sync + 'static {
 
     /// A job of the principal's team; status 404 if there is none.
     async fn look(&self, principal: &Principal, id: JobId) -> Result<JobAnswer, PortError>;
+
+    /// What the job worker keeps of the principal's team, as its REST face shows it, refusals included; status 404 if there is
+    /// none.
+    async fn read(&self, principal: &Principal, what: &DeskRead) -> Result<JobAnswer, PortError>;
 
     /// Cancels a job of the principal's team; the job as it is then.
     async fn cancel(&self, principal: &Principal, id: JobId) -> Result<JobAnswer, PortError>;

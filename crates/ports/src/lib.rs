@@ -27,6 +27,7 @@ mod job_store;
 mod key_store;
 mod ledger;
 mod limiter;
+mod mcp_sessions;
 mod media;
 mod model_catalog;
 mod models;
@@ -35,6 +36,7 @@ mod outbound;
 mod places;
 mod policy_store;
 mod probe;
+mod prompt_store;
 mod queue;
 mod raw_model;
 mod response_store;
@@ -77,12 +79,15 @@ pub use guardrails::{GuardedSide, GuardrailCall, GuardrailVerdict, Guardrails};
 pub use id_gen::IdGen;
 pub use image_model::{ImageCall, ImageModel, MadeImages};
 pub use inference::{BatchRecord, Inference, InferenceAnswer, InferenceCall, RecordOutput, Recorded};
-pub use job_desk::{JobAnswer, JobAsk, JobDesk};
+pub use job_desk::{DeskRead, JobAnswer, JobAsk, JobDesk};
 pub use job_store::{Backlog, ClaimTerms, Finish, JobFilter, JobStore, Submitted, TeamDue};
 pub use key_store::{KeyFilter, KeyStore};
 pub use ledger::{Ledger, Repriced, SpendQuery, Spent, UsageMonth};
 pub use limiter::{
     Admission, Ask, Hold, Kind, Limiter, Meter, MeterState, Seed, SeedMode, Settlement, Unseeded, Window,
+};
+pub use mcp_sessions::{
+    McpBounds, McpNudge, McpOpened, McpPage, McpSession, McpSessionKey, McpSessions, McpStreamId,
 };
 pub use media::{FetchError, Fetched, MediaFetcher};
 pub use model_catalog::{
@@ -94,6 +99,7 @@ pub use outbound::{Outbound, OutboundAnswer, OutboundMethod, OutboundRequest};
 pub use places::{Place, Places, UnknownPlace};
 pub use policy_store::{MAX_POLICIES, PolicyFilter, PolicyStore};
 pub use probe::Probe;
+pub use prompt_store::{PromptFilter, PromptStore};
 pub use queue::{DeadLetter, Delivery, MAX_DEAD_LETTERS, MAX_DELAY, MAX_REASON, Queue, QueueDepth, Receipt};
 pub use raw_model::{ChunkStream, InvokeAnswer, InvokeCall, RawModel};
 pub use response_store::ResponseStore;

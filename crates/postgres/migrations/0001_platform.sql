@@ -123,6 +123,37 @@ CREATE TABLE policies_version (
 );
 INSERT INTO policies_version (id, version) VALUES (1, 0);
 
+-- What teams have written for their people to fill in.
+CREATE TABLE prompts (
+    id TEXT COLLATE "C" PRIMARY KEY,
+    team_id TEXT COLLATE "C" NOT NULL REFERENCES teams (id) ON DELETE CASCADE,
+    name TEXT COLLATE "C" NOT NULL,
+    -- The version that is served; none of an archived one.
+    current BIGINT,
+    -- The one that is served, or was at last.
+    last BIGINT NOT NULL,
+    latest BIGINT NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL,
+    updated_at TIMESTAMPTZ NOT NULL,
+    revision BIGINT NOT NULL,
+    UNIQUE (team_id, name)
+);
+CREATE INDEX prompts_by_team ON prompts (team_id, id);
+
+-- Written once, but for `served_after`.
+CREATE TABLE prompt_versions (
+    prompt_id TEXT COLLATE "C" NOT NULL REFERENCES prompts (id) ON DELETE CASCADE,
+    number BIGINT NOT NULL,
+    created_at TIMESTAMPTZ NOT NULL,
+    created_by TEXT NOT NULL,
+    -- The version that was served until this one was served first; 0 is none. Null as long as it never was.
+    served_after BIGINT,
+    -- JSON: what lists tell of it, and all of it, which they do not read.
+    outline TEXT NOT NULL,
+    template TEXT NOT NULL,
+    PRIMARY KEY (prompt_id, number)
+);
+
 -- Where calls of a model go: the whole table, and how often it was changed. One row.
 CREATE TABLE routes (
     id BIGINT PRIMARY KEY CHECK (id = 1),

@@ -20,6 +20,7 @@ mod members;
 mod options;
 mod passwords;
 mod policies;
+mod prompts;
 mod refresh_tokens;
 mod responses;
 mod routes;

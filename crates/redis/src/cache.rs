@@ -7,9 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use outcrop_ports::{Cache, CacheKey, IdGen, PortError};
-use redis::aio::MultiplexedConnection;
 use redis::{Cmd, FromRedisValue, Script};
-use tokio::runtime::Handle;
 
 use crate::connection::{Connection, NoAnswer, RedisOptions};
 
@@ -82,23 +80,8 @@ impl RedisCache {
         }
     }
 
-    /// Asks within the time-out, or fails at once if Redis is known to be away; then it is looked for in the background.
-    async fn ask<T, F>(&self, ask: impl Fn(MultiplexedConnection) -> F) -> Result<T, NoAnswer>
-    where
-        F: Future<Output = redis::RedisResult<T>>,
-    {
-        let trial = || {
-            let connection = Arc::clone(&self.connection);
-            if let Ok(here) = Handle::try_current() {
-                // Whatever comes of it is noted by the connection.
-                here.spawn(async move { connection.ping().await.is_ok() });
-            }
-        };
-        self.connection.call(ask, trial).await
-    }
-
     async fn command<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, NoAnswer> {
-        self.ask(|mut redis| async move { command.query_async(&mut redis).await }).await
+        self.connection.ask(|mut redis| async move { command.query_async(&mut redis).await }).await
     }
 }
 
@@ -130,7 +113,7 @@ impl Cache for RedisCache {
                 keep.arg(self.ids.uuid().as_bytes());
             }
             let keep = &keep;
-            self.ask(|mut redis| async move { keep.invoke_async(&mut redis).await }).await
+            self.connection.ask(|mut redis| async move { keep.invoke_async(&mut redis).await }).await
         };
         put.map_err(|error| PortError::unavailable("keep an answer", error))
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
@@ -125,6 +125,25 @@ impl Connection {
                 Err(NoAnswer::LeftAlone)
             }
         }
+    }
+
+    /// Makes one call within the time-out, or fails at once if Redis is known to be away; then it is looked for in the
+    /// background.
+    pub(crate) async fn ask<T, F>(
+        self: &Arc<Self>,
+        ask: impl Fn(MultiplexedConnection) -> F,
+    ) -> Result<T, NoAnswer>
+    where
+        F: Future<Output = RedisResult<T>>,
+    {
+        let trial = || {
+            let connection = Arc::clone(self);
+            if let Ok(here) = Handle::try_current() {
+                // Whatever comes of it is noted by the connection.
+                here.spawn(async move { connection.ping().await.is_ok() });
+            }
+        };
+        self.call(ask, trial).await
     }
 
     /// Makes one call with more patience, whatever is known of Redis: for what nobody waits for.

@@ -5,11 +5,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use outcrop_ports::{MOST_RESTING, PortError, RESTING_REMEMBERED, Resting, TargetHealth};
-use redis::aio::MultiplexedConnection;
-use redis::{RedisResult, Script};
-use tokio::runtime::Handle;
+use redis::Script;
 
-use crate::connection::{Connection, NoAnswer, RedisOptions};
+use crate::connection::{Connection, RedisOptions};
 
 /// Targets that are left alone, for all replicas that use the same Redis; also in a cluster, where all of it is on one
 /// node.
@@ -57,21 +55,6 @@ impl RedisTargetHealth {
     fn probe_key(&self, target: &str) -> String {
         format!("{}probe:{target}", self.prefix)
     }
-
-    /// Asks within the time-out, or fails at once if Redis is known to be away; then it is looked for in the background.
-    async fn ask<T, F>(&self, ask: impl Fn(MultiplexedConnection) -> F) -> Result<T, NoAnswer>
-    where
-        F: Future<Output = RedisResult<T>>,
-    {
-        let trial = || {
-            let connection = Arc::clone(&self.connection);
-            if let Ok(here) = Handle::try_current() {
-                // Whatever comes of it is noted by the connection.
-                here.spawn(async move { connection.ping().await.is_ok() });
-            }
-        };
-        self.connection.call(ask, trial).await
-    }
 }
 
 #[async_trait]
@@ -83,7 +66,7 @@ impl TargetHealth for RedisTargetHealth {
         rest.arg(MOST_RESTING).arg(millis(RESTING_REMEMBERED));
         let rest = &rest;
         let told: Result<u8, _> =
-            self.ask(|mut redis| async move { rest.invoke_async(&mut redis).await }).await;
+            self.connection.ask(|mut redis| async move { rest.invoke_async(&mut redis).await }).await;
         told.map(drop).map_err(|error| PortError::unavailable("tell of a failing target", error))
     }
 
@@ -92,7 +75,7 @@ impl TargetHealth for RedisTargetHealth {
         recovered.key(self.resting_key()).key(self.probe_key(target)).arg(target);
         let recovered = &recovered;
         let told: Result<(), _> =
-            self.ask(|mut redis| async move { recovered.invoke_async(&mut redis).await }).await;
+            self.connection.ask(|mut redis| async move { recovered.invoke_async(&mut redis).await }).await;
         told.map_err(|error| PortError::unavailable("tell of a target that recovered", error))
     }
 
@@ -101,7 +84,7 @@ impl TargetHealth for RedisTargetHealth {
         resting.key(self.resting_key()).arg(millis(RESTING_REMEMBERED));
         let resting = &resting;
         let told: Result<Vec<(String, u64, u32)>, _> =
-            self.ask(|mut redis| async move { resting.invoke_async(&mut redis).await }).await;
+            self.connection.ask(|mut redis| async move { resting.invoke_async(&mut redis).await }).await;
         let told = told.map_err(|error| PortError::unavailable("hear of failing targets", error))?;
         let told = told.into_iter();
         Ok(told.map(|(target, until_ms, times)| Resting { target, until_ms, times }).collect())
@@ -112,7 +95,7 @@ impl TargetHealth for RedisTargetHealth {
         claim.arg(self.probe_key(target)).arg(1).arg("NX").arg("PX").arg(millis(for_how_long).max(1));
         let claim = &claim;
         let claimed: Result<Option<String>, _> =
-            self.ask(|mut redis| async move { claim.query_async(&mut redis).await }).await;
+            self.connection.ask(|mut redis| async move { claim.query_async(&mut redis).await }).await;
         let claimed = claimed.map_err(|error| PortError::unavailable("claim a probe", error))?;
         Ok(claimed.is_some())
     }

@@ -122,6 +122,37 @@ CREATE TABLE policies_version (
 ) STRICT;
 INSERT INTO policies_version (id, version) VALUES (1, 0);
 
+-- What teams have written for their people to fill in.
+CREATE TABLE prompts (
+    id TEXT PRIMARY KEY,
+    team_id TEXT NOT NULL REFERENCES teams (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    -- The version that is served; none of an archived one.
+    current INTEGER,
+    -- The one that is served, or was at last.
+    last INTEGER NOT NULL,
+    latest INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    revision INTEGER NOT NULL,
+    UNIQUE (team_id, name)
+) STRICT;
+CREATE INDEX prompts_by_team ON prompts (team_id, id);
+
+-- Written once, but for `served_after`.
+CREATE TABLE prompt_versions (
+    prompt_id TEXT NOT NULL REFERENCES prompts (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    created_by TEXT NOT NULL,
+    -- The version that was served until this one was served first; 0 is none. Null as long as it never was.
+    served_after INTEGER,
+    -- JSON: what lists tell of it, and all of it, which they do not read.
+    outline TEXT NOT NULL,
+    template TEXT NOT NULL,
+    PRIMARY KEY (prompt_id, number)
+) STRICT;
+
 -- Where calls of a model go: the whole table, and how often it was changed. One row.
 CREATE TABLE routes (
     id INTEGER PRIMARY KEY CHECK (id = 1),

@@ -19,6 +19,7 @@ mod leftovers;
 mod members;
 mod passwords;
 mod policies;
+mod prompts;
 mod queue;
 mod refresh_tokens;
 mod responses;

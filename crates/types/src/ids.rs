@@ -139,6 +139,11 @@ id!(
     "pol"
 );
 id!(
+    /// A prompt that a team has written for its people.
+    PromptId,
+    "prompt"
+);
+id!(
     /// An alert: a share of a budget that was spent.
     AlertId,
     "alert"

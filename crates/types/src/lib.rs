@@ -21,6 +21,7 @@ mod pattern;
 mod policy;
 mod price;
 mod principal;
+mod prompt;
 mod region;
 mod request_id;
 mod response;
@@ -45,8 +46,8 @@ pub use change::Change;
 pub use error_code::{Classify, ErrorCode};
 pub use file::{FilePurpose, FileStatus, StoredFile};
 pub use ids::{
-    AlertId, BatchId, DeliveryId, FileId, JobId, MalformedId, PolicyId, ResponseId, ServiceAccountId,
-    SessionId, TeamId, UsageId, UserId, WebhookId,
+    AlertId, BatchId, DeliveryId, FileId, JobId, MalformedId, PolicyId, PromptId, ResponseId,
+    ServiceAccountId, SessionId, TeamId, UsageId, UserId, WebhookId,
 };
 pub use job::{
     IdempotencyKey, Job, JobEvent, JobKind, JobState, LeaseToken, MalformedIdempotencyKey, Priority,
@@ -62,6 +63,11 @@ pub use policy::{
 };
 pub use price::{Band, Cost, Factor, MalformedAmount, Price, PriceTier, Rate, TokenRates};
 pub use principal::{Principal, Subject};
+pub use prompt::{
+    MAX_FILLED_PROMPT, MAX_PROMPT_NAME, MAX_PROMPT_VERSIONS, MAX_PROMPTS, MalformedBlank, OutlinedArgument,
+    Piece, Prompt, PromptArgument, PromptMessage, PromptOutline, PromptRole, PromptTemplate, PromptVersion,
+    WrongArgument, pieces,
+};
 pub use region::{
     Area, Bounds, Geography, MalformedArea, MalformedRegion, Reach, Region, Residency, TooManyAreas,
 };

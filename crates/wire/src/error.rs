@@ -325,11 +325,11 @@ fn bedrock_status(exception: &str) -> Option<u16> {
 
 // === MCP ===
 
+/// Without an id: the failure came before the request's own was read. JSON-RPC 2.0 has null there; the protocol's schema has no
+/// null and lets it be left out (2025-11-25, `JSONRPCErrorResponse`).
 #[derive(Serialize)]
 struct McpError<'a> {
     jsonrpc: &'static str,
-    /// Null: the failure came before the request's own id was read (JSON-RPC 2.0, section 5).
-    id: (),
     error: McpDetail<'a>,
 }
 
@@ -353,14 +353,12 @@ fn mcp(error: &ErrorBody) -> McpError<'_> {
     let code = match error.code {
         ErrorCode::InvalidRequest if error.param.is_some() => -32602,
         ErrorCode::InvalidRequest => -32600,
-        ErrorCode::MethodNotAllowed => -32601,
         ErrorCode::Internal => -32603,
-        // The range JSON-RPC leaves to servers; `data.code` tells them apart.
-        _ => -32000,
+        // All but -32768 to -32000 is left to applications: the HTTP status says best what it is.
+        code => i32::from(code.status()),
     };
     McpError {
         jsonrpc: "2.0",
-        id: (),
         error: McpDetail {
             code,
             message: &error.message,

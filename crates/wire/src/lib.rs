@@ -17,6 +17,7 @@ pub mod error;
 mod escape;
 pub mod json;
 mod list;
+pub mod mcp;
 mod media_count;
 pub mod model_card;
 pub mod openai;

@@ -35,8 +35,8 @@ pub use outcrop_aws::install_crypto;
 pub use peers::{RankedProbe, authenticator, inference, outbound, services};
 pub use process::{BAD_SETTINGS_EXIT_CODE, Process, ServiceError, init_log, run_service};
 pub use routes::{regions, routes_refused};
-pub use secrets::{audit_sealer, internal_secret, key_secret, resolve, signer, verifier};
-pub use shared::{Probed, answers, blobs, changes, limiter, queue, target_health};
+pub use secrets::{audit_sealer, internal_secret, key_secret, mcp_sealer, resolve, signer, verifier};
+pub use shared::{Probed, answers, blobs, changes, limiter, mcp_sessions, queue, target_health};
 pub use stores::{Stores, is_sqlite, sqlite_file, stores};
 pub use work::{batch_models, job_desk, secret_sealer, webhook_outbound};
 

@@ -5,11 +5,14 @@ use std::time::Duration;
 use outcrop_aws::secrets::SCHEME;
 use outcrop_config::Config;
 use outcrop_embedded::SystemIdGen;
-use outcrop_token::{InternalSigner, InternalVerifier};
+use outcrop_token::{InternalSigner, InternalVerifier, Sealer};
 use outcrop_types::AuditSealer;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::{WiringError, data_dir, stores};
+
+/// For what the state of MCP requests is sealed.
+const MCP_STATE: &str = "state of MCP requests";
 
 /// Replaces every `secretsmanager://` reference by the secret it stands for. Without one, AWS is not asked.
 pub async fn resolve(mut config: Config) -> Result<Config, WiringError> {
@@ -63,6 +66,17 @@ pub fn key_secret(config: &Config) -> Result<SecretString, WiringError> {
 pub fn audit_sealer(config: &Config) -> Result<AuditSealer, WiringError> {
     AuditSealer::new(key_secret(config)?.expose_secret().as_bytes())
         .map_err(|error| WiringError::setting(format!("`auth.key_secret`: {error}")))
+}
+
+/// What seals that which MCP clients carry from one request to the next: made of `auth.key_secret`, and where that is not set,
+/// of what services which run apart share. All replicas open what one of them sealed.
+pub fn mcp_sealer(config: &Config) -> Result<Sealer, WiringError> {
+    let secret = match (&config.auth.key_secret, &config.internal.secret) {
+        (None, Some(shared)) => shared.clone(),
+        _ => key_secret(config)?,
+    };
+    Sealer::new(secret.expose_secret().as_bytes(), MCP_STATE)
+        .map_err(|error| WiringError::setting(format!("`auth.key_secret` or `internal.secret`: {error}")))
 }
 
 /// What signs the identity header of this service's calls to others.

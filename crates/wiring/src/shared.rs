@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use outcrop_aws::AwsOptions;
 use outcrop_config::{BlobConfig, Config};
-use outcrop_embedded::{FileBlobs, MemoryCache, MemoryChanges, MemoryLimiter, MemoryTargetHealth};
-use outcrop_ports::{Blobs, Cache, Changes, Limiter, Probe, Queue, TargetHealth};
+use outcrop_embedded::{
+    FileBlobs, MemoryCache, MemoryChanges, MemoryLimiter, MemoryMcpSessions, MemoryTargetHealth,
+};
+use outcrop_ports::{Blobs, Cache, Changes, Limiter, McpBounds, McpSessions, Probe, Queue, TargetHealth};
 use outcrop_redis::{
-    CacheOptions, LimiterOptions, RedisCache, RedisChanges, RedisLimiter, RedisOptions, RedisTargetHealth,
+    CacheOptions, LimiterOptions, RedisCache, RedisChanges, RedisLimiter, RedisMcpSessions, RedisOptions,
+    RedisTargetHealth,
 };
 use outcrop_s3::{Encryption, S3Blobs};
 use outcrop_sqs::SqsQueue;
@@ -23,6 +26,9 @@ const FILES_FOLDER: &str = "files";
 
 /// Room for what is kept of an answer besides its text.
 const ENTRY_HEAD_BYTES: usize = 4 << 10;
+
+/// Shortest wait for sessions of MCP clients: nothing stands in for them, and answers are larger than counts.
+const SESSION_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A port and, where it is something of its own that can be away, its probe.
 pub struct Probed<P: ?Sized> {
@@ -86,6 +92,22 @@ pub fn target_health(config: &Config) -> Result<Arc<dyn TargetHealth>, WiringErr
     let health = RedisTargetHealth::connect(&url, options, "outcrop")
         .map_err(|error| WiringError::setting(format!("`cache.url`: {}", error.chain())))?;
     Ok(Arc::new(health))
+}
+
+/// Sessions of MCP clients, where `cache.url` says. Redis may be away: sessions are then refused, and whoever needs none is
+/// served.
+pub fn mcp_sessions(config: &Config) -> Result<Arc<dyn McpSessions>, WiringError> {
+    let bounds =
+        McpBounds { sessions_per_owner: config.mcp.max_sessions_per_principal, ..McpBounds::default() };
+    if config.cache.url.starts_with("memory://") {
+        return Ok(Arc::new(MemoryMcpSessions::new(bounds)));
+    }
+    let url = with_password(&config.cache.url, config.cache.password.as_ref());
+    let timeout = Duration::from_millis(config.cache.timeout_ms).max(SESSION_PATIENCE);
+    let options = RedisOptions { timeout, ..RedisOptions::default() };
+    let sessions = RedisMcpSessions::connect(&url, options, bounds, crate::ids())
+        .map_err(|error| WiringError::setting(format!("`cache.url`: {}", error.chain())))?;
+    Ok(Arc::new(sessions))
 }
 
 /// Joins those who tell each other of changed credentials, where `cache.url` says. Without Redis only this process

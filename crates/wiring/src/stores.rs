@@ -7,9 +7,9 @@ use std::sync::Arc;
 use outcrop_config::Config;
 use outcrop_embedded::SystemClock;
 use outcrop_ports::{
-    AlertStore, AuditLog, BatchStore, FileStore, JobStore, KeyStore, Ledger, PolicyStore, Probe, Queue,
-    ResponseStore, RouteStore, ServiceAccountStore, SessionStore, SigningKeyStore, TeamStore, UserStore,
-    WebhookStore,
+    AlertStore, AuditLog, BatchStore, FileStore, JobStore, KeyStore, Ledger, PolicyStore, Probe, PromptStore,
+    Queue, ResponseStore, RouteStore, ServiceAccountStore, SessionStore, SigningKeyStore, TeamStore,
+    UserStore, WebhookStore,
 };
 use outcrop_postgres::{PostgresOptions, PostgresStore};
 use outcrop_sqlite::{SqliteQueue, SqliteStore};
@@ -50,6 +50,8 @@ pub struct Stores {
     pub webhooks: Arc<dyn WebhookStore>,
     /// How much may be used.
     pub policies: Arc<dyn PolicyStore>,
+    /// What teams have written for their people to fill in.
+    pub prompts: Arc<dyn PromptStore>,
     /// Where calls of a model go.
     pub routes: Arc<dyn RouteStore>,
     /// Usage; its lists and reports may come from a replica.
@@ -103,6 +105,7 @@ where
         + FileStore
         + WebhookStore
         + PolicyStore
+        + PromptStore
         + RouteStore
         + Ledger
         + AlertStore
@@ -123,6 +126,7 @@ where
         files: store.clone(),
         webhooks: store.clone(),
         policies: store.clone(),
+        prompts: store.clone(),
         routes: store.clone(),
         ledger: store.clone(),
         alerts: store.clone(),

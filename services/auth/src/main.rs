@@ -78,6 +78,7 @@ async fn ports(
         sessions: stores.sessions,
         signing_keys: stores.signing_keys,
         policies: stores.policies,
+        prompts: stores.prompts,
         audit: stores.audit,
         changes: outcrop_wiring::changes(config)?,
         limiter: limiter.port,

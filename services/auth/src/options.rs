@@ -19,6 +19,8 @@ pub struct AuthOptions {
     pub secret: SecretString,
     /// Our address for clients, without a slash at its end: issuer of tokens, and where browsers come back to.
     pub public_url: String,
+    /// Whether that address is set. If not, it is one that every machine has, and says nothing of whom a token is for.
+    pub public_url_is_set: bool,
     /// Origins besides our own whose pages may log in.
     pub origins: Vec<String>,
     /// For whom access tokens are.
@@ -86,6 +88,7 @@ impl AuthOptions {
             audit_sealer: AuditSealer::new(secret.expose_secret().as_bytes())?,
             secret,
             public_url: config.server.public_url(),
+            public_url_is_set: config.server.public_url.is_some(),
             origins: config.server.origins().map(str::to_owned).collect(),
             audience: auth.audience.clone(),
             algorithm: auth.token_algorithm,
@@ -102,6 +105,12 @@ impl AuthOptions {
             server_id: server_id.unwrap_or_default(),
             sts_url: auth.sts_url.clone(),
         })
+    }
+
+    /// The address of the MCP server: what its clients ask for a token for (RFC 8707).
+    #[must_use]
+    pub fn mcp_url(&self) -> String {
+        format!("{}/mcp", self.public_url)
     }
 }
 

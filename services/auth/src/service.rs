@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use outcrop_ports::{
-    AuditLog, Changes, Clock, IdGen, KeyStore, Limiter, Outbound, PolicyStore, ServiceAccountStore,
-    SessionStore, SigningKeyStore, TeamStore, UserStore,
+    AuditLog, Changes, Clock, IdGen, KeyStore, Limiter, Outbound, PolicyStore, PromptStore,
+    ServiceAccountStore, SessionStore, SigningKeyStore, TeamStore, UserStore,
 };
 use outcrop_types::{AuditDraft, AuditEvent, AuditSealer, Change, KeyHasher, PresentedKey, SecretKind};
 use tokio::sync::Semaphore;
@@ -41,6 +41,8 @@ pub struct AuthPorts {
     pub signing_keys: Arc<dyn SigningKeyStore>,
     /// How much may be used.
     pub policies: Arc<dyn PolicyStore>,
+    /// What teams have written for their people to fill in.
+    pub prompts: Arc<dyn PromptStore>,
     /// What was done and what was refused.
     pub audit: Arc<dyn AuditLog>,
     /// How gateways learn of changes.
@@ -77,7 +79,9 @@ impl AuthService {
     #[must_use]
     pub fn new(ports: AuthPorts, options: AuthOptions) -> Self {
         let announcing = Arc::new(Semaphore::new(MAX_ANNOUNCING));
-        let issuers = Issuers::new(&options.federation);
+        // Whom we trust to say who somebody is may also say that a token is for this very server.
+        let ours = options.public_url_is_set.then(|| options.mcp_url());
+        let issuers = Issuers::new(&options.federation, ours.as_deref());
         Self(Arc::new(Inner {
             ports,
             options,

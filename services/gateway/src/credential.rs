@@ -48,6 +48,11 @@ impl Reader {
             .ok_or_else(|| unauthenticated("the credential is neither a well-formed API key nor a token"))
     }
 
+    /// Whether the headers for credentials hold anything at all.
+    pub(crate) fn is_shown(headers: &HeaderMap) -> bool {
+        given(headers).iter().any(Option::is_some)
+    }
+
     fn read_cookie(&self, request: &ServiceRequest) -> Result<Credential, ApiError> {
         let Some(session) = self.cookie.read(request.headers()) else {
             return Err(unauthenticated(

@@ -10,6 +10,7 @@ use outcrop_ports::{Authenticator, Changes, Clock};
 use tokio_util::sync::CancellationToken;
 
 use crate::credential::Reader;
+use crate::mcp::Door;
 use crate::{AuthCache, edge};
 
 /// What the gateway takes for a credential, and how it remembers the answers about them.
@@ -29,6 +30,8 @@ pub struct GatewayOptions {
     pub cookie: SessionCookie,
     /// Whose pages may use it.
     pub origins: Origins,
+    /// Our address for clients.
+    pub public_url: String,
 }
 
 impl From<&Config> for GatewayOptions {
@@ -41,6 +44,7 @@ impl From<&Config> for GatewayOptions {
             accept_static: config.auth.static_key.is_some(),
             cookie: SessionCookie::of(&config.server),
             origins: Origins::of(&config.server),
+            public_url: config.server.public_url(),
         }
     }
 }
@@ -50,6 +54,7 @@ impl From<&Config> for GatewayOptions {
 pub struct Gateway {
     cache: AuthCache,
     reader: Reader,
+    door: Door,
 }
 
 impl Gateway {
@@ -66,7 +71,8 @@ impl Gateway {
             cookie: options.cookie,
             origins: options.origins.clone(),
         };
-        Self { cache: AuthCache::new(options, authenticator, changes, clock), reader }
+        let door = Door::new(&options.public_url, options.origins.clone());
+        Self { cache: AuthCache::new(options, authenticator, changes, clock), reader, door }
     }
 
     /// Listens to changes until `stop`. Without it the gateway works, and believes no answer for longer than
@@ -78,7 +84,7 @@ impl Gateway {
     /// The layer for [`ServerParts`](outcrop_http::ServerParts): lets in who may come, as whom they are.
     #[must_use]
     pub fn layer(&self) -> Layer {
-        edge::layer(self.cache.clone(), self.reader.clone())
+        edge::layer(self.cache.clone(), self.reader.clone(), self.door.clone())
     }
 }
 

@@ -8,10 +8,13 @@
 mod auth_cache;
 mod credential;
 mod edge;
+mod events;
 mod forward;
 mod gateway;
+mod mcp;
 mod page;
 pub mod route;
+mod standing;
 
 pub use auth_cache::{AuthCache, Refusal};
 pub use forward::{Forwarder, ForwarderError};

@@ -83,7 +83,7 @@ pub fn find(method: &Method, path: &str) -> Option<Route> {
     match first(rest) {
         _ if matches!(rest, "generate" | "v2/rerank") => inference(Permission::InvokeModel),
         "model" => inference(Permission::InvokeModel),
-        "mcp" => inference(Permission::UseMcp),
+        _ if rest == "mcp" => inference(Permission::UseMcp),
         _ if rest == "admin/v1/usage/recount" => inference(Permission::ManagePlatform),
         _ if is_of_routes(rest) => inference(Permission::ManagePlatform),
         _ if is_of_jobs(rest) => {
@@ -102,7 +102,9 @@ fn auth_access(rest: &str) -> Option<Access> {
         | "openapi.json"
         | ".well-known/jwks.json"
         | ".well-known/openid-configuration"
-        | ".well-known/oauth-authorization-server" => Some(Access::Public),
+        | ".well-known/oauth-authorization-server"
+        | ".well-known/oauth-protected-resource"
+        | ".well-known/oauth-protected-resource/mcp" => Some(Access::Public),
         "auth/login" | "auth/logout" | "auth/password" => Some(Access::OwnPages),
         "auth/me" => Some(Access::Known),
         // Browsers come here from elsewhere: from a link, and from the issuer.
@@ -199,6 +201,8 @@ mod tests {
             (Method::GET, "/admin/v1/alerts", Some((Inference, Needs(Permission::ReadUsage)))),
             (Method::GET, "/admin/v1/usages", Some((Auth, Known))),
             (Method::POST, "/mcp", Some((Inference, Needs(Permission::UseMcp)))),
+            (Method::GET, "/mcp", Some((Inference, Needs(Permission::UseMcp)))),
+            (Method::DELETE, "/mcp", Some((Inference, Needs(Permission::UseMcp)))),
             (Method::GET, "/v1/jobs/job_1", Some((Jobs, Needs(Permission::ReadJobs)))),
             (Method::GET, "/v1/jobs/job_1/events", Some((Jobs, Needs(Permission::ReadJobs)))),
             (Method::GET, "/admin/v1/jobs/backlog", Some((Jobs, Needs(Permission::ManagePlatform)))),
@@ -224,6 +228,8 @@ mod tests {
             (Method::GET, "/.well-known/jwks.json", Some((Auth, Public))),
             (Method::GET, "/.well-known/openid-configuration", Some((Auth, Public))),
             (Method::GET, "/.well-known/oauth-authorization-server", Some((Auth, Public))),
+            (Method::GET, "/.well-known/oauth-protected-resource", Some((Auth, Public))),
+            (Method::GET, "/.well-known/oauth-protected-resource/mcp", Some((Auth, Public))),
             (Method::GET, "/openapi.json", Some((Auth, Public))),
         ];
         for (method, path, expected) in cases {
@@ -271,6 +277,9 @@ mod tests {
             "/auth/login/okta/more",
             "/auth/token/more",
             "/.well-known/security.txt",
+            "/.well-known/oauth-protected-resource/v1",
+            "/mcp/",
+            "/mcp/more",
             "/auth/../internal/introspect",
             "/auth/%2e%2E/internal/introspect",
             "/auth/.%2e/internal/introspect",

@@ -29,11 +29,28 @@ pub(crate) struct HandedAnswer {
     pub(crate) body: Option<Box<RawValue>>,
 }
 
-/// A refusal as the job worker tells it (RFC 9457).
+/// A refusal as the job worker tells it: RFC 9457, or what OpenAI has.
 #[derive(Deserialize)]
 struct Problem {
     detail: Option<String>,
     param: Option<String>,
+    error: Option<OfOpenAi>,
+}
+
+#[derive(Deserialize)]
+struct OfOpenAi {
+    message: String,
+    param: Option<String>,
+}
+
+impl Problem {
+    /// What is said, and about which field.
+    fn told(self) -> (Option<String>, Option<String>) {
+        match self.error {
+            Some(error) => (Some(error.message), error.param),
+            None => (self.detail, self.param),
+        }
+    }
 }
 
 impl InferenceService {
@@ -83,19 +100,21 @@ fn read(answer: &JobAnswer) -> Result<HandedJob, ApiError> {
 }
 
 /// A refusal of the job worker's as one of ours.
-fn refusal(answer: &JobAnswer) -> ApiError {
+pub(crate) fn refusal(answer: &JobAnswer) -> ApiError {
     let code = match answer.status {
         400 => ErrorCode::InvalidRequest,
         403 => ErrorCode::Forbidden,
+        404 => ErrorCode::NotFound,
         409 => ErrorCode::Conflict,
+        410 => ErrorCode::Gone,
         413 => ErrorCode::PayloadTooLarge,
         429 => ErrorCode::RateLimited,
         503 | 504 => ErrorCode::Unavailable,
         _ => ErrorCode::Internal,
     };
     let problem: Option<Problem> = serde_json::from_slice(&answer.body).ok();
-    let (detail, param) = problem.map(|it| (it.detail, it.param)).unwrap_or_default();
-    let message = detail.unwrap_or_else(|| "the work could not be handed over".to_owned());
+    let (detail, param) = problem.map(Problem::told).unwrap_or_default();
+    let message = detail.unwrap_or_else(|| "the work could not be seen to".to_owned());
     let mut error = ApiError::new(code, message);
     error.param = param;
     error.retry_after = answer.retry_after.map(|after| after.max(Duration::from_secs(1)));
@@ -117,6 +136,10 @@ mod tests {
         let error = read(&told).unwrap_err();
         assert_eq!((error.code, &*error.message), (ErrorCode::RateLimited, "too many"));
         assert_eq!((error.param.as_deref(), error.retry_after), (Some("path"), Some(Duration::from_secs(7))));
+        let told = answer(413, r#"{"error":{"message":"too large","type":"x","param":"file","code":null}}"#);
+        let error = refusal(&told);
+        assert_eq!((error.code, &*error.message), (ErrorCode::PayloadTooLarge, "too large"));
+        assert_eq!(error.param.as_deref(), Some("file"));
         assert_eq!(read(&answer(502, "<html>")).unwrap_err().code, ErrorCode::Internal);
         assert_eq!(read(&answer(200, "[]")).unwrap_err().code, ErrorCode::Internal);
     }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use outcrop_config::{Config, OnUnavailable};
 use outcrop_http::{Dependency, Health, Server, ServerParts, internal_identity};
 use outcrop_inference::{
-    InferenceOptions, InferencePorts, InferenceService, RouteLint, alert_routes, routes,
+    InferenceOptions, InferencePorts, InferenceService, RouteLint, alert_routes, mcp_catalog, routes,
 };
 use outcrop_lifecycle::InFlight;
+use outcrop_mcp::{McpOptions, McpPorts, McpServer};
 use outcrop_wiring::{Process, ServiceError, Upkeep, run_service};
 use tokio_util::sync::CancellationToken;
 
@@ -21,7 +22,7 @@ fn main() -> ExitCode {
 
 async fn start(Process { config, stop }: Process) -> Result<(), ServiceError> {
     let (over, last) = (CancellationToken::new(), CancellationToken::new());
-    let (service, server, upkeep) = Box::pin(build(&config, last.clone())).await?;
+    let (service, mcp, server, upkeep) = Box::pin(build(&config, last.clone())).await?;
     tokio::spawn(upkeep);
     tracing::info!(server.address = %server.addr(), "listening");
     // Open answers end first, then the usage they leave behind is shipped, then a local emulator may go.
@@ -29,7 +30,17 @@ async fn start(Process { config, stop }: Process) -> Result<(), ServiceError> {
         let over = over.clone();
         async move { service.run(over).await }
     });
-    let rest = async {
+    let speaking = tokio::spawn({
+        let stop = stop.clone();
+        async move { mcp.run(stop).await }
+    });
+    let asked = stop.clone();
+    let rest = async move {
+        // A server that failed by itself takes the rest with it.
+        asked.cancel();
+        if let Err(error) = speaking.await {
+            tracing::error!(%error, "the MCP server ended by panic");
+        }
         over.cancel();
         if let Err(error) = metering.await {
             tracing::error!(%error, "metering ended by panic; the spool keeps what was not shipped");
@@ -43,7 +54,7 @@ async fn start(Process { config, stop }: Process) -> Result<(), ServiceError> {
 async fn build(
     config: &Config,
     last: CancellationToken,
-) -> Result<(InferenceService, Server, Upkeep), ServiceError> {
+) -> Result<(InferenceService, McpServer, Server, Upkeep), ServiceError> {
     let (stores, models, limiter) = tokio::try_join!(
         outcrop_wiring::stores(config),
         outcrop_wiring::models(config, last),
@@ -74,12 +85,20 @@ async fn build(
         clock: Arc::clone(&clock),
         ids: Arc::clone(&ids),
     };
+    let mcp_ports = McpPorts {
+        sessions: outcrop_wiring::mcp_sessions(config)?,
+        sealer: Arc::new(outcrop_wiring::mcp_sealer(config)?),
+        clock: Arc::clone(&clock),
+        ids: Arc::clone(&ids),
+    };
     let mut options = InferenceOptions::from(config);
     if config.auth.key_secret.is_some() {
         options.audit_sealer = Some(outcrop_wiring::audit_sealer(config)?);
     }
     let service = InferenceService::new(ports, options)?;
     service.read_routes().await;
+    let catalog = mcp_catalog(&service, stores.prompts, config.mcp.conformance_fixtures);
+    let mcp = McpServer::new(mcp_ports, McpOptions::from(config), catalog);
     // Without the database usage waits in the spool; without the limiter settings say what happens.
     let closed = config.limits.on_unavailable == OnUnavailable::Closed;
     let mut dependencies = vec![
@@ -90,9 +109,11 @@ async fn build(
     let layer = internal_identity(Arc::new(outcrop_wiring::verifier(config)?), clock);
     let parts = ServerParts { in_flight: InFlight::default(), ids, layer, health: Health::new(dependencies) };
     let (routes, alerts) = (routes(service.clone()), alert_routes(stores.alerts));
+    let mcp_routes = outcrop_mcp::routes(mcp.clone());
     let server = Server::bind(&config.server, parts, move |app| {
         alerts(app);
+        mcp_routes(app);
         routes(app);
     })?;
-    Ok((service, server, models.upkeep))
+    Ok((service, mcp, server, models.upkeep))
 }

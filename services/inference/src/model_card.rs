@@ -188,7 +188,8 @@ fn thinking(info: &ModelInfo) -> Option<Thinking> {
     })
 }
 
-const fn modality(modality: Modality) -> &'static str {
+/// The word for it.
+pub(crate) const fn modality(modality: Modality) -> &'static str {
     match modality {
         Modality::Text => "text",
         Modality::Image => "image",

@@ -9,6 +9,11 @@ mod desk;
 #[path = "it/harness.rs"]
 #[expect(dead_code, reason = "other tests need more of it")]
 mod harness;
+#[expect(dead_code, reason = "what this test has no use for")]
+#[path = "it/mcp_client.rs"]
+mod mcp_client;
+#[path = "it/prompt_store.rs"]
+mod prompt_store;
 #[path = "it/response_store.rs"]
 mod response_store;
 #[expect(dead_code, reason = "what this test has no use for")]

@@ -6,14 +6,15 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use outcrop_http::{ApiError, require};
 use outcrop_policy::Resource;
-use outcrop_ports::{JobAnswer, JobAsk, JobDesk, PortError};
-use outcrop_types::{JobId, Permission, Principal};
+use outcrop_ports::{DeskRead, JobAnswer, JobAsk, JobDesk, PortError};
+use outcrop_types::{JobId, Permission, Principal, TeamId};
 use outcrop_wire::Dialect;
 use outcrop_wire::error::{ErrorBody, render};
 
 use crate::JobWorker;
 use crate::routes::jobs::asked::Handed;
 use crate::routes::jobs::view::{self, JobView};
+use crate::routes::query;
 
 /// The [`JobDesk`] port by a call in this process. The worker calls models through the service that hands it work, so one of
 /// the two must be there first: the desk opens when the worker is put behind it.
@@ -53,6 +54,18 @@ impl JobDesk for LocalDesk {
         answer(200, found.await, None)
     }
 
+    async fn read(&self, principal: &Principal, what: &DeskRead) -> Result<JobAnswer, PortError> {
+        let worker = self.worker()?;
+        let found = async {
+            require(principal, Permission::ReadJobs, Resource::OwnTeam)?;
+            worker.kept(principal.team, what).await
+        };
+        Ok(match found.await {
+            Ok(body) => JobAnswer { status: 200, body, retry_after: None },
+            Err(error) => refused(Dialect::of_path(&what.address().0), error, None),
+        })
+    }
+
     async fn cancel(&self, principal: &Principal, id: JobId) -> Result<JobAnswer, PortError> {
         let worker = self.worker()?;
         let cancelled = async {
@@ -73,6 +86,23 @@ impl JobDesk for LocalDesk {
     }
 }
 
+impl JobWorker {
+    /// What the REST face would have shown.
+    async fn kept(&self, team: TeamId, what: &DeskRead) -> Result<Bytes, ApiError> {
+        Ok(match what {
+            DeskRead::Jobs(query) => {
+                let list = self.listed(team, &query::parse(query)?).await?;
+                let broken = |error| ApiError::from_error(PortError::broken("show jobs", error));
+                serde_json::to_vec(&list).map_err(broken)?.into()
+            }
+            DeskRead::Batch(id) => self.shown_batch(team, *id).await?.into(),
+            DeskRead::Files(query) => self.shown_files(team, &query::parse(query)?).await?.into(),
+            DeskRead::File(id) => self.shown_file(team, *id).await?.into(),
+            DeskRead::Content(id, most) => self.file_content(team, *id, *most).await?,
+        })
+    }
+}
+
 /// What `/v1/jobs` would have answered.
 fn answer(
     status: u16,
@@ -84,16 +114,16 @@ fn answer(
             let body = serde_json::to_vec(&job).map_err(|error| PortError::broken("show a job", error))?;
             Ok(JobAnswer { status, body: Bytes::from(body), retry_after: None })
         }
-        Err(error) => Ok(refused(error, request_id)),
+        Err(error) => Ok(refused(Dialect::Outcrop, error, request_id)),
     }
 }
 
-fn refused(error: ApiError, request_id: Option<String>) -> JobAnswer {
+fn refused(dialect: Dialect, error: ApiError, request_id: Option<String>) -> JobAnswer {
     if error.code.status() >= 500 {
         tracing::warn!(%error, error.source = ?error.source, "work that was handed over could not be seen to");
     }
     let retry_after = error.retry_after;
     let body = ErrorBody { code: error.code, message: error.message, param: error.param, request_id };
-    let rendered = render(Dialect::Outcrop, &body);
+    let rendered = render(dialect, &body);
     JobAnswer { status: rendered.status, body: rendered.body.into(), retry_after }
 }

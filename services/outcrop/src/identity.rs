@@ -25,6 +25,7 @@ pub(crate) async fn auth_service(
         sessions: stores.sessions.clone(),
         signing_keys: stores.signing_keys.clone(),
         policies: stores.policies.clone(),
+        prompts: stores.prompts.clone(),
         audit: stores.audit.clone(),
         changes,
         limiter,

@@ -63,6 +63,7 @@ async fn administer(command: &Command, config: &Config) -> Result<(), Failure> {
         Command::Users(command) => Box::pin(commands::users::run(command, config)).await,
         Command::Teams(command) => Box::pin(commands::teams::run(command, config)).await,
         Command::Policies(command) => Box::pin(commands::policies::run(command, config)).await,
+        Command::Prompts(command) => Box::pin(commands::prompts::run(command, config)).await,
         Command::Routes(command) => Box::pin(commands::routes::run(command, config)).await,
         Command::Audit(command) => Box::pin(commands::audit::run(command, config)).await,
         Command::Chat(args) => commands::chat::run(args, config).await,

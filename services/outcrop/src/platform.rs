@@ -12,6 +12,7 @@ use outcrop_job_worker::{
     JobOptions, JobPorts, JobWorker, LedgerUpkeep, LocalDesk, UpkeepOptions, UpkeepPorts,
 };
 use outcrop_lifecycle::InFlight;
+use outcrop_mcp::{McpOptions, McpPorts, McpServer};
 use outcrop_ports::Probe;
 use outcrop_wiring::{Models, Stores, Upkeep};
 use tokio::task::JoinHandle;
@@ -26,6 +27,7 @@ pub(crate) struct Platform {
     gateway: Gateway,
     server: Server,
     inference: InferenceService,
+    mcp: McpServer,
     worker: JobWorker,
     ledger: LedgerUpkeep,
     emulator: Option<JoinHandle<()>>,
@@ -73,6 +75,7 @@ impl Platform {
         options.audit_sealer = Some(outcrop_wiring::audit_sealer(config)?);
         let inference = InferenceService::new(ports, options).map_err(|error| Failure::from_error(&error))?;
         inference.read_routes().await;
+        let mcp = mcp_server(config, &stores, &inference)?;
         let ports = JobPorts {
             jobs: stores.jobs.clone(),
             batches: stores.batches.clone(),
@@ -113,12 +116,13 @@ impl Platform {
             layer: gateway.layer(),
             health: health(&stores, &models, optional),
         };
-        let server = bind(config, parts, &stores, &auth, &inference, &worker)?;
+        let server = bind(config, parts, &stores, &auth, (&inference, &mcp), &worker)?;
         Ok(Self {
             auth,
             gateway,
             server,
             inference,
+            mcp,
             worker,
             ledger,
             emulator: models.emulator,
@@ -135,7 +139,7 @@ impl Platform {
     /// Serves until `stop`, then drains: first the open answers and the jobs under way, then the usage they
     /// leave behind, then the emulator they may have been talking to.
     pub(crate) async fn run(self, stop: CancellationToken) -> Result<(), Failure> {
-        let Self { auth, gateway, server, inference, worker, ledger, emulator, upkeep, last } = self;
+        let Self { auth, gateway, server, inference, mcp, worker, ledger, emulator, upkeep, last } = self;
         tokio::spawn(upkeep);
         let keeping_books = tokio::spawn({
             let stop = stop.clone();
@@ -154,6 +158,10 @@ impl Platform {
             let (inference, over) = (inference.clone(), over.clone());
             async move { inference.run(over).await }
         });
+        let speaking = tokio::spawn({
+            let stop = stop.clone();
+            async move { mcp.run(stop).await }
+        });
         let working = tokio::spawn({
             let stop = stop.clone();
             async move { worker.run(stop).await }
@@ -162,6 +170,7 @@ impl Platform {
             // A server that failed by itself takes the rest with it.
             stop.cancel();
             joined("job worker", working).await;
+            joined("MCP server", speaking).await;
             joined("upkeep of the ledger", keeping_books).await;
             over.cancel();
             joined("metering", metering).await;
@@ -175,6 +184,19 @@ impl Platform {
         }
         served.map_err(|error| Failure::failed(format!("the server failed: {error}")))
     }
+}
+
+/// What speaks with MCP clients.
+fn mcp_server(config: &Config, stores: &Stores, inference: &InferenceService) -> Result<McpServer, Failure> {
+    let ports = McpPorts {
+        sessions: outcrop_wiring::mcp_sessions(config)?,
+        sealer: Arc::new(outcrop_wiring::mcp_sealer(config)?),
+        clock: outcrop_wiring::clock(),
+        ids: outcrop_wiring::ids(),
+    };
+    let prompts = Arc::clone(&stores.prompts);
+    let catalog = outcrop_inference::mcp_catalog(inference, prompts, config.mcp.conformance_fixtures);
+    Ok(McpServer::new(ports, McpOptions::from(config), catalog))
 }
 
 /// Refuses to start by a file of routes that is not good.
@@ -212,16 +234,18 @@ fn bind(
     parts: ServerParts,
     stores: &Stores,
     auth: &AuthService,
-    inference: &InferenceService,
+    (inference, mcp): (&InferenceService, &McpServer),
     worker: &JobWorker,
 ) -> Result<Server, Failure> {
     let alerts = outcrop_inference::alert_routes(stores.alerts.clone());
     let auth = outcrop_auth::routes(auth);
     let inference = outcrop_inference::routes(inference.clone());
+    let mcp = outcrop_mcp::routes(mcp.clone());
     let worker = outcrop_job_worker::routes(worker);
     Server::bind_public(config, parts, move |app| {
         // Before the auth service, which takes all else below /admin/v1.
         alerts(app);
+        mcp(app);
         inference(app);
         worker(app);
         auth(app);

@@ -24,6 +24,11 @@ impl Call {
         Self { port, bytes: bytes.into_bytes(), ends_with: None }
     }
 
+    pub(crate) fn get(port: u16, path: &str, headers: &str) -> Self {
+        let bytes = format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\n{headers}\r\n");
+        Self { port, bytes: bytes.into_bytes(), ends_with: None }
+    }
+
     pub(crate) const fn ending_with(mut self, end: &'static [u8]) -> Self {
         self.ends_with = Some(end);
         self

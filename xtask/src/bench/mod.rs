@@ -8,6 +8,7 @@ mod hits;
 mod ledger;
 mod load;
 mod machine;
+mod mcp;
 mod report;
 mod subject;
 
@@ -48,6 +49,8 @@ enum Part {
     Hits(hits::Options),
     /// What batches and large files cost in memory, and how fast lines go; printed only.
     Batches(batches::Options),
+    /// How fast small requests of the Model Context Protocol are; printed only.
+    Mcp(mcp::Options),
 }
 
 /// What was measured of one system.
@@ -72,6 +75,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         Some(Part::Ledger(options)) => return ledger::run(options),
         Some(Part::Hits(options)) => return hits::run(options),
         Some(Part::Batches(options)) => return batches::run(options),
+        Some(Part::Mcp(options)) => return mcp::run(options),
         None => {}
     }
     build(&options.profile)?;

@@ -3,7 +3,7 @@
 use toml::Value;
 
 use super::{Entry, size, text, whole};
-use crate::{BatchesConfig, FilesConfig, JobsConfig, ResponsesConfig, WaysConfig, WebhooksConfig};
+use crate::{BatchesConfig, FilesConfig, JobsConfig, McpConfig, ResponsesConfig, WaysConfig, WebhooksConfig};
 
 pub(super) fn of_work(responses: ResponsesConfig, jobs: &JobsConfig, batches: &BatchesConfig) -> [Entry; 15] {
     let ResponsesConfig { retention_days: responses_days } = responses;
@@ -106,5 +106,30 @@ pub(super) fn of_webhooks(it: &WebhooksConfig) -> [Entry; 7] {
         ("webhooks.interval_ms", whole(*interval_ms)),
         ("webhooks.rotation_s", whole(*rotation_s)),
         ("webhooks.keep_days", whole(*keep_days)),
+    ]
+}
+
+pub(super) fn of_mcp(it: &McpConfig) -> [Entry; 9] {
+    let McpConfig {
+        session_ttl_s,
+        max_sessions_per_principal,
+        max_message_bytes,
+        stream_after_ms,
+        call_timeout_ms,
+        max_listeners_per_session,
+        max_subscriptions_per_session,
+        max_listeners_per_principal,
+        conformance_fixtures,
+    } = it;
+    [
+        ("mcp.session_ttl_s", whole(*session_ttl_s)),
+        ("mcp.max_sessions_per_principal", size(*max_sessions_per_principal)),
+        ("mcp.max_message_bytes", size(*max_message_bytes)),
+        ("mcp.stream_after_ms", whole(*stream_after_ms)),
+        ("mcp.call_timeout_ms", whole(*call_timeout_ms)),
+        ("mcp.max_listeners_per_session", size(*max_listeners_per_session)),
+        ("mcp.max_subscriptions_per_session", size(*max_subscriptions_per_session)),
+        ("mcp.max_listeners_per_principal", size(*max_listeners_per_principal)),
+        ("mcp.conformance_fixtures", Some(Value::Boolean(*conformance_fixtures))),
     ]
 }

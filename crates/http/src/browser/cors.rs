@@ -12,7 +12,7 @@ use actix_web::http::header::{
 };
 use actix_web::http::{Method, StatusCode};
 
-use super::Origins;
+use super::Page;
 
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 
@@ -35,7 +35,8 @@ const FAMILIES: [&str; 5] = ["x-stainless-", "anthropic-", "openai-", "mcp-", "x
 
 /// Headers that a page may read, besides the families below as far as an answer has them. There is no wildcard
 /// within names, and none at all where credentials are allowed.
-const EXPOSED: &str = "x-request-id, request-id, x-amzn-requestid, retry-after, mcp-session-id";
+const EXPOSED: &str =
+    "x-request-id, request-id, x-amzn-requestid, retry-after, mcp-session-id, www-authenticate";
 
 const EXPOSED_FAMILIES: [&str; 2] = ["x-ratelimit-", "x-outcrop-"];
 
@@ -43,20 +44,17 @@ const EXPOSED_FAMILIES: [&str; 2] = ["x-ratelimit-", "x-outcrop-"];
 const MAX_AGE: &str = "600";
 
 /// Answers a browser's question whether a page may ask, and says whether it may; `None` if this is no such
-/// question. What goes with every answer to the page is left to [`mark`].
-pub(super) fn preflight(
-    request: &ServiceRequest,
-    origins: &Origins,
-) -> Option<(HttpResponse<BoxBody>, bool)> {
+/// question. What goes with every answer to the page, for which there is leave if it `is_known`, is left to [`mark`].
+pub(super) fn preflight(request: &ServiceRequest, is_known: bool) -> Option<(HttpResponse<BoxBody>, bool)> {
     if request.method() != Method::OPTIONS {
         return None;
     }
     let headers = request.headers();
     let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or_default());
-    let (origin, method) = (text(ORIGIN)?, text(ACCESS_CONTROL_REQUEST_METHOD)?);
+    let (_, method) = (text(ORIGIN)?, text(ACCESS_CONTROL_REQUEST_METHOD)?);
     let mut answer = HttpResponse::new(StatusCode::NO_CONTENT);
     let wanted = text(ACCESS_CONTROL_REQUEST_HEADERS).unwrap_or_default();
-    let allowed = origins.lists(origin) && METHODS.contains(&method) && names(wanted).all(may_send);
+    let allowed = is_known && METHODS.contains(&method) && names(wanted).all(may_send);
     if allowed {
         let to = answer.headers_mut();
         to.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(METHOD_LIST));
@@ -69,8 +67,8 @@ pub(super) fn preflight(
     Some((answer, allowed))
 }
 
-/// Says on an answer that the page of this listed origin, if of one, may read it.
-pub(super) fn mark(headers: &mut HeaderMap, page: Option<&HeaderValue>) {
+/// Says on an answer that this page, if one, may read it.
+pub(super) fn mark(headers: &mut HeaderMap, page: Option<&Page>) {
     if !headers.get_all(VARY).any(|value| value.to_str().is_ok_and(|text| names(text).any(is_origin))) {
         headers.append(VARY, HeaderValue::from_static("origin"));
     }
@@ -78,8 +76,10 @@ pub(super) fn mark(headers: &mut HeaderMap, page: Option<&HeaderValue>) {
     let own = headers.keys().map(HeaderName::as_str);
     let exposed = own.filter(|name| EXPOSED_FAMILIES.iter().any(|family| name.starts_with(family)));
     let exposed = [EXPOSED].into_iter().chain(exposed).collect::<Vec<_>>().join(", ");
-    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, page.clone());
-    headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, page.origin.clone());
+    if page.with_cookies {
+        headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+    }
     if let Ok(exposed) = HeaderValue::from_str(&exposed) {
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
     }

@@ -18,9 +18,19 @@ use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{HeaderMap, HeaderValue, ORIGIN};
 use outcrop_config::ServerConfig;
 
+use crate::MCP_PATH;
+
 pub use csrf::{csrf_matches, csrf_token};
 pub use origins::Origins;
 pub use session::SessionCookie;
+
+/// A page of another origin that may read the answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Page {
+    origin: HeaderValue,
+    /// Whether it may ask as the one who is logged in with this browser.
+    with_cookies: bool,
+}
 
 /// What a server that faces the public does for browsers.
 #[derive(Clone)]
@@ -40,19 +50,23 @@ impl Browser {
     /// The answer to a browser's question whether a page may ask, and whether it may; `None` if this is no such
     /// question.
     pub(crate) fn preflight(&self, request: &ServiceRequest) -> Option<(HttpResponse<BoxBody>, bool)> {
-        cors::preflight(request, &self.0.origins)
+        cors::preflight(request, self.page(request).is_some())
     }
 
-    /// The origin of the page that asks, if it is a listed one.
-    pub(crate) fn page(&self, request: &ServiceRequest) -> Option<HeaderValue> {
+    /// The page that asks, if the settings list its origin, or if it may speak with the MCP server and does so. The latter
+    /// brings a credential of its own: whoever only runs on the same machine is nobody's browser session.
+    pub(crate) fn page(&self, request: &ServiceRequest) -> Option<Page> {
         let origin = request.headers().get(ORIGIN)?;
-        origin.to_str().is_ok_and(|text| self.0.origins.lists(text)).then(|| origin.clone())
+        let text = origin.to_str().ok()?;
+        let with_cookies = self.0.origins.lists(text);
+        let may = with_cookies || request.path() == MCP_PATH && self.0.origins.trusts_for_mcp(text);
+        may.then(|| Page { origin: origin.clone(), with_cookies })
     }
 
     /// Puts on an answer what browsers go by.
-    pub(crate) fn mark(&self, headers: &mut HeaderMap, page: Option<&HeaderValue>) {
+    pub(crate) fn mark(&self, headers: &mut HeaderMap, page: Option<&Page>) {
         shield::mark(headers, self.0.https);
-        if self.0.origins.any_listed() {
+        if page.is_some() || self.0.origins.any_listed() {
             cors::mark(headers, page);
         }
     }

@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use outcrop_config::ServerConfig;
 
+/// What this machine is called on itself.
+const THIS_MACHINE: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+
 /// The origin of our own pages, and those of other pages that may call the API. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub struct Origins {
@@ -33,6 +36,15 @@ impl Origins {
         self.own.as_deref() == Some(origin) || self.lists(origin)
     }
 
+    /// Whether a page of this origin may speak with the MCP server: one that we trust, or, as long as we ourselves are
+    /// known by a name of this machine only, any page of this machine. What is tried out on a machine has many ports, and a
+    /// stranger's page that had its name point here still says its own.
+    #[must_use]
+    pub fn trusts_for_mcp(&self, origin: &str) -> bool {
+        self.trusts(origin)
+            || is_of_this_machine(origin) && self.own.as_deref().is_some_and(is_of_this_machine)
+    }
+
     pub(super) fn any_listed(&self) -> bool {
         !self.listed.is_empty()
     }
@@ -53,9 +65,51 @@ fn origin(url: &str) -> Option<String> {
     (!host.is_empty()).then(|| format!("{scheme}://{host}"))
 }
 
+/// Whether an origin, as browsers write it, is one of this machine, whatever the port.
+fn is_of_this_machine(text: &str) -> bool {
+    let Some((_, host)) = text.split_once("://").filter(|_| origin(text).as_deref() == Some(text)) else {
+        return false;
+    };
+    THIS_MACHINE.iter().any(|name| match host.strip_prefix(name) {
+        Some("") => true,
+        Some(rest) => rest.strip_prefix(':').is_some_and(|port| port.parse::<u16>().is_ok()),
+        None => false,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn where_we_are_on_this_machine_so_are_its_pages() {
+        let of = |public_url: &str| {
+            Origins::of(&ServerConfig { public_url: Some(public_url.into()), ..ServerConfig::default() })
+        };
+        let (here, there) = (of("http://127.0.0.1:8080"), of("https://ai.example.com"));
+        for (origin, fits) in [
+            ("http://127.0.0.1:8080", true),
+            ("http://localhost:8080", true),
+            ("http://localhost:6274", true),
+            ("https://localhost", true),
+            ("http://[::1]:8080", true),
+            ("http://localhost.evil.example", false),
+            ("http://localhost:8080.evil.example", false),
+            ("http://localhost:x", false),
+            ("http://localhost:8080/", false),
+            ("http://user@localhost", false),
+            ("http://127.0.0.2:8080", false),
+            ("http://evil.example.com", false),
+            ("ftp://localhost", false),
+            ("localhost:8080", false),
+            ("null", false),
+            ("", false),
+        ] {
+            assert_eq!(here.trusts_for_mcp(origin), fits, "{origin}");
+            assert!(!there.trusts_for_mcp(origin), "{origin}");
+        }
+        assert!(there.trusts_for_mcp("https://ai.example.com"));
+    }
 
     #[test]
     fn an_origin_is_written_as_browsers_write_it() {

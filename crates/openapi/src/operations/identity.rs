@@ -23,6 +23,11 @@ const TOKEN: Body = Body::Form {
         Field::optional("client_secret", Kind::Secret, "client_credentials: an API key of it."),
         Field::optional("scope", Kind::Text, "Permissions to narrow the token to, separated by spaces."),
         Field::optional(
+            "resource",
+            Kind::Text,
+            "For whom the token is (RFC 8707): an address of this server.",
+        ),
+        Field::optional(
             "iam_request_method",
             Kind::OneOf(&["POST", "GET"]),
             "aws_iam: method of the signed request.",

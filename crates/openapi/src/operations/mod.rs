@@ -7,9 +7,11 @@ mod files;
 mod identity;
 mod jobs;
 mod ledger;
+mod mcp;
 mod models;
 mod people;
 mod policies;
+mod prompts;
 mod routes;
 mod webhooks;
 
@@ -25,9 +27,11 @@ pub fn operations() -> impl Iterator<Item = &'static Operation> {
         files::OPERATIONS,
         ledger::OPERATIONS,
         identity::OPERATIONS,
+        mcp::OPERATIONS,
         people::OPERATIONS,
         access::OPERATIONS,
         policies::OPERATIONS,
+        prompts::OPERATIONS,
         routes::OPERATIONS,
         webhooks::OPERATIONS,
     ];

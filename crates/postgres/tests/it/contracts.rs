@@ -62,6 +62,15 @@ async fn keeps_the_policy_store_contract() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs postgres: cargo xtask test"]
+async fn keeps_the_prompt_store_contract() {
+    with_databases(|databases| async move {
+        contract::prompt_store(|| async { Arc::new(databases.store().await) }).await;
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs postgres: cargo xtask test"]
 async fn keeps_the_route_store_contract() {
     with_databases(|databases| async move {
         contract::route_store(|| async { Arc::new(databases.store().await) }).await;

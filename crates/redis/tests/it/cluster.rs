@@ -1,16 +1,22 @@
 //! A cluster of three nodes, made by hand.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt;
-use outcrop_ports::{Changes, Heard, IdGen, Kind, Limiter, Probe, Resting, TargetHealth};
+use outcrop_ports::{
+    Changes, Heard, IdGen, Kind, Limiter, McpNudge, McpSessions, Probe, Resting, TargetHealth, contract,
+};
 use outcrop_redis::{RedisChanges, RedisTargetHealth};
 use outcrop_types::Change;
 use tempfile::TempDir;
 use tokio::process::Child;
 
-use crate::limits::{BRISK, Ids, NOW, admitted, connect, meter, options, settle, stands, until, used};
+use crate::limits::{
+    BRISK, Ids, NOW, PATIENT, admitted, connect, meter, options, settle, stands, until, used,
+};
+use crate::mcp_sessions;
 use crate::server::{free_port, start_with};
 
 struct Node {
@@ -161,4 +167,32 @@ async fn changes_are_heard_on_every_node() {
         assert_eq!(next.expect("soon"), Some(Heard::Changed(Change::Everything)));
     }
     nodes[2].server.kill().await.expect("killed");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[ignore = "needs redis: cargo xtask test"]
+async fn mcp_sessions_are_served_whichever_node_is_named() {
+    let (nodes, _) = cluster().await;
+    let at = |node: &Node| mcp_sessions::connect(&node.url(), PATIENT, contract::MCP_BOUNDS);
+    let all = [0, 1, 2].map(|node| at(&nodes[node]));
+    let mut nudges = [all[0].nudges(), all[1].nudges(), all[2].nudges()];
+    for heard in &mut nudges {
+        assert_eq!(heard.next().await, Some(McpNudge::Missed));
+    }
+    let (key, long) = (mcp_sessions::key(), Duration::from_secs(60));
+    all[0].open(&key, "owner", "state".into(), long).await.expect("it is there");
+    for sessions in &all {
+        // The first question of each, so that whatever it is finds the node.
+        assert!(sessions.post(&key, "letter".into()).await.expect("it is there"));
+        for heard in &mut nudges {
+            let next = tokio::time::timeout(Duration::from_secs(5), heard.next()).await;
+            assert_eq!(next.expect("soon"), Some(McpNudge::Session(key)));
+        }
+    }
+    let turn = AtomicUsize::new(0);
+    contract::mcp_sessions(|| async {
+        let node = &nodes[turn.fetch_add(1, Ordering::Relaxed) % nodes.len()];
+        Arc::new(at(node)) as Arc<dyn McpSessions>
+    })
+    .await;
 }

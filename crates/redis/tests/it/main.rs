@@ -8,6 +8,7 @@ mod leases;
 mod limiter;
 mod limits;
 mod losses;
+mod mcp_sessions;
 mod server;
 mod speed;
 mod target_health;

@@ -37,6 +37,12 @@ async fn keeps_the_policy_store_contract() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keeps_the_prompt_store_contract() {
+    let folder = Folder::new();
+    contract::prompt_store(|| async { Arc::new(folder.store().await) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keeps_the_route_store_contract() {
     let folder = Folder::new();
     contract::route_store(|| async { Arc::new(folder.store().await) }).await;

@@ -35,8 +35,9 @@ pub(super) struct KnownIssuer {
 }
 
 impl Issuers {
-    pub(crate) fn new(federation: &Federation) -> Self {
-        let list = federation.issuers.iter().map(KnownIssuer::new).collect();
+    /// Those of the settings. Their tokens may be for the audiences that are set there, or for `ours`.
+    pub(crate) fn new(federation: &Federation, ours: Option<&str>) -> Self {
+        let list = federation.issuers.iter().map(|issuer| KnownIssuer::new(issuer, ours)).collect();
         Self { list, newest: NewestTokens::default() }
     }
 
@@ -52,7 +53,9 @@ impl Issuers {
 }
 
 impl KnownIssuer {
-    fn new(settings: &Issuer) -> Self {
+    fn new(settings: &Issuer, ours: Option<&str>) -> Self {
+        let audiences: Vec<String> =
+            settings.audiences.iter().map(String::as_str).chain(ours).map(str::to_owned).collect();
         let verifier = |audiences: &[String]| {
             OutsideVerifier::new(OutsideIssuer {
                 issuer: settings.issuer.clone(),
@@ -61,7 +64,7 @@ impl KnownIssuer {
             })
         };
         Self {
-            tokens: verifier(&settings.audiences)
+            tokens: verifier(&audiences)
                 .with_audience_in(settings.audience_claim.as_ref().map(ToString::to_string)),
             logins: settings.login.as_ref().map(|login| verifier(std::slice::from_ref(&login.client_id))),
             keys: Arc::new(KeyCache::new(settings.clone())),
@@ -89,6 +92,19 @@ impl KnownIssuer {
                 verifier.verify(token, &newer.keys, now).map_err(invalid)
             }
             other => other.map_err(invalid),
+        }
+    }
+
+    /// Whether a verified token is for one of the audiences that the settings name.
+    pub(super) fn is_for_the_settings(&self, claims: &Claims) -> bool {
+        let in_place = || self.settings.audience_claim.as_ref().and_then(|it| claims.get(&it.to_string()));
+        let is_named = |value: &Value| {
+            value.as_str().is_some_and(|it| self.settings.audiences.iter().any(|own| own == it))
+        };
+        match claims.get("aud").or_else(in_place) {
+            Some(Value::Array(list)) => list.iter().any(is_named),
+            Some(one) => is_named(one),
+            None => false,
         }
     }
 

@@ -29,6 +29,9 @@ pub(crate) enum GrantError {
         /// A sentence that names the permission.
         message: String,
     },
+    /// The token is asked for somebody else.
+    #[error("`resource` is not an address of this server; tokens from here are good here only")]
+    Target,
     /// Whoever asks is not the client that it says.
     #[error("the client's id or secret is wrong")]
     Client {
@@ -89,6 +92,8 @@ impl GrantError {
             Self::Request { .. } => Some("invalid_request"),
             Self::GrantType(_) => Some("unsupported_grant_type"),
             Self::Scope { .. } => Some("invalid_scope"),
+            // RFC 8707, section 2.
+            Self::Target => Some("invalid_target"),
             Self::Client { .. } => Some("invalid_client"),
             Self::Refresh { .. }
             | Self::Login { source: LoginError::Refused { .. } }
@@ -103,6 +108,7 @@ impl GrantError {
             Self::Request { param, .. } => *param,
             Self::GrantType(_) => Some("grant_type"),
             Self::Scope { .. } => Some("scope"),
+            Self::Target => Some("resource"),
             Self::Login { source: LoginError::WhichTeam } => Some("team"),
             _ => None,
         }
@@ -125,6 +131,7 @@ impl Classify for GrantError {
             Self::Request { .. }
             | Self::GrantType(_)
             | Self::Scope { .. }
+            | Self::Target
             | Self::Refresh { .. }
             | Self::Login { source: LoginError::Refused { .. } }
             | Self::Aws { source: AwsIamError::Denied { .. } } => ErrorCode::InvalidRequest,

@@ -13,7 +13,7 @@ use super::GrantError;
 
 /// Every parameter that some grant has. A form may hold others, which are passed over (RFC 6749, section 3.2); JSON
 /// may not.
-const KNOWN: [&str; 13] = [
+const KNOWN: [&str; 14] = [
     "grant_type",
     "username",
     "password",
@@ -22,6 +22,7 @@ const KNOWN: [&str; 13] = [
     "client_id",
     "client_secret",
     "scope",
+    "resource",
     "iam_request_method",
     "iam_request_url",
     "iam_request_headers",

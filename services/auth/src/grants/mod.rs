@@ -49,12 +49,27 @@ impl AuthService {
         fields: &Fields,
         client: Option<ClientCredentials>,
     ) -> Result<Granted, GrantError> {
-        match fields.need("grant_type")? {
+        let grant_type = fields.need("grant_type")?;
+        self.check_resource(fields)?;
+        match grant_type {
             "password" => self.grant_password(acting, fields).await,
             "refresh_token" => self.grant_refresh(acting, fields).await,
             "client_credentials" => self.grant_client_credentials(acting, fields, client).await,
             "aws_iam" => self.grant_by_aws(acting, fields).await,
             other => Err(GrantError::GrantType(other.chars().take(40).collect())),
         }
+    }
+
+    /// Refuses a token for somebody else (RFC 8707): whoever asks us for one was misled. MCP clients always say whom it is
+    /// for. Where our address is not set, any may be ours.
+    fn check_resource(&self, fields: &Fields) -> Result<(), GrantError> {
+        let options = self.options();
+        let Some(resource) = fields.get("resource").filter(|_| options.public_url_is_set) else {
+            return Ok(());
+        };
+        let (ours, below) = resource.split_at_checked(options.public_url.len()).ok_or(GrantError::Target)?;
+        let fits =
+            ours.eq_ignore_ascii_case(&options.public_url) && (below.is_empty() || below.starts_with('/'));
+        if fits { Ok(()) } else { Err(GrantError::Target) }
     }
 }

@@ -14,6 +14,7 @@ mod oidc_login;
 mod openapi;
 mod password;
 mod policies;
+mod prompts;
 mod query;
 mod refused;
 mod roles;
@@ -48,6 +49,7 @@ pub fn routes(service: &AuthService) -> impl Fn(&mut web::ServiceConfig) + Clone
                     .configure(people)
                     .configure(keys)
                     .configure(policies)
+                    .configure(prompts)
                     .service(roles::list)
                     .service(audit::list)
                     .service(signing_keys::list)
@@ -72,7 +74,9 @@ fn tokens(app: &mut web::ServiceConfig) {
         .service(password::set)
         .service(well_known::jwks)
         .service(well_known::openid)
-        .service(well_known::oauth);
+        .service(well_known::oauth)
+        .service(well_known::mcp_resource)
+        .service(well_known::resource);
 }
 
 fn federation(app: &mut web::ServiceConfig) {
@@ -121,6 +125,18 @@ fn policies(scope: &mut web::ServiceConfig) {
         .service(policies::get)
         .service(policies::update)
         .service(policies::delete);
+}
+
+fn prompts(scope: &mut web::ServiceConfig) {
+    scope
+        .service(prompts::create)
+        .service(prompts::list)
+        .service(prompts::get)
+        .service(prompts::list_versions)
+        .service(prompts::get_version)
+        .service(prompts::add_version)
+        .service(prompts::serve_version)
+        .service(prompts::delete);
 }
 
 /// Somebody who is yet to show who it is. Where services run apart, such a request comes in the gateway's own name,

@@ -2,7 +2,7 @@
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, get, web};
-use outcrop_http::ApiError;
+use outcrop_http::{ApiError, MCP_SCOPES};
 use outcrop_types::Permission;
 use serde::Serialize;
 
@@ -25,7 +25,18 @@ struct OAuthMetadata {
     response_types_supported: [&'static str; 0],
 }
 
-/// The same for OIDC clients (OpenID Connect Discovery 1.0, section 3), as far as it concerns tokens that we sign.
+/// What MCP clients need to know before they ask for a token (RFC 9728, section 2).
+#[derive(Debug, Serialize)]
+struct ResourceMetadata<'a> {
+    resource: String,
+    authorization_servers: Vec<&'a str>,
+    /// What is asked for by clients that no challenge told of it.
+    scopes_supported: [&'static str; 5],
+    bearer_methods_supported: [&'static str; 1],
+    resource_name: &'static str,
+}
+
+/// What we do, for OIDC clients (OpenID Connect Discovery 1.0, section 3), as far as it concerns tokens that we sign.
 #[derive(Debug, Serialize)]
 struct OidcMetadata {
     #[serde(flatten)]
@@ -59,6 +70,30 @@ pub(super) async fn openid(auth: web::Data<AuthService>) -> Result<HttpResponse,
 #[get("/.well-known/oauth-authorization-server")]
 pub(super) async fn oauth(auth: web::Data<AuthService>) -> HttpResponse {
     HttpResponse::Ok().insert_header(CACHE).json(oauth_metadata(auth.issuer()))
+}
+
+/// Who issues tokens that are good at `/mcp`, for MCP clients (RFC 9728, section 3).
+#[get("/.well-known/oauth-protected-resource/mcp")]
+pub(super) async fn mcp_resource(auth: web::Data<AuthService>) -> HttpResponse {
+    HttpResponse::Ok().insert_header(CACHE).json(resource_metadata(&auth))
+}
+
+/// The same where clients look that were told of no other place.
+#[get("/.well-known/oauth-protected-resource")]
+pub(super) async fn resource(auth: web::Data<AuthService>) -> HttpResponse {
+    HttpResponse::Ok().insert_header(CACHE).json(resource_metadata(&auth))
+}
+
+fn resource_metadata(auth: &AuthService) -> ResourceMetadata<'_> {
+    // Outside issuers first: people get their tokens there, and clients take the first.
+    let outside = auth.options().federation.issuers.iter().map(|issuer| issuer.issuer.as_str());
+    ResourceMetadata {
+        resource: auth.options().mcp_url(),
+        authorization_servers: outside.chain([auth.issuer()]).collect(),
+        scopes_supported: MCP_SCOPES.map(Permission::name),
+        bearer_methods_supported: ["header"],
+        resource_name: "Outcrop",
+    }
 }
 
 fn oauth_metadata(issuer: &str) -> OAuthMetadata {

@@ -14,6 +14,7 @@ mod lists;
 mod members;
 mod office;
 mod policies;
+mod prompts;
 mod refused;
 mod roles;
 mod rotation;

@@ -48,6 +48,7 @@ impl World {
             sessions: store.clone(),
             signing_keys: store.clone(),
             policies: store.clone(),
+            prompts: store.clone(),
             audit: store,
             changes: announced.clone(),
             limiter: Arc::new(MemoryLimiter::default()),

@@ -12,7 +12,7 @@ use super::memory::Ranked;
 #[derive(Clone)]
 pub(super) struct Known {
     pub(super) principal: Principal,
-    expires_at: Option<DateTime<Utc>>,
+    pub(super) expires_at: Option<DateTime<Utc>>,
     session: Option<SessionId>,
     /// When the check that said so began; of the monotonic clock.
     pub(super) checked_at: Duration,

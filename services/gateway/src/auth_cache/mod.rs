@@ -21,6 +21,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use futures::StreamExt;
 use outcrop_ports::{Authenticator, Changes, Clock, Credential};
 use outcrop_types::Principal;
@@ -99,6 +100,16 @@ impl AuthCache {
             }
             Recalled::Nothing => None,
         }
+    }
+
+    /// When a credential that is known ends by itself, if it does.
+    pub(crate) fn ends_at(&self, credential: &Credential) -> Option<DateTime<Utc>> {
+        self.0.good.get(&digest(credential))?.expires_at
+    }
+
+    /// The time that counts.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.0.clock.now()
     }
 
     /// Who shows this credential, asked for if need be.

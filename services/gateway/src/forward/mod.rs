@@ -4,6 +4,7 @@
 //! away, the call of the service goes with it.
 
 mod headers;
+mod news;
 mod request_body;
 mod response_body;
 
@@ -14,12 +15,13 @@ use std::time::Duration;
 use actix_web::body::BoxBody;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use outcrop_config::ServicesConfig;
-use outcrop_http::{ApiError, Bounds, REFUSED_HEADER, RequestContext, takes_file};
+use outcrop_http::{ApiError, Bounds, Draining, REFUSED_HEADER, RequestContext, takes_file};
 use outcrop_ports::Clock;
 use outcrop_token::{InternalSigner, service_principal};
 use outcrop_types::{ErrorCode, Principal};
 use reqwest::Url;
 
+pub(crate) use self::news::asks_for_news;
 use self::request_body::Sending;
 use self::response_body::UpstreamBody;
 use crate::route::{Owner, Route};
@@ -31,6 +33,10 @@ const POOL_IDLE: Duration = Duration::from_secs(50);
 /// Longest wait for the auth service to begin its answer. Models think for minutes; it only looks things up, and asks
 /// issuers, each with a bound of its own: when it is silent for longer, it hangs.
 const AUTH_PATIENCE: Duration = Duration::from_secs(15);
+
+/// Least silence in the middle of an answer after which its service counts as gone, however short the time that clients
+/// wait for a beginning: streams with nothing to tell say so every 15 s.
+const QUIET: Duration = Duration::from_secs(60);
 
 /// Why there is no forwarder.
 #[derive(Debug, thiserror::Error)]
@@ -131,9 +137,10 @@ struct Clients {
 
 impl Clients {
     fn new(bases: &[Url], connect_timeout: Duration, bounds: &Bounds) -> reqwest::Result<Self> {
-        let uploads = bounds.request_timeout.max(bounds.files.transfer_timeout);
+        let silence = bounds.request_timeout.max(QUIET);
+        let uploads = silence.max(bounds.files.transfer_timeout);
         Ok(Self {
-            client: client(bases, connect_timeout, bounds.request_timeout)?,
+            client: client(bases, connect_timeout, silence)?,
             uploads: client(bases, connect_timeout, uploads)?,
         })
     }
@@ -167,6 +174,7 @@ async fn forward(
     request: HttpRequest,
     payload: web::Payload,
     context: RequestContext,
+    draining: Draining,
     worker: web::Data<Worker>,
 ) -> Result<HttpResponse, ApiError> {
     let Some(route) = request.extensions().get::<Route>().copied() else {
@@ -189,7 +197,8 @@ async fn forward(
     if refuses_us(&answer) {
         return Err(refused(owner));
     }
-    Ok(back(answer))
+    let end = news::is_of_news(&request, &answer).then(|| draining.begun());
+    Ok(back(answer, end))
 }
 
 impl Shared {
@@ -224,13 +233,17 @@ impl Shared {
     }
 }
 
-/// The answer as the client gets it.
-fn back(answer: reqwest::Response) -> HttpResponse {
+/// The answer as the client gets it; one without an end of its own ends with `end`.
+fn back(answer: reqwest::Response, end: Option<impl Future<Output = ()> + 'static>) -> HttpResponse {
     let status = actix_web::http::StatusCode::from_u16(answer.status().as_u16())
         .unwrap_or(actix_web::http::StatusCode::BAD_GATEWAY);
     let mut response = HttpResponse::new(status);
     headers::incoming(response.headers_mut(), answer.headers());
-    response.set_body(BoxBody::new(UpstreamBody::new(answer)))
+    let body = UpstreamBody::new(answer);
+    response.set_body(BoxBody::new(match end {
+        Some(end) => body.until(end),
+        None => body,
+    }))
 }
 
 /// Whether a service did not take our identity: nothing the caller could do anything about.

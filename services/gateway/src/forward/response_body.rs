@@ -9,6 +9,8 @@ use bytes::Bytes;
 use futures::Stream;
 use reqwest::header::CONTENT_LENGTH;
 
+use crate::events;
+
 type Pieces = Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>>>>;
 
 /// A service's answer, passed on piece by piece. Dropping it closes the call of the service.
@@ -22,6 +24,11 @@ impl UpstreamBody {
         let length = answer.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         let size = length.map_or(BodySize::Stream, BodySize::Sized);
         Self { size, pieces: Box::pin(answer.bytes_stream()) }
+    }
+
+    /// The same with a whole end, and the call of the service closed, as soon as `end` is there and no event is half told.
+    pub(super) fn until(self, end: impl Future<Output = ()> + 'static) -> Self {
+        Self { size: self.size, pieces: Box::pin(events::until(self.pieces, end)) }
     }
 }
 

@@ -95,6 +95,8 @@ async fn where_credentials_come_from_none_is_asked_for() {
         (Method::GET, "/.well-known/jwks.json"),
         (Method::GET, "/.well-known/openid-configuration"),
         (Method::GET, "/.well-known/oauth-authorization-server"),
+        (Method::GET, "/.well-known/oauth-protected-resource"),
+        (Method::GET, "/.well-known/oauth-protected-resource/mcp"),
         (Method::GET, "/openapi.json"),
     ] {
         // The issuer sends browsers back from another site.

@@ -6,5 +6,6 @@ mod browsers;
 mod edge;
 mod files;
 mod forward;
+mod mcp;
 mod scopes;
 mod world;

@@ -58,6 +58,8 @@ pub(crate) struct Keys {
     pub(crate) known: Mutex<HashMap<String, Principal>>,
     pub(crate) away: Mutex<bool>,
     pub(crate) asked: AtomicUsize,
+    /// When all of them end.
+    pub(crate) expires_at: Mutex<Option<DateTime<Utc>>>,
 }
 
 #[async_trait]
@@ -73,7 +75,7 @@ impl Authenticator for Keys {
         };
         let known = self.known.lock().unwrap();
         let principal = known.get(text).cloned().ok_or_else(|| Refused::invalid("nobody knows it"))?;
-        Ok(Authenticated { principal, expires_at: None, session: None })
+        Ok(Authenticated { principal, expires_at: *self.expires_at.lock().unwrap(), session: None })
     }
 }
 
@@ -119,6 +121,7 @@ impl Default for Setup {
 pub(crate) struct World {
     pub(crate) url: String,
     pub(crate) keys: Arc<Keys>,
+    clock: Arc<dyn Clock>,
     /// What the gateway listens to.
     pub(crate) changes: MemoryChanges,
     pub(crate) seen: Arc<Seen>,
@@ -127,6 +130,8 @@ pub(crate) struct World {
     pub(crate) behind: InFlight,
     /// Open answers of the gateway.
     pub(crate) front: InFlight,
+    /// Stops the gateway alone.
+    front_stop: CancellationToken,
     _stop: DropGuard,
 }
 
@@ -181,6 +186,7 @@ impl World {
                     .service(web::resource("/v1/responses").post(stream_pieces))
                     .service(web::resource("/v1/embeddings").post(waits))
                     .service(web::resource("/v1/rerank").post(breaks_off))
+                    .service(web::resource("/mcp").get(stream_pieces).post(speak).delete(echo))
                     .default_service(web::to(echo));
             })
         };
@@ -203,12 +209,19 @@ impl World {
         actix_web::rt::spawn(async move { running.0.run(running.1).await });
         let signer =
             InternalSigner::new("gateway", &secret.to_owned().into(), Duration::from_secs(60)).unwrap();
-        let forwarder = Forwarder::new(&services, Bounds::new(&config, &files), signer, clock).unwrap();
+        let forwarder =
+            Forwarder::new(&services, Bounds::new(&config, &files), signer, Arc::clone(&clock)).unwrap();
         let parts = parts(gateway.layer(), front.clone());
         let config = Config { server: config, files, ..Config::default() };
         let server = Server::bind_public(&config, parts, move |app| forwarder.routes(app)).unwrap();
-        let url = run(server, &stop);
-        Self { url, keys, changes, seen, gate, behind, front, _stop: stop.drop_guard() }
+        let front_stop = stop.child_token();
+        let url = run(server, &front_stop);
+        Self { url, keys, clock, changes, seen, gate, behind, front, front_stop, _stop: stop.drop_guard() }
+    }
+
+    /// Asks the gateway to stop; what is behind it goes on.
+    pub(crate) fn stop_gateway(&self) {
+        self.front_stop.cancel();
     }
 
     pub(crate) fn at(&self, path: &str) -> String {
@@ -218,6 +231,11 @@ impl World {
     /// Makes a credential known.
     pub(crate) fn know(&self, text: &str, principal: Principal) {
         self.keys.known.lock().unwrap().insert(text.to_owned(), principal);
+    }
+
+    /// Has all credentials end so long from now.
+    pub(crate) fn end_after(&self, left: Duration) {
+        *self.keys.expires_at.lock().unwrap() = Some(self.clock.now() + left);
     }
 
     /// A request with the developer's key.
@@ -262,6 +280,7 @@ async fn echo(
     let mut answer = HttpResponse::Created();
     answer
         .insert_header(("x-from-service", "yes"))
+        .insert_header(("mcp-session-id", "mcps_of_the_service"))
         .insert_header((outcrop_http::REFUSED_HEADER, "something"))
         .insert_header(("x-frame-options", "SAMEORIGIN"))
         .insert_header(("access-control-allow-origin", "*"));
@@ -329,6 +348,18 @@ async fn stream_pieces(gate: web::Data<Gate>) -> HttpResponse {
             Bytes::from(format!("data: {at}\n\n"))
         }
     }))
+}
+
+/// A stream for who listens and calls, and what arrived for others.
+async fn speak(
+    request: HttpRequest,
+    context: RequestContext,
+    service: web::Data<&'static str>,
+    gate: web::Data<Gate>,
+    body: Bytes,
+) -> HttpResponse {
+    let streams = request.headers().get("accept").is_some_and(|value| value == "text/event-stream");
+    if streams { stream_pieces(gate).await } else { echo(request, context, service, body).await }
 }
 
 async fn waits(gate: web::Data<Gate>) -> HttpResponse {

@@ -10,12 +10,12 @@ pub(crate) mod headers;
 pub(crate) mod images;
 pub(crate) mod invoke;
 pub(crate) mod messages;
-mod models;
+pub(crate) mod models;
 mod records;
 pub(crate) mod rerank;
 pub(crate) mod responses;
 mod routes_admin;
-mod usage;
+pub(crate) mod usage;
 
 use std::sync::Arc;
 

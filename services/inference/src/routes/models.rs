@@ -10,6 +10,7 @@ use outcrop_ports::Modality;
 use outcrop_types::Principal;
 use outcrop_wire::Dialect;
 use outcrop_wire::anthropic::models::{self as anthropic, Paging};
+use outcrop_wire::model_card::ModelCard;
 use outcrop_wire::openai::models as openai;
 
 use crate::chat::AskedModel;
@@ -39,19 +40,27 @@ pub(crate) async fn get(
     service: web::Data<InferenceService>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let id = id.into_inner();
-    let card = match service.route_card(&allowed.principal, &id).await? {
-        Some(card) => card,
-        None => {
-            let model = find(&service, &allowed.principal, id).await?;
-            service.card_of(&allowed.principal, &model).await?
-        }
-    };
+    let card = card(&service, &allowed.principal, id.into_inner()).await?;
     Ok(json(if context.dialect == Dialect::Anthropic {
         anthropic::object(&card)
     } else {
         openai::object(&card)
     }))
+}
+
+/// The card of a model, or of a route, by any of its names.
+pub(crate) async fn card(
+    service: &InferenceService,
+    principal: &Principal,
+    id: String,
+) -> Result<ModelCard, ChatError> {
+    match service.route_card(principal, &id).await? {
+        Some(card) => Ok(card),
+        None => {
+            let model = find(service, principal, id).await?;
+            service.card_of(principal, &model).await
+        }
+    }
 }
 
 /// The model of a name, whatever it is good for. Where models are looked up, one that may not be called does not exist.

@@ -1,10 +1,11 @@
 //! A job worker's desk that takes notes and says what it is told to say.
 
+use std::collections::HashMap;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use outcrop_ports::{JobAnswer, JobAsk, JobDesk, PortError};
+use outcrop_ports::{DeskRead, JobAnswer, JobAsk, JobDesk, PortError};
 use outcrop_types::{JobId, Principal};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -23,6 +24,8 @@ pub(crate) struct MemoryDesk {
     /// What is answered to everything, if anything.
     refusal: Mutex<Option<(u16, Value)>>,
     pub(crate) away: Mutex<bool>,
+    /// What the REST face has, by path and query; without the query where it is the same for all.
+    kept: Mutex<HashMap<String, Bytes>>,
 }
 
 impl MemoryDesk {
@@ -33,6 +36,11 @@ impl MemoryDesk {
 
     pub(crate) fn refuses(&self, status: u16, problem: Value) {
         *self.refusal.lock().unwrap() = Some((status, problem));
+    }
+
+    /// From now on this is at a path, or at a path with a query.
+    pub(crate) fn keeps(&self, address: impl Into<String>, body: impl Into<Bytes>) {
+        self.kept.lock().unwrap().insert(address.into(), body.into());
     }
 
     /// The body of the job that was asked for last.
@@ -72,6 +80,25 @@ impl JobDesk for MemoryDesk {
     async fn look(&self, _: &Principal, id: JobId) -> Result<JobAnswer, PortError> {
         let state = self.state.lock().unwrap().clone();
         self.answer(200, id, state)
+    }
+
+    async fn read(&self, _: &Principal, what: &DeskRead) -> Result<JobAnswer, PortError> {
+        if *self.away.lock().unwrap() {
+            return Err(PortError::unavailable("read what is kept", "the desk is away"));
+        }
+        let (path, query) = what.address();
+        let exactly = query.map(|query| format!("{path}?{query}"));
+        let kept = self.kept.lock().unwrap();
+        let body = exactly.and_then(|address| kept.get(&address)).or_else(|| kept.get(&path)).cloned();
+        let problem = |text: String| Bytes::from(json!({ "detail": text }).to_string());
+        let (status, body) = match (what, body) {
+            (_, None) => (404, problem("there is no such thing".to_owned())),
+            (DeskRead::Content(_, most), Some(body)) if body.len() as u64 > *most => {
+                (413, problem(DeskRead::too_large(body.len() as u64, *most)))
+            }
+            (_, Some(body)) => (200, body),
+        };
+        Ok(JobAnswer { status, body, retry_after: None })
     }
 
     async fn cancel(&self, _: &Principal, id: JobId) -> Result<JobAnswer, PortError> {

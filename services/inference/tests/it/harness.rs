@@ -17,7 +17,7 @@ use outcrop_emulator::{Counters, Emulator, EmulatorConfig, Faults, Lists};
 use outcrop_http::{Health, Layer, Server, ServerParts};
 use outcrop_inference::{InferenceOptions, InferencePorts, InferenceService, MediaOptions, routes};
 use outcrop_lifecycle::InFlight;
-use outcrop_ports::{Cache, ModelCatalog, Place, Places};
+use outcrop_ports::{Cache, ModelCatalog, Place, Places, PromptStore};
 use outcrop_types::{
     AuditSealer, Limits, Policy, PolicyId, Principal, PromptCacheRule, Region, Role, Rules, Scope, Subject,
     Target, TeamId, UsageRecord, UserId,
@@ -29,6 +29,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use uuid::Uuid;
 
 use crate::desk::MemoryDesk;
+use crate::mcp_client;
+use crate::prompt_store::FixedPrompts;
 use crate::response_store::MemoryResponses;
 use crate::route_store::MemoryRoutes;
 pub(crate) use crate::stores::{MemoryLedger, MemoryPolicies};
@@ -68,6 +70,8 @@ pub(crate) struct Setup {
     pub(crate) team: TeamId,
     pub(crate) responses: Arc<MemoryResponses>,
     pub(crate) routes: Arc<MemoryRoutes>,
+    /// The prompts of teams.
+    pub(crate) prompts: Arc<dyn PromptStore>,
     /// Who takes work that can wait.
     pub(crate) desk: Arc<MemoryDesk>,
     /// How long responses are kept, days.
@@ -114,6 +118,7 @@ impl Default for Setup {
             team: TeamId::new(Uuid::from_u128(2)),
             responses: Arc::default(),
             routes: Arc::default(),
+            prompts: Arc::new(FixedPrompts::default()),
             desk: Arc::default(),
             retention_days: 30,
             routing: RoutingConfig::default(),
@@ -171,7 +176,15 @@ impl TestApp {
             layer,
             health: Health::new(Vec::new()),
         };
-        let server = Server::bind(&config, parts, routes(service.clone())).unwrap();
+        let mcp = mcp_client::server(&service, Arc::clone(&setup.prompts));
+        let (routes, mcp_routes) = (routes(service.clone()), outcrop_mcp::routes(mcp.clone()));
+        let server = Server::bind(&config, parts, move |app| {
+            mcp_routes(app);
+            routes(app);
+        });
+        let server = server.unwrap();
+        let speaking = stop.clone();
+        tokio::spawn(async move { mcp.run(speaking).await });
         let base = format!("http://{}", server.addr());
         tokio::spawn(server.run(stop.clone()));
         let client = reqwest::Client::builder().timeout(Duration::from_secs(30)).build().unwrap();

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, routes, web};
 use outcrop_http::{Allowed, ApiError, JsonBytes, permission};
-use outcrop_types::{BatchId, ErrorCode, IdempotencyKey};
+use outcrop_types::{BatchId, ErrorCode, IdempotencyKey, TeamId};
 use outcrop_wire::openai::batches;
 
 use super::query::{self, Asked};
@@ -56,8 +56,7 @@ pub(super) async fn get(
     id: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let id: BatchId = id.parse().map_err(|_| no_such_batch())?;
-    let found = worker.lookup_batch(caller.principal.team, id).await.map_err(ApiError::from_error)?;
-    Ok(json(batches::show(&found.ok_or_else(no_such_batch)?)))
+    Ok(json(worker.shown_batch(caller.principal.team, id).await?))
 }
 
 /// Cancels a batch: what is finished is kept. One that has ended stays as it ended.
@@ -72,6 +71,14 @@ pub(super) async fn cancel(
     let id: BatchId = id.parse().map_err(|_| no_such_batch())?;
     let cancelled = worker.cancel_batch(caller.principal.team, id).await.map_err(ApiError::from_error)?;
     Ok(json(batches::show(&cancelled.ok_or_else(no_such_batch)?)))
+}
+
+impl JobWorker {
+    /// A team's batch.
+    pub(crate) async fn shown_batch(&self, team: TeamId, id: BatchId) -> Result<Vec<u8>, ApiError> {
+        let found = self.lookup_batch(team, id).await.map_err(ApiError::from_error)?;
+        Ok(batches::show(&found.ok_or_else(no_such_batch)?))
+    }
 }
 
 fn json(body: Vec<u8>) -> HttpResponse {

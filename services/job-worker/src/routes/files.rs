@@ -10,10 +10,11 @@ use actix_web::http::header::{
     IF_RANGE, RANGE,
 };
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, routes, web};
-use futures::stream;
+use bytes::Bytes;
+use futures::{TryStreamExt as _, stream};
 use outcrop_http::{Allowed, ApiError, JsonBytes, permission};
-use outcrop_ports::{FileFilter, PortError, content_disposition};
-use outcrop_types::{ErrorCode, FileId, FilePurpose};
+use outcrop_ports::{DeskRead, FileFilter, PortError, content_disposition};
+use outcrop_types::{ErrorCode, FileId, FilePurpose, TeamId};
 use outcrop_wire::Dialect;
 use outcrop_wire::error::{ErrorBody, render};
 use outcrop_wire::openai::files::{self, Direct};
@@ -58,9 +59,7 @@ pub(super) async fn list(
     worker: web::Data<JobWorker>,
     query: web::Query<Pairs>,
 ) -> Result<HttpResponse, ApiError> {
-    let (filter, after, limit) = asked(&caller, &query)?;
-    let page = worker.list_files(&filter, after, limit).await.map_err(refused)?;
-    Ok(json(StatusCode::OK, files::show_list(&page.items, page.has_more)))
+    Ok(json(StatusCode::OK, worker.shown_files(caller.principal.team, &query).await?))
 }
 
 /// Shows a file.
@@ -72,8 +71,7 @@ pub(super) async fn get(
     worker: web::Data<JobWorker>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let file = worker.get_file(caller.principal.team, file_id(&id)?).await.map_err(refused)?;
-    Ok(json(StatusCode::OK, files::show(&file)))
+    Ok(json(StatusCode::OK, worker.shown_file(caller.principal.team, file_id(&id)?).await?))
 }
 
 /// Removes a file.
@@ -169,11 +167,35 @@ pub(super) async fn url(
     Ok(json(StatusCode::OK, files::show_url(&url, until.timestamp())))
 }
 
-fn asked(
-    caller: &Allowed<permission::ReadJobs>,
-    pairs: &Pairs,
-) -> Result<(FileFilter, Option<FileId>, usize), ApiError> {
-    let mut filter = FileFilter { team: caller.principal.team, purpose: None, ascending: false };
+impl JobWorker {
+    /// A team's files, as a query asks for them.
+    pub(crate) async fn shown_files(&self, team: TeamId, query: &Pairs) -> Result<Vec<u8>, ApiError> {
+        let (filter, after, limit) = asked(team, query)?;
+        let page = self.list_files(&filter, after, limit).await.map_err(refused)?;
+        Ok(files::show_list(&page.items, page.has_more))
+    }
+
+    /// What is known of a team's file.
+    pub(crate) async fn shown_file(&self, team: TeamId, id: FileId) -> Result<Vec<u8>, ApiError> {
+        let file = self.get_file(team, id).await.map_err(refused)?;
+        Ok(files::show(&file))
+    }
+
+    /// What is in a team's file, which must not have more than so many bytes.
+    pub(crate) async fn file_content(&self, team: TeamId, id: FileId, most: u64) -> Result<Bytes, ApiError> {
+        let download = self.open_file(team, id, None, None).await.map_err(refused)?;
+        let size = download.file.bytes;
+        if size > most {
+            return Err(ApiError::new(ErrorCode::PayloadTooLarge, DeskRead::too_large(size, most)));
+        }
+        let bytes = self.read_file(&download).await.map_err(refused)?;
+        let pieces: Vec<Bytes> = bytes.try_collect().await.map_err(ApiError::from_error)?;
+        Ok(pieces.concat().into())
+    }
+}
+
+fn asked(team: TeamId, pairs: &Pairs) -> Result<(FileFilter, Option<FileId>, usize), ApiError> {
+    let mut filter = FileFilter { team, purpose: None, ascending: false };
     let (mut after, mut limit) = (None, MAX_LIMIT);
     query::read(pairs, |name, value| {
         let must = |read: bool, be: &str| {

@@ -4,7 +4,7 @@ mod batches;
 mod events;
 mod files;
 pub(crate) mod jobs;
-mod query;
+pub(crate) mod query;
 mod room;
 mod webhooks;
 

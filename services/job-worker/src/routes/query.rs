@@ -5,14 +5,21 @@
 
 use std::str::FromStr;
 
+use actix_web::web;
 use outcrop_http::ApiError;
 use outcrop_types::ErrorCode;
 
 /// Names and values, as they came.
-pub(super) type Pairs = Vec<(String, String)>;
+pub(crate) type Pairs = Vec<(String, String)>;
 
 /// Most entries of a page.
 pub(super) const MOST: usize = 100;
+
+/// A query as it came, without its question mark.
+pub(crate) fn parse(query: &str) -> Result<Pairs, ApiError> {
+    let pairs = web::Query::from_query(query);
+    pairs.map(web::Query::into_inner).map_err(|_| wrong("query", "the query cannot be read"))
+}
 
 /// Hands over each name with its value.
 pub(super) fn read(

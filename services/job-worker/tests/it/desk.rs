@@ -1,12 +1,17 @@
 //! The desk for services of this process: it answers as `/v1/jobs` does.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use outcrop_config::FilesConfig;
 use outcrop_job_worker::LocalDesk;
-use outcrop_ports::{JobAnswer, JobAsk, JobDesk as _, PortFailure};
-use outcrop_types::{JobId, Principal, RequestId, ResponseId, Role};
+use outcrop_ports::{DeskRead, JobAnswer, JobAsk, JobDesk as _, PortFailure};
+use outcrop_types::{BatchId, FileId, JobId, Permission, Principal, RequestId, ResponseId, Role, Scope};
+use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::files_world::Files;
 use crate::world::{World, answer, client, developer, ended, scripted};
 
 fn ask(principal: Principal, body: &Value) -> JobAsk {
@@ -65,6 +70,75 @@ async fn what_is_refused_is_refused_in_the_same_words() {
     let id = JobId::new(Uuid::from_u128(7));
     for stranger in [desk.look(&developer(2), id).await, desk.cancel(&developer(2), id).await] {
         assert_eq!(stranger.unwrap().status, 404);
+    }
+}
+
+#[actix_web::test]
+async fn what_is_kept_is_read_as_the_rest_face_shows_it() {
+    let files = Files::new(FilesConfig::default()).await;
+    let desk = LocalDesk::default();
+    desk.open(files.worker.clone());
+    let lines = "{}\n{}\n";
+    let file = files.upload("a.jsonl", lines).await;
+    let batch = json!({"input_file_id": file, "endpoint": "/v1/responses", "completion_window": "24h"});
+    let (status, batch) = answer(files.ask(Method::POST, "/v1/batches").json(&batch)).await;
+    assert_eq!(status, 200, "{batch}");
+    desk.submit(ask(developer(1), &background())).await.unwrap();
+    let (file, batch) = (file.parse().unwrap(), batch["id"].as_str().unwrap().parse().unwrap());
+    let reads = [
+        DeskRead::Jobs(String::new()),
+        DeskRead::Jobs("limit=1&kind=batch".into()),
+        DeskRead::Jobs("stauts=queued".into()),
+        DeskRead::Batch(batch),
+        DeskRead::Batch(BatchId::new(Uuid::from_u128(9))),
+        DeskRead::Files("limit=1".into()),
+        DeskRead::Files("limit=0".into()),
+        DeskRead::File(file),
+        DeskRead::File(FileId::new(Uuid::from_u128(9))),
+    ];
+    let mut statuses = Vec::new();
+    for read in reads {
+        let (path, query) = read.address();
+        let address = query.map_or_else(|| path.clone(), |query| format!("{path}?{query}"));
+        let (status, mut shown_over_http) = files.get(&address).await;
+        let read = desk.read(&developer(1), &read).await.unwrap();
+        // Read by nobody's request.
+        shown_over_http.as_object_mut().unwrap().remove("request_id");
+        assert_eq!((read.status, shown(&read)), (status, shown_over_http), "{address}");
+        statuses.push(status);
+    }
+    assert_eq!(statuses, [200, 200, 400, 200, 404, 200, 400, 200, 404]);
+    let content = |most| DeskRead::Content(file, most);
+    let read = desk.read(&developer(1), &content(lines.len() as u64)).await.unwrap();
+    assert_eq!((read.status, &*read.body), (200, lines.as_bytes()));
+    let large = desk.read(&developer(1), &content(lines.len() as u64 - 1)).await.unwrap();
+    assert_eq!(large.status, 413);
+    let told = shown(&large)["error"]["message"].to_string();
+    assert!(told.contains("6 bytes; at most 5"), "{told}");
+}
+
+#[actix_web::test]
+async fn what_is_kept_is_a_teams_own() {
+    let files = Files::new(FilesConfig::default()).await;
+    let desk = LocalDesk::default();
+    desk.open(files.worker.clone());
+    let file = files.upload("a.jsonl", "{}").await.parse().unwrap();
+    let batch = json!({"input_file_id": file, "endpoint": "/v1/responses", "completion_window": "24h"});
+    let (_, batch) = answer(files.ask(Method::POST, "/v1/batches").json(&batch)).await;
+    let batch = batch["id"].as_str().unwrap().parse().unwrap();
+    let things = [DeskRead::Batch(batch), DeskRead::File(file), DeskRead::Content(file, 9)];
+    for thing in &things {
+        assert_eq!(desk.read(&developer(1), thing).await.unwrap().status, 200, "{thing:?}");
+        assert_eq!(desk.read(&developer(2), thing).await.unwrap().status, 404, "{thing:?}");
+    }
+    for list in [DeskRead::Jobs(String::new()), DeskRead::Files(String::new())] {
+        let read = async |team| shown(&desk.read(&developer(team), &list).await.unwrap());
+        let count = async |team| read(team).await["data"].as_array().unwrap().len();
+        assert_eq!((count(1).await, count(2).await), (1, 0), "{list:?}");
+        let scope =
+            Some(Arc::new(Scope { permissions: Some(vec![Permission::InvokeModel]), ..Scope::default() }));
+        let narrow = Principal { scope, ..developer(1) };
+        assert_eq!(desk.read(&narrow, &list).await.unwrap().status, 403, "{list:?}");
     }
 }
 

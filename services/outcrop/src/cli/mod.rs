@@ -8,6 +8,7 @@ mod keys;
 mod ledger;
 mod people;
 mod policies;
+mod prompts;
 mod remote;
 mod routes;
 mod usage;
@@ -32,6 +33,9 @@ pub(crate) use people::{
 pub(crate) use policies::{
     DeletePolicyArgs, ListPoliciesArgs, PoliciesCommand, Rule, RulesArgs, SetPolicyArgs, ShowPolicyArgs,
     TargetArgs,
+};
+pub(crate) use prompts::{
+    ListPromptsArgs, PromptArgs, PromptsCommand, PutPromptArgs, RollbackPromptArgs, ShowPromptArgs,
 };
 pub(crate) use remote::RemoteArgs;
 pub(crate) use routes::{ApplyRoutesArgs, RoutesCommand, ShowRoutesArgs, TargetsArgs};
@@ -101,6 +105,9 @@ pub(crate) enum Command {
     /// Say how much keys, users, teams and everybody may use
     #[command(subcommand)]
     Policies(PoliciesCommand),
+    /// Write and list what people fill in over MCP
+    #[command(subcommand)]
+    Prompts(PromptsCommand),
     /// Show, check and change where calls of a model go
     #[command(subcommand)]
     Routes(RoutesCommand),

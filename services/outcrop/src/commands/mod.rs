@@ -12,6 +12,7 @@ mod lookup;
 pub(crate) mod migrate;
 mod pages;
 pub(crate) mod policies;
+pub(crate) mod prompts;
 pub(crate) mod routes;
 pub(crate) mod serve;
 pub(crate) mod teams;

@@ -139,9 +139,14 @@ impl Service {
         std::fs::read_to_string(self.program.log()).unwrap()
     }
 
+    /// The operating system's id of the process, which must run.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
     /// Sends a signal by its name: `TERM`, `KILL`.
     pub(crate) async fn signal(&self, name: &str) {
-        let pid = self.child.id().expect("it runs");
+        let pid = self.id();
         // The shell's own: not every machine has the program.
         let kill = format!("kill -s {name} {pid}");
         let sent = Command::new("/bin/sh").args(["-c", &kill]).status().await.unwrap();

@@ -12,10 +12,12 @@ use crate::person::{Person, new_team};
 use crate::platform::Platform;
 
 /// Open to all: where credentials come from, and what says nothing about anybody.
-const PUBLIC: [&str; 14] = [
+const PUBLIC: [&str; 16] = [
     "GET /",
     "GET /.well-known/jwks.json",
     "GET /.well-known/oauth-authorization-server",
+    "GET /.well-known/oauth-protected-resource",
+    "GET /.well-known/oauth-protected-resource/mcp",
     "GET /.well-known/openid-configuration",
     "GET /api/v1/health",
     "GET /auth/callback/{issuer}",
@@ -116,6 +118,10 @@ impl World {
             "target": { "level": "key", "team": team }, "rules": { "requests_per_minute": 1_000_000 }
         });
         let policy = post("/admin/v1/policies", policy).await.expect(201).body;
+        let prompt = json!({
+            "name": "p", "team": team, "messages": [{ "role": "user", "text": "Hello." }]
+        });
+        let prompt = post("/admin/v1/prompts", prompt).await.expect(201).body;
         let file = upload(&callers[1].1).await;
         let batch = json!({
             "input_file_id": file, "endpoint": "/v1/chat/completions", "completion_window": "24h"
@@ -140,6 +146,8 @@ impl World {
                 ("account", id(&account)),
                 ("key", id(&owned)),
                 ("policy", id(&policy)),
+                ("prompt", id(&prompt)),
+                ("version", "1".to_owned()),
                 ("job", id(&job)),
                 ("response", id(&response)),
                 ("file", file),
@@ -209,6 +217,7 @@ async fn hides_what_is_anothers(world: &World, operation: &Operation) {
         "{account}",
         "{key}",
         "{policy}",
+        "{prompt}",
         "{job}",
         "{response}",
         "{file}",

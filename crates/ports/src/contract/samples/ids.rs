@@ -1,7 +1,8 @@
 //! The ids of everything.
 
 use outcrop_types::{
-    JobId, KeyId, PolicyId, PresentedKey, ResponseId, ServiceAccountId, SessionId, TeamId, UsageId, UserId,
+    JobId, KeyId, PolicyId, PresentedKey, PromptId, ResponseId, ServiceAccountId, SessionId, TeamId, UsageId,
+    UserId,
 };
 use uuid::Uuid;
 
@@ -56,6 +57,12 @@ pub fn job_id(number: u32) -> JobId {
 #[must_use]
 pub fn policy_id(number: u32) -> PolicyId {
     PolicyId::new(Uuid::from_u128(number.into()))
+}
+
+/// A prompt's id.
+#[must_use]
+pub fn prompt_id(number: u32) -> PromptId {
+    PromptId::new(Uuid::from_u128(number.into()))
 }
 
 /// A usage record's id.

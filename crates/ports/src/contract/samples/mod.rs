@@ -11,17 +11,20 @@ mod keys;
 mod logins;
 mod people;
 mod policies;
+mod prompts;
 mod work;
 
 pub use audit::{draft, sealer};
 pub use files::{file, file_id};
 pub use ids::{
-    job_id, key_id, policy_id, response_id, service_account_id, session_id, team_id, usage_id, user_id,
+    job_id, key_id, policy_id, prompt_id, response_id, service_account_id, session_id, team_id, usage_id,
+    user_id,
 };
 pub use keys::{full_key, key, narrow_scope, tags};
 pub use logins::{browser_session, invitation, refresh_token, session, signing_key};
 pub use people::{first, membership, service_account, team, user};
 pub use policies::{full_policy, policy};
+pub use prompts::{full_template, outlined, outlined_version, prompt, prompt_version};
 pub use work::{failed_record, job, keyed_job, record, response};
 
 use chrono::{DateTime, TimeDelta, Utc};

@@ -8,6 +8,7 @@ mod hooked;
 mod log;
 mod login;
 mod logout;
+mod mcp;
 mod me;
 mod password_grant;
 mod passwords;

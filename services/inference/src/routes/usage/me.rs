@@ -12,8 +12,9 @@ use crate::InferenceService;
 use crate::admission::LimitStanding;
 use crate::reports::{Reports, Summary};
 
+/// What the caller used, and where its limits stand.
 #[derive(Serialize)]
-struct Me {
+pub(crate) struct Me {
     object: &'static str,
     team: String,
     subject: String,
@@ -39,18 +40,27 @@ pub(crate) async fn me(
 ) -> Result<HttpResponse, ApiError> {
     let caller =
         caller.ok_or_else(|| ApiError::new(ErrorCode::Unauthenticated, "no credential was given"))?;
+    Ok(HttpResponse::Ok().json(of_caller(&service, &reports, &caller).await?))
+}
+
+/// What a caller itself used, and where its limits stand.
+pub(crate) async fn of_caller(
+    service: &InferenceService,
+    reports: &Reports,
+    caller: &Principal,
+) -> Result<Me, ApiError> {
     let own =
         UsageFilter { team: Some(caller.team), subject: Some(caller.subject), ..UsageFilter::default() };
-    let by_subject = used(&reports, &own).await.map_err(ApiError::from_error)?;
+    let by_subject = used(reports, &own).await.map_err(ApiError::from_error)?;
     let by_key = match &caller.key {
         None => None,
         Some(key) => {
             let filter = UsageFilter { key: Some(key.clone()), ..own };
-            Some(used(&reports, &filter).await.map_err(ApiError::from_error)?)
+            Some(used(reports, &filter).await.map_err(ApiError::from_error)?)
         }
     };
-    let limits = service.standing(&caller).await.map_err(ApiError::from_error)?;
-    Ok(HttpResponse::Ok().json(Me {
+    let limits = service.standing(caller).await.map_err(ApiError::from_error)?;
+    Ok(Me {
         object: "usage.me",
         team: caller.team.to_string(),
         subject: caller.subject.to_string(),
@@ -58,7 +68,7 @@ pub(crate) async fn me(
         by_subject,
         by_key,
         limits: limits.iter().map(limit).collect(),
-    }))
+    })
 }
 
 async fn used(reports: &Reports, filter: &UsageFilter) -> Result<Used, PortError> {

@@ -44,9 +44,7 @@ pub(super) async fn list(
     worker: web::Data<JobWorker>,
     query: web::Query<query::Pairs>,
 ) -> Result<web::Json<JobList>, ApiError> {
-    let Asked { filter, page } = filter::read(&query, caller.principal.team)?;
-    let page = worker.list(&filter, page.after, page.limit).await.map_err(ApiError::from_error)?;
-    Ok(web::Json(view::list(page)?))
+    Ok(web::Json(worker.listed(caller.principal.team, &query).await?))
 }
 
 /// Shows a job and, once there is one, its answer.
@@ -118,6 +116,13 @@ impl JobWorker {
     /// Takes in what the body of `POST /v1/jobs` asks for.
     pub(crate) async fn take_in(&self, handed: Handed, body: &bytes::Bytes) -> Result<Job, ApiError> {
         self.submit(asked::read(handed, body)?).await.map_err(asked::refused)
+    }
+
+    /// A team's jobs, as a query asks for them.
+    pub(crate) async fn listed(&self, team: TeamId, query: &query::Pairs) -> Result<JobList, ApiError> {
+        let Asked { filter, page } = filter::read(query, team)?;
+        let page = self.list(&filter, page.after, page.limit).await.map_err(ApiError::from_error)?;
+        view::list(page)
     }
 
     /// A team's job by what a client calls it.
