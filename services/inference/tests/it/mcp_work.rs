@@ -378,7 +378,7 @@ async fn a_job_is_offered_to_those_who_may_make_its_call() {
         (&["/mcp"][..], &["generate", "cancel_job"][..]),
         (&["/mcp", "/v1/jobs*"], &["generate", "cancel_job"]),
         (&["/mcp", "/generate"], &["generate", "submit_job", "cancel_job"]),
-        (&["/mcp", "/api/v1/embeddings"], &["generate", "submit_job", "cancel_job"]),
+        (&["/mcp", "/v1/embeddings"], &["generate", "submit_job", "cancel_job"]),
         (&["/mcp", "/v1/*"], &["generate", "submit_job", "cancel_job"]),
     ] {
         let scope =
@@ -390,11 +390,11 @@ async fn a_job_is_offered_to_those_who_may_make_its_call() {
 #[tokio::test]
 async fn a_prompt_goes_where_the_credential_may_call() {
     let desk = Arc::new(MemoryDesk::default());
-    let routes = ["/mcp", "/api/v1/*"].map(|it| it.parse().unwrap()).to_vec();
+    let routes = ["/mcp", "/v1/*"].map(|it| it.parse().unwrap()).to_vec();
     let scope = Scope { routes, ..Scope::default() };
     let app = TestApp::with(Setup { desk: desk.clone(), scope, ..Setup::default() }).await;
     called(&Mcp::modern(&app, json!({})), "submit_job", json!({ "prompt": "hi", "deadline_s": 60.0 })).await;
-    assert_eq!((&desk.asked()["path"], &desk.asked()["deadline"]), (&json!("/api/v1/generate"), &json!(60)));
+    assert_eq!((&desk.asked()["path"], &desk.asked()["deadline"]), (&json!("/v1/generate"), &json!(60)));
 }
 
 #[tokio::test]

@@ -82,15 +82,6 @@ async fn a_token_for_the_mcp_server_opens_nothing_else() {
     let gate = Gate::of(world_at(&[settings(&issuer, "local")]).await);
     let mcp = "https://ai.example.com/mcp";
     let token = |more: Value| issuer.token(&claims(&gate.world, &more));
-    let list_keys = async |token: String| {
-        gate.replica
-            .request(reqwest::Method::GET, "/admin/v1/keys")
-            .bearer_auth(token)
-            .send()
-            .await
-            .unwrap()
-            .status()
-    };
     for (more, expected) in [
         (json!({ "aud": mcp }), None),
         (json!({ "aud": [mcp, "https://other.example.com"], "scope": "openid profile" }), None),
@@ -103,17 +94,23 @@ async fn a_token_for_the_mcp_server_opens_nothing_else() {
         let principal = show(&gate.world, &token(more.clone())).await.unwrap().principal;
         assert_eq!(principal.scope().permissions, expected, "{more}");
         assert!(check_scope(&principal, "/mcp", None).is_ok(), "{more}");
-        for path in ["/v1/messages", "/v1/jobs", "/api/v1/models", "/generate", "/auth/me", "/mcp/more"] {
+        let others = [
+            "/v1/messages",
+            "/v1/jobs",
+            "/api/v1/models",
+            "/generate",
+            "/auth/me",
+            "/mcp/more",
+            "/admin/v1/keys",
+        ];
+        for path in others {
             assert!(check_scope(&principal, path, None).is_err(), "{path} {more}");
         }
-        let refused = list_keys(token(more.clone())).await;
-        assert_eq!(refused, 403, "{more}");
     }
     // What the settings name stands for all of the API, also beside the server's address.
     for audience in [json!("outcrop"), json!([mcp, "outcrop"])] {
         let token = token(json!({ "aud": audience, "scope": "mcp:use" }));
         assert_eq!(show(&gate.world, &token).await.unwrap().principal.scope, None, "{audience}");
-        assert_eq!(list_keys(token).await, 200, "{audience}");
     }
 }
 

@@ -18,7 +18,7 @@ use crate::resolve::Wants;
 pub(super) const NAME: &str = "submit_job";
 
 /// Where a prompt goes: the first of them that the credential is good for.
-const GENERATE: [&str; 3] = ["/generate", "/v1/generate", "/api/v1/generate"];
+const GENERATE: [&str; 2] = ["/generate", "/v1/generate"];
 /// The paths that a job may call, and what their models write; those below `/v1` are also below `/api/v1`. The job worker has
 /// the last word.
 const PATHS: [(&str, Modality); 10] = [
@@ -113,9 +113,7 @@ pub(super) fn is_for(caller: &Caller) -> bool {
     let mut paths = PATHS.iter().map(|(path, _)| *path);
     caller.may(Permission::WriteJobs)
         && caller.may(Permission::InvokeModel)
-        && paths.any(|it| {
-            scope.allows_route(it) || it.starts_with("/v1/") && scope.allows_route(&format!("/api{it}"))
-        })
+        && paths.any(|it| scope.allows_route(it))
 }
 
 pub(super) async fn call(work: &Work, exchange: &Exchange, arguments: &Params) -> Result<ToolResult, Stop> {
