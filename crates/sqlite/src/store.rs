@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use outcrop_ports::{PortError, Probe};
@@ -18,6 +18,8 @@ use crate::error::{is_busy, migrate_error, port_error};
 
 /// How long a statement waits for a writer in another process, and a caller for one in this process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long opening may take in all: a new file is written through to a disk that others may keep busy.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long to leave a file alone that is busy while it is opened.
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
 /// SQLite lets many read beside the one that writes.
@@ -204,9 +206,9 @@ impl Probe for SqliteStore {
 ///
 /// Turning a new file over to its write-ahead log takes a moment without anybody else in it, and for that SQLite does
 /// not wait, however long it was told to wait for locks: of several processes at their first start, the others try
-/// again.
+/// again. It also waits for the disk, and a disk that others keep busy takes many seconds for it.
 async fn open_writer(options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
-    let mut left = BUSY_TIMEOUT;
+    let deadline = Instant::now() + OPEN_TIMEOUT;
     loop {
         let opened = SqlitePoolOptions::new()
             .max_connections(1)
@@ -218,13 +220,17 @@ async fn open_writer(options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::
             .connect_with(options.clone())
             .await;
         match opened {
-            Err(error) if is_busy(&error) && !left.is_zero() => {
+            Err(error) if is_in_the_way(&error) && Instant::now() < deadline => {
                 tokio::time::sleep(BUSY_PAUSE).await;
-                left = left.saturating_sub(BUSY_PAUSE);
             }
             opened => return opened,
         }
     }
+}
+
+/// Whether opening failed for what passes: another process in the file, or a slow disk.
+fn is_in_the_way(error: &sqlx::Error) -> bool {
+    is_busy(error) || matches!(error, sqlx::Error::PoolTimedOut)
 }
 
 fn migrator() -> Migrator {

@@ -5,13 +5,23 @@
 #[error("{line}")]
 pub struct WiringError {
     line: String,
-    setting: bool,
+    blame: Blame,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Blame {
+    /// A setting.
+    Setting,
+    /// Something that is away, and may be back in a moment.
+    Away,
+    /// Anything else.
+    Other,
 }
 
 impl WiringError {
     /// A setting is to blame, and trying again will not help.
     pub fn setting(line: impl Into<String>) -> Self {
-        Self { line: line.into(), setting: true }
+        Self { line: line.into(), blame: Blame::Setting }
     }
 
     /// Something out there failed: `attempted` follows "could not".
@@ -19,18 +29,25 @@ impl WiringError {
         attempted: impl std::fmt::Display,
         error: &(dyn std::error::Error + 'static),
     ) -> Self {
-        Self { line: format!("could not {attempted}: {}", chain(error)), setting: false }
+        Self { line: format!("could not {attempted}: {}", chain(error)), blame: Blame::Other }
     }
 
     /// What a port said failed; its own words begin with "could not".
     pub(crate) fn port(error: &outcrop_ports::PortError) -> Self {
-        Self { line: error.chain(), setting: false }
+        let away = error.failure == outcrop_ports::PortFailure::Unavailable;
+        Self { line: error.chain(), blame: if away { Blame::Away } else { Blame::Other } }
     }
 
     /// Whether the settings are to blame.
     #[must_use]
-    pub const fn is_setting(&self) -> bool {
-        self.setting
+    pub fn is_setting(&self) -> bool {
+        self.blame == Blame::Setting
+    }
+
+    /// Whether something is away that may be back in a moment.
+    #[must_use]
+    pub fn is_away(&self) -> bool {
+        self.blame == Blame::Away
     }
 }
 
