@@ -1,10 +1,13 @@
-//! Developer commands: `cargo xtask test`, `cargo xtask fuzz`, `cargo xtask bench`, `cargo xtask docs`.
+//! Developer commands: `cargo xtask test`, `cargo xtask fuzz`, `cargo xtask bench`, `cargo xtask docs`, `cargo xtask observability`,
+//! `cargo xtask drill`.
 #![expect(clippy::print_stdout, reason = "a command-line tool talks to its terminal")]
 
 mod bench;
 mod docs;
 mod fuzz;
+mod observability;
 mod paths;
+mod pictures;
 mod test;
 
 use clap::{Parser, Subcommand};
@@ -26,6 +29,12 @@ enum Task {
     Bench(bench::Options),
     /// Run the commands of README.md and docs/ that are marked `sh run`.
     Docs(docs::Options),
+    /// Write what is under deploy/observability from the table of instruments, or check that it is as it would be written.
+    Observability(observability::Options),
+    /// Provoke the failures that alarms are for, and wait until each fires and is over again.
+    Drill(observability::drill::Options),
+    /// Draw what dashboards and a trace show of a real run, for docs/observability.md.
+    Pictures(pictures::Options),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -34,5 +43,8 @@ fn main() -> anyhow::Result<()> {
         Task::Fuzz(options) => fuzz::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Docs(options) => docs::run(&options),
+        Task::Observability(options) => observability::run(&options),
+        Task::Drill(options) => observability::drill::run(&options),
+        Task::Pictures(options) => pictures::run(&options),
     }
 }

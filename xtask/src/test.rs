@@ -4,7 +4,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use outcrop_testkit::{
-    AIDER, AWS_ENDPOINT, Clients, Moto, NODE, NODE_MODULES, POSTGRES_BIN, POSTGRES_URL, PYTHON,
+    AIDER, AWS_ENDPOINT, Clients, Moto, NODE, NODE_MODULES, POSTGRES_BIN, POSTGRES_URL, PROMTOOL, PYTHON,
     PYTHON_FRAMEWORKS, Postgres, REDIS_SERVER, REDIS_URL, Redis, Tools,
 };
 
@@ -52,6 +52,7 @@ fn with_servers(options: &Options) -> anyhow::Result<()> {
         .env(REDIS_URL, redis.url())
         .env(AWS_ENDPOINT, moto.endpoint())
         .env(PYTHON, &tools.python)
+        .env(PROMTOOL, &tools.promtool)
         .env(PYTHON_FRAMEWORKS, &clients.frameworks)
         .env(AIDER, &clients.aider)
         .env(NODE, &clients.node)

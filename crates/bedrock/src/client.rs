@@ -19,6 +19,7 @@ use crate::as_written::Reader;
 use crate::probe::Endpoint;
 use crate::request::{self, ConverseRequest};
 use crate::stream::Events;
+use crate::tracing_header::TraceHeader;
 use crate::{batch, errors, json, response};
 
 /// How to call Bedrock.
@@ -55,7 +56,7 @@ pub enum BuildError {
 /// Bedrock in one region. Build it once: connections and credentials are kept in it.
 pub struct BedrockModel {
     pub(crate) client: Client,
-    region: String,
+    pub(crate) region: String,
     endpoint: Endpoint,
     pub(crate) idle_timeout: Duration,
 }
@@ -91,6 +92,7 @@ impl BedrockModel {
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts)
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .interceptor(TraceHeader)
             .build();
         let endpoint = Endpoint::resolve(sdk, &region)?;
         Ok(Self { client: Client::from_conf(config), region, endpoint, idle_timeout: options.idle_timeout })

@@ -29,6 +29,7 @@ use outcrop_ports::ModelError;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
+use crate::tracing_header::{Operation, TraceHeader, traced};
 use crate::{BuildError, errors, probe};
 use listing::{ListedProfile, Listing};
 use shapes::{ModelSummaries, ProfileSummaries, ProfileSummary};
@@ -48,6 +49,7 @@ const MAX_PAGES: usize = 40;
 /// The control plane of one region.
 pub struct ControlPlane {
     client: Client,
+    region: String,
     /// Without a slash at its end.
     base: String,
 }
@@ -64,8 +66,9 @@ impl ControlPlane {
         let config = aws_sdk_bedrockruntime::config::Builder::from(sdk)
             .retry_config(RetryConfig::disabled())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .interceptor(TraceHeader)
             .build();
-        Ok(Self { client: Client::from_conf(config), base: base.trim_end_matches('/').to_owned() })
+        Ok(Self { client: Client::from_conf(config), base: base.trim_end_matches('/').to_owned(), region })
     }
 
     /// All models of the region and its system-defined profiles; with `own` the account's profiles, too.
@@ -135,9 +138,34 @@ impl ControlPlane {
         let call = call
             .map_request(move |request| redirected(request, (method, &uri), body.as_deref()))
             .interceptor(BoundedAnswer);
-        let answer = timeout(CALL_TIMEOUT, call.send()).await;
-        let answer = answer.map_err(|_| errors::timed_out(CALL_TIMEOUT, "no answer of its control plane"))?;
-        Ok(answer.map_err(errors::from_call)?.body)
+        let answer = async {
+            let answer = timeout(CALL_TIMEOUT, call.send()).await;
+            let answer =
+                answer.map_err(|_| errors::timed_out(CALL_TIMEOUT, "no answer of its control plane"))?;
+            Ok(answer.map_err(errors::from_call)?.body)
+        };
+        traced(operation(method, path), &self.region, answer).await
+    }
+}
+
+/// What a path stands for, in Bedrock's words.
+fn operation(method: &str, path: &str) -> Operation {
+    const SERVICE: &str = "Bedrock";
+    let of = |method, span| Operation { service: SERVICE, method, span };
+    let path = path.split_once('?').map_or(path, |(path, _)| path);
+    match (method, path.trim_start_matches('/').split('/').collect::<Vec<_>>().as_slice()) {
+        (_, ["foundation-models"]) => of("ListFoundationModels", "Bedrock.ListFoundationModels"),
+        (_, ["inference-profiles"]) => of("ListInferenceProfiles", "Bedrock.ListInferenceProfiles"),
+        (_, ["inference-profiles", _]) => of("GetInferenceProfile", "Bedrock.GetInferenceProfile"),
+        ("POST", ["model-invocation-job"]) => {
+            of("CreateModelInvocationJob", "Bedrock.CreateModelInvocationJob")
+        }
+        (_, ["model-invocation-jobs"]) => of("ListModelInvocationJobs", "Bedrock.ListModelInvocationJobs"),
+        (_, ["model-invocation-job", _, "stop"]) => {
+            of("StopModelInvocationJob", "Bedrock.StopModelInvocationJob")
+        }
+        (_, ["model-invocation-job", _]) => of("GetModelInvocationJob", "Bedrock.GetModelInvocationJob"),
+        _ => of("Other", "Bedrock.Other"),
     }
 }
 

@@ -8,12 +8,19 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use crate::errors::{self, invalid};
+use crate::tracing_header::{Operation, traced};
 use crate::{BedrockModel, trace};
 
 /// What an assessment says of something that must not be said at all.
 const BLOCKED: &str = "BLOCKED";
 /// What it says of something that was masked.
 const ANONYMIZED: &str = "ANONYMIZED";
+
+const APPLY: Operation = Operation {
+    service: "Bedrock Runtime",
+    method: "ApplyGuardrail",
+    span: "Bedrock Runtime.ApplyGuardrail",
+};
 
 #[async_trait]
 impl Guardrails for BedrockModel {
@@ -27,10 +34,14 @@ impl Guardrails for BedrockModel {
             .guardrail_version(version)
             .source(source(side))
             .set_content(Some(content));
-        match timeout(deadline, call.send()).await {
-            Ok(answer) => answer.map(verdict).map_err(errors::from_call),
-            Err(_) => Err(errors::timed_out(deadline, "no verdict of a guardrail")),
-        }
+        let answer = async {
+            match timeout(deadline, call.send()).await {
+                Ok(answer) => answer.map(verdict).map_err(errors::from_call),
+                Err(_) => Err(errors::timed_out(deadline, "no verdict of a guardrail")),
+            }
+        };
+        // On the heap: the SDK's call is large, and its caller is asked for every answer.
+        Box::pin(traced(APPLY, &self.region, answer)).await
     }
 }
 

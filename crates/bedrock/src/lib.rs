@@ -28,6 +28,7 @@ mod rerank;
 mod response;
 mod stream;
 mod trace;
+mod tracing_header;
 
 pub use batch::BedrockBatches;
 pub use catalog::{

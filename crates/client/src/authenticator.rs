@@ -39,7 +39,7 @@ impl HttpAuthenticator {
         signer: Arc<InternalSigner>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ClientError> {
-        let peer = Peer::new(url, connect_timeout, signer, clock)?;
+        let peer = Peer::new("auth", url, connect_timeout, signer, clock)?;
         Ok(Self { peer, own: service_principal(service) })
     }
 

@@ -49,7 +49,7 @@ impl HttpInference {
         signer: Arc<InternalSigner>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ClientError> {
-        Ok(Self { peer: Peer::new(url, connect_timeout, signer, clock)? })
+        Ok(Self { peer: Peer::new("inference", url, connect_timeout, signer, clock)? })
     }
 
     /// What the service says of a call of batch inference.
@@ -65,7 +65,7 @@ impl HttpInference {
             .peer
             .post(path, &call.principal, call.deadline + GRACE)?
             .header("x-request-id", call.request_id.as_str())
-            .header("x-outcrop-deadline-ms", call.deadline.as_millis().to_string())
+            .header("x-outcrop-deadline-ms", &call.deadline.as_millis().to_string())
             .body(body)
             .send()
             .await
@@ -108,11 +108,11 @@ impl Inference for HttpInference {
             .peer
             .post(&call.path, &call.principal, call.deadline + GRACE)?
             .header("x-request-id", call.request_id.as_str())
-            .header("x-outcrop-deadline-ms", call.deadline.as_millis().to_string())
+            .header("x-outcrop-deadline-ms", &call.deadline.as_millis().to_string())
             .header(WAY_HEADER, call.way.name())
             .body(call.body);
         if let Some(id) = &call.response {
-            request = request.header(RESPONSE_ID_HEADER, id.to_string());
+            request = request.header(RESPONSE_ID_HEADER, &id.to_string());
         }
         let answer = request.send().await.map_err(|error| answer::away(ATTEMPTED, error))?;
         if answer::refuses_us(&answer) {

@@ -9,10 +9,10 @@ use outcrop_ports::{Clock, DeskRead, JobAnswer, JobAsk, JobDesk, PortError};
 use outcrop_token::InternalSigner;
 use outcrop_types::{JobId, Principal, ResponseId};
 use reqwest::header::RETRY_AFTER;
-use reqwest::{Method, RequestBuilder, Response};
+use reqwest::{Method, Response};
 use serde_json::json;
 
-use crate::peer::Peer;
+use crate::peer::{Call, Peer};
 use crate::{ClientError, answer};
 
 /// Largest job read, bytes: its answer is in it, in JSON within JSON.
@@ -43,11 +43,11 @@ impl HttpJobDesk {
         signer: Arc<InternalSigner>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ClientError> {
-        Ok(Self { peer: Peer::new(url, connect_timeout, signer, clock)? })
+        Ok(Self { peer: Peer::new("jobs", url, connect_timeout, signer, clock)? })
     }
 
     /// A request about one job.
-    fn about(&self, method: Method, principal: &Principal, id: JobId) -> Result<RequestBuilder, PortError> {
+    fn about(&self, method: Method, principal: &Principal, id: JobId) -> Result<Call, PortError> {
         self.peer.request(method, &format!("/v1/jobs/{id}"), principal, TIMEOUT)
     }
 }
@@ -64,7 +64,7 @@ impl JobDesk for HttpJobDesk {
             request = request.header("idempotency-key", key.as_str());
         }
         if let Some(id) = &ask.response {
-            request = request.header(RESPONSE_ID_HEADER, id.to_string());
+            request = request.header(RESPONSE_ID_HEADER, &id.to_string());
         }
         answered(request, SUBMIT).await
     }
@@ -88,16 +88,16 @@ impl JobDesk for HttpJobDesk {
 
     async fn forget(&self, principal: &Principal, id: JobId) -> Result<JobAnswer, PortError> {
         let response = ResponseId::new(id.uuid()).to_string();
-        let request = self.about(Method::DELETE, principal, id)?.header(RESPONSE_ID_HEADER, response);
+        let request = self.about(Method::DELETE, principal, id)?.header(RESPONSE_ID_HEADER, &response);
         answered(request, FORGET).await
     }
 }
 
-async fn answered(request: RequestBuilder, attempted: &str) -> Result<JobAnswer, PortError> {
+async fn answered(request: Call, attempted: &str) -> Result<JobAnswer, PortError> {
     read(sent(request, attempted).await?, attempted).await
 }
 
-async fn sent(request: RequestBuilder, attempted: &str) -> Result<Response, PortError> {
+async fn sent(request: Call, attempted: &str) -> Result<Response, PortError> {
     let answer = request.send().await.map_err(|error| answer::away(attempted, error))?;
     if answer::refuses_us(&answer) {
         return Err(PortError::unavailable(attempted, answer::REFUSED));

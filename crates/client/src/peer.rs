@@ -4,9 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use outcrop_ports::{Clock, PortError};
+use outcrop_telemetry::current;
+use outcrop_telemetry::hop::Hop;
 use outcrop_token::{HEADER, InternalSigner};
 use outcrop_types::Principal;
-use reqwest::{Client, Method, RequestBuilder, Url};
+use reqwest::header::{HeaderMap, HeaderValue};
+use reqwest::{Client, Method, RequestBuilder, Response, Url};
 
 use crate::ClientError;
 
@@ -15,6 +18,7 @@ const POOL_IDLE: Duration = Duration::from_secs(50);
 
 /// Where a service is, and how we say who asks.
 pub(crate) struct Peer {
+    name: &'static str,
     base: Url,
     client: Client,
     signer: Arc<InternalSigner>,
@@ -22,7 +26,9 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
+    /// The service that operators know as `name`.
     pub(crate) fn new(
+        name: &'static str,
         url: &str,
         connect_timeout: Duration,
         signer: Arc<InternalSigner>,
@@ -30,7 +36,7 @@ impl Peer {
     ) -> Result<Self, ClientError> {
         let base = parse(url)?;
         let client = client(&base, connect_timeout)?;
-        Ok(Self { base, client, signer, clock })
+        Ok(Self { name, base, client, signer, clock })
     }
 
     /// A signed JSON request on `principal`'s behalf that may take as long as `timeout`.
@@ -39,9 +45,9 @@ impl Peer {
         path: &str,
         principal: &Principal,
         timeout: Duration,
-    ) -> Result<RequestBuilder, PortError> {
+    ) -> Result<Call, PortError> {
         let request = self.request(Method::POST, path, principal, timeout)?;
-        Ok(request.header(reqwest::header::CONTENT_TYPE, "application/json"))
+        Ok(request.header("content-type", "application/json"))
     }
 
     /// The same of any method, without a body.
@@ -51,7 +57,7 @@ impl Peer {
         path: &str,
         principal: &Principal,
         timeout: Duration,
-    ) -> Result<RequestBuilder, PortError> {
+    ) -> Result<Call, PortError> {
         let mut url = self.base.clone();
         url.set_path(path);
         self.to(method, url, principal, timeout)
@@ -63,7 +69,7 @@ impl Peer {
         (path, query): (&str, Option<&str>),
         principal: &Principal,
         timeout: Duration,
-    ) -> Result<RequestBuilder, PortError> {
+    ) -> Result<Call, PortError> {
         let mut url = self.base.clone();
         url.set_path(path);
         url.set_query(query);
@@ -76,12 +82,74 @@ impl Peer {
         url: Url,
         principal: &Principal,
         timeout: Duration,
-    ) -> Result<RequestBuilder, PortError> {
+    ) -> Result<Call, PortError> {
         let identity = self
             .signer
             .sign(principal, self.clock.now())
             .map_err(|error| PortError::broken("sign the internal identity", error))?;
-        Ok(self.client.request(method, url).timeout(timeout).header(HEADER, identity))
+        let name = known(&method);
+        let request = self.client.request(method, url).timeout(timeout).header(HEADER, identity);
+        Ok(Call { request, method: name, peer: self.name })
+    }
+}
+
+/// A request to a service, in the trace of whatever the task works on.
+pub(crate) struct Call {
+    request: RequestBuilder,
+    method: &'static str,
+    peer: &'static str,
+}
+
+impl Call {
+    pub(crate) fn header(self, name: &'static str, value: &str) -> Self {
+        Self { request: self.request.header(name, value), ..self }
+    }
+
+    pub(crate) fn body(self, body: impl Into<reqwest::Body>) -> Self {
+        Self { request: self.request.body(body), ..self }
+    }
+
+    /// Waits for the head of the answer.
+    pub(crate) async fn send(self) -> Result<Response, reqwest::Error> {
+        let Self { request, method, peer } = self;
+        let hop = Hop::begin(method, peer, &current::trace());
+        let mut headers = HeaderMap::with_capacity(3);
+        hop.context().inject(|name, value| {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                headers.insert(name, value);
+            }
+        });
+        match request.headers(headers).send().await {
+            Ok(answer) => {
+                hop.answered(answer.status().as_u16());
+                Ok(answer)
+            }
+            Err(error) => {
+                hop.failed(kind(&error));
+                Err(error)
+            }
+        }
+    }
+}
+
+/// The methods that are used, for metrics.
+fn known(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::DELETE => "DELETE",
+        Method::POST => "POST",
+        _ => "_OTHER",
+    }
+}
+
+/// Why there is no answer, for metrics.
+fn kind(error: &reqwest::Error) -> &'static str {
+    if error.is_connect() {
+        "connect"
+    } else if error.is_timeout() {
+        "timeout"
+    } else {
+        "broken_off"
     }
 }
 

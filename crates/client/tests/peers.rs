@@ -15,6 +15,9 @@ use outcrop_ports::{
     Authenticator, Credential, DeskRead, Inference, InferenceCall, JobAsk, JobDesk as _, PortFailure, Probe,
     Refused,
 };
+use outcrop_telemetry::current::Current;
+use outcrop_telemetry::testing::recorder;
+use outcrop_telemetry::trace::{SpanKind, TraceContext};
 use outcrop_token::{InternalSigner, InternalVerifier, service_principal};
 use outcrop_types::{PresentedKey, Principal, RequestId, SecretKind};
 use secrecy::ExposeSecret;
@@ -371,4 +374,27 @@ async fn a_job_workers_refusal_is_an_answer_and_its_absence_is_none() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let gone = HttpJobDesk::new(&format!("http://{free}"), CONNECT, signer(SECRET), clock()).unwrap();
     assert_eq!(gone.submit(ask()).await.unwrap_err().failure, PortFailure::Unavailable);
+}
+
+#[actix_web::test]
+async fn a_call_goes_on_in_the_trace_of_whoever_makes_it() {
+    let seen = recorder();
+    let (url, _stop) = serve(|app| {
+        app.service(web::resource("/internal/introspect").post(async |request: HttpRequest| {
+            let traceparent = request.headers().get("traceparent").unwrap().to_str().unwrap().to_owned();
+            assert!(request.headers().contains_key("x-amzn-trace-id"), "for X-Ray too");
+            HttpResponse::BadGateway().body(traceparent)
+        }));
+    });
+    let trace = format!("{:032x}", 0xc1);
+    let above = TraceContext::from_line(&format!("00-{trace}-00000000000000aa-01"));
+    let asked = async { authenticator(&url, SECRET).authenticate(&credential(1)).await };
+    assert!(Current::new("r-1", above).scope(asked).await.is_err());
+    let spans = seen.trace_of(&trace, 2).await;
+    let hop = spans.iter().find(|span| span.kind == SpanKind::Client).unwrap();
+    assert_eq!((hop.name.as_str(), hop.parent_id.as_str()), ("POST auth", "00000000000000aa"));
+    assert_eq!((hop.get("error.type"), hop.failed.is_some()), ("502", true));
+    assert!(spans.iter().any(|span| span.parent_id == hop.span_id && span.kind == SpanKind::Server));
+    let labels = [("peer.service", "auth"), ("http.response.status_code", "502")];
+    assert_eq!(seen.metric("http.client.request.duration", &labels), 1.0);
 }

@@ -25,6 +25,13 @@ const ACCESS_GATEWAY: &[(&str, &str)] = &[
 /// Those of them that choose a default model. It always answers there for `gpt-…` and `text-embedding-…`, too.
 const DEFAULT_MODELS: [&str; 2] = ["DEFAULT_MODEL", "DEFAULT_EMBEDDING_MODEL"];
 
+/// Variables that OpenTelemetry's SDKs share
+/// (<https://opentelemetry.io/docs/specs/otel/protocol/exporter/>).
+const OPEN_TELEMETRY: &[(&str, &str)] = &[
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "telemetry.otlp_endpoint"),
+    ("OTEL_EXPORTER_OTLP_HEADERS", "telemetry.otlp_headers"),
+];
+
 /// The Access Gateway's variable that names the secret with its API key.
 const API_KEY_ARN: &str = "API_KEY_SECRET_ARN";
 
@@ -78,7 +85,7 @@ impl Layers {
             let reference = format!("secretsmanager://{arn}#api_key");
             self.text("auth.static_key", &reference, Source::Env(name.clone()));
         }
-        for (name, key) in ACCESS_GATEWAY {
+        for (name, key) in ACCESS_GATEWAY.iter().chain(OPEN_TELEMETRY) {
             if let Some((_, value)) = variables.iter().find(|(it, _)| it == name) {
                 self.text(key, value, Source::Env((*name).to_owned()));
             }

@@ -20,8 +20,8 @@ pub use load::{LoadOptions, Sources};
 pub use routes::{MAX_ROUTES_BYTES, RouteFormat, read_routes, read_routes_file, write_routes};
 pub use sections::{
     AlertsConfig, AuthConfig, BatchesConfig, BlobConfig, CacheConfig, Config, DataDir, FilesConfig,
-    InternalConfig, JobsConfig, LimitsConfig, LogFormat, McpConfig, MediaConfig, ModelAccount, ModelEndpoint,
-    ModelsConfig, OnUnavailable, QueueConfig, ResponseCacheConfig, ResponsesConfig, RoutingConfig,
-    ServerConfig, ServicesConfig, StoreConfig, TelemetryConfig, TokenAlgorithm, UsageConfig, WaysConfig,
-    WebhooksConfig,
+    InternalConfig, JobsConfig, LimitsConfig, LogFormat, McpConfig, MediaConfig, MetricsConfig, ModelAccount,
+    ModelEndpoint, ModelsConfig, OnUnavailable, QueueConfig, ResponseCacheConfig, ResponsesConfig,
+    RoutingConfig, ServerConfig, ServicesConfig, StoreConfig, TelemetryConfig, TokenAlgorithm, TraceContent,
+    TracesConfig, UsageConfig, WaysConfig, WebhooksConfig,
 };

@@ -8,6 +8,7 @@ mod models;
 mod places;
 mod response_cache;
 mod routing;
+mod telemetry;
 mod work;
 
 use std::fmt;
@@ -25,6 +26,7 @@ pub use self::models::ModelsConfig;
 pub use self::places::{ModelAccount, ModelEndpoint};
 pub use self::response_cache::ResponseCacheConfig;
 pub use self::routing::RoutingConfig;
+pub use self::telemetry::{LogFormat, MetricsConfig, TelemetryConfig, TraceContent, TracesConfig};
 pub use self::work::{BatchesConfig, FilesConfig, JobsConfig, WaysConfig, WebhooksConfig};
 use crate::show::without_password;
 
@@ -80,6 +82,10 @@ pub struct Config {
     pub mcp: McpConfig,
     /// How the process tells what it does.
     pub telemetry: TelemetryConfig,
+    /// Its traces.
+    pub traces: TracesConfig,
+    /// Its metrics.
+    pub metrics: MetricsConfig,
 }
 
 /// The data folder; `.outcrop` by default.
@@ -442,36 +448,5 @@ pub struct ResponsesConfig {
 impl Default for ResponsesConfig {
     fn default() -> Self {
         Self { retention_days: 30 }
-    }
-}
-
-/// How log lines look.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LogFormat {
-    /// Text on a terminal, JSON elsewhere.
-    #[default]
-    Auto,
-    /// One JSON object a line.
-    Json,
-    /// For people.
-    Text,
-}
-
-/// How the process tells what it does.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TelemetryConfig {
-    /// How log lines look.
-    pub format: LogFormat,
-    /// What is logged, in `RUST_LOG` syntax.
-    pub filter: String,
-}
-
-impl Default for TelemetryConfig {
-    fn default() -> Self {
-        // The HTTP library announces every worker thread; the AWS SDK warns where there is no EC2 to ask for a region.
-        let filter = "info,actix_server=warn,aws_config=warn,aws_config::imds=error".into();
-        Self { format: LogFormat::Auto, filter }
     }
 }

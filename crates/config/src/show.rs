@@ -1,5 +1,6 @@
 //! The effective settings as TOML, with secrets masked and each value's source beside it.
 
+mod telemetry;
 mod work;
 
 use std::fmt::Write;
@@ -11,9 +12,9 @@ use toml::Value;
 use crate::load::Sources;
 use crate::settings::lookup;
 use crate::{
-    AlertsConfig, AuthConfig, BlobConfig, CacheConfig, Config, InternalConfig, LimitsConfig, LogFormat,
-    MediaConfig, ModelsConfig, OnUnavailable, QueueConfig, ResponseCacheConfig, RoutingConfig, ServerConfig,
-    ServicesConfig, StoreConfig, TelemetryConfig, TokenAlgorithm, UsageConfig,
+    AlertsConfig, AuthConfig, BlobConfig, CacheConfig, Config, InternalConfig, LimitsConfig, MediaConfig,
+    ModelsConfig, OnUnavailable, QueueConfig, ResponseCacheConfig, RoutingConfig, ServerConfig,
+    ServicesConfig, StoreConfig, TokenAlgorithm, UsageConfig,
 };
 
 /// What is shown in a secret's place.
@@ -73,6 +74,8 @@ impl Config {
             webhooks,
             mcp,
             telemetry,
+            traces,
+            metrics,
         } = self;
         let mut entries = vec![("data_dir", path(&data_dir.0))];
         entries.extend(of_server(server));
@@ -90,7 +93,9 @@ impl Config {
         entries.extend(work::of_ways(ways));
         entries.extend(work::of_webhooks(webhooks));
         entries.extend(work::of_mcp(mcp));
-        entries.extend(of_telemetry(telemetry));
+        entries.extend(telemetry::of_telemetry(telemetry));
+        entries.extend(telemetry::of_traces(traces));
+        entries.extend(telemetry::of_metrics(metrics));
         entries
     }
 }
@@ -370,16 +375,6 @@ fn of_usage(usage: &UsageConfig, alerts: &AlertsConfig) -> [Entry; 8] {
         ("alerts.webhook_url", secret(webhook_url.as_ref())),
         ("alerts.webhook_secret", secret(webhook_secret.as_ref())),
     ]
-}
-
-fn of_telemetry(it: &TelemetryConfig) -> [Entry; 2] {
-    let TelemetryConfig { format, filter } = it;
-    let format = match format {
-        LogFormat::Auto => "auto",
-        LogFormat::Json => "json",
-        LogFormat::Text => "text",
-    };
-    [("telemetry.format", text(format)), ("telemetry.filter", text(filter))]
 }
 
 fn text(value: &str) -> Option<Value> {

@@ -9,6 +9,8 @@ use async_trait::async_trait;
 use outcrop_ports::{
     DeadLetter, Delivery, MAX_DEAD_LETTERS, MAX_DELAY, MAX_REASON, PortError, Queue, QueueDepth, Receipt,
 };
+use outcrop_telemetry::current;
+use outcrop_telemetry::trace::TraceContext;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -51,6 +53,7 @@ struct Message {
     body: String,
     deliveries: u32,
     visible_at: Instant,
+    trace: TraceContext,
 }
 
 /// A message that was set aside. There is no clock here to say when.
@@ -60,6 +63,7 @@ struct Dead {
     body: String,
     deliveries: u32,
     reason: Option<String>,
+    trace: TraceContext,
 }
 
 /// Why a message was not taken.
@@ -97,18 +101,24 @@ impl MemoryQueue {
             receipt: Receipt(format!("{}:{}", message.id, message.deliveries)),
             body: message.body.clone(),
             attempt: NonZeroU32::new(message.deliveries).unwrap_or(NonZeroU32::MIN),
+            trace: message.trace.clone(),
         })
     }
 }
 
 impl State {
     /// Adds a message, if there is room.
-    fn add(&mut self, body: String, visible_at: Instant, options: MemoryQueueOptions) -> Result<(), NotSent> {
+    fn add(
+        &mut self,
+        (body, trace): (String, TraceContext),
+        visible_at: Instant,
+        options: MemoryQueueOptions,
+    ) -> Result<(), NotSent> {
         if self.messages.len() >= options.capacity {
             return Err(NotSent::Full { capacity: options.capacity });
         }
         self.last_id += 1;
-        self.messages.push_back(Message { id: self.last_id, body, deliveries: 0, visible_at });
+        self.messages.push_back(Message { id: self.last_id, body, deliveries: 0, visible_at, trace });
         Ok(())
     }
 
@@ -123,11 +133,13 @@ impl State {
 
     /// Moves one message to the dead letters; the oldest of these goes where they are too many.
     fn bury(&mut self, position: usize, reason: Option<String>, options: MemoryQueueOptions) {
-        let Some(Message { id, body, deliveries, .. }) = self.messages.remove(position) else { return };
+        let Some(Message { id, body, deliveries, trace, .. }) = self.messages.remove(position) else {
+            return;
+        };
         if self.dead.len() >= options.capacity {
             self.dead.pop_front();
         }
-        self.dead.push_back(Dead { id, body, deliveries, reason });
+        self.dead.push_back(Dead { id, body, deliveries, reason, trace });
     }
 
     /// The place of the message that a receipt is still good for.
@@ -148,7 +160,7 @@ impl Queue for MemoryQueue {
         const ATTEMPTED: &str = "send a message";
         check(ATTEMPTED, &body)?;
         let visible_at = Instant::now() + delay.min(MAX_DELAY);
-        let added = self.state().add(body, visible_at, self.options);
+        let added = self.state().add((body, current::trace()), visible_at, self.options);
         added.map_err(|full| PortError::unavailable(ATTEMPTED, full))?;
         self.changed.notify_one();
         Ok(())
@@ -162,7 +174,7 @@ impl Queue for MemoryQueue {
             let room = self.options.capacity.saturating_sub(state.messages.len());
             for body in bodies.by_ref().take(room) {
                 // There is room for so many.
-                let _ = state.add(body, now, self.options);
+                let _ = state.add((body, current::trace()), now, self.options);
             }
         }
         self.changed.notify_one();
@@ -231,7 +243,7 @@ impl Queue for MemoryQueue {
             let Some(dead) = position.and_then(|position| state.dead.remove(position)) else {
                 return Ok(false);
             };
-            let added = state.add(dead.body.clone(), Instant::now(), self.options);
+            let added = state.add((dead.body.clone(), dead.trace.clone()), Instant::now(), self.options);
             if let Err(full) = added {
                 state.dead.push_back(dead);
                 return Err(PortError::unavailable("send a message again", full));
@@ -269,6 +281,7 @@ impl Dead {
             reason: self.reason.clone(),
             attempts: Some(self.deliveries),
             died_at: None,
+            trace: self.trace.clone(),
         }
     }
 }

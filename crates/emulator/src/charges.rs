@@ -89,6 +89,9 @@ pub struct ChargedTokens {
 pub struct ChargedCall {
     /// What its prompt says with `[[id: …]]`, else the header `x-request-id` or `amz-sdk-invocation-id`.
     pub id: Option<String>,
+    /// The trace it is part of, as the header `x-amzn-trace-id` says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
     /// The id in its path.
     pub model: String,
     /// The operation's name in the AWS API.
@@ -194,6 +197,7 @@ impl Charges {
         book.most_under_way = book.most_under_way.max(book.under_way);
         let call = ChargedCall {
             id: id.map(clip),
+            trace: None,
             model: model.to_owned(),
             operation: operation.name(),
             outcome: ChargedOutcome::Cancelled,
@@ -214,6 +218,11 @@ impl Call {
     /// The id the prompt gives it.
     pub(crate) fn named(&self, id: &str) {
         self.open().id = Some(clip(id));
+    }
+
+    /// The trace its request names.
+    pub(crate) fn part_of(&self, trace: Option<&str>) {
+        self.open().trace = trace.map(clip);
     }
 
     /// What it used so far.

@@ -72,6 +72,7 @@ async fn answer(
         }
         _ => {
             let call = state.charges.begin(operation, &name, id_of(request));
+            call.part_of(request.headers().get("x-amzn-trace-id").and_then(|it| it.to_str().ok()));
             let answered =
                 runtime::run(state, operation, region, &name, body, request.headers(), &call).await;
             answered.inspect_err(|_| call.refused())

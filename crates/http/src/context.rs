@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload};
-use outcrop_types::{ErrorCode, RequestId, Used, Way};
+use outcrop_telemetry::current::{self, Who};
+use outcrop_telemetry::trace::TraceContext;
+use outcrop_types::{ErrorCode, Principal, RequestId, Used, Way};
 use outcrop_wire::Dialect;
 
 use crate::ApiError;
@@ -28,6 +30,8 @@ pub struct RequestContext {
     pub way: Option<Way>,
     /// What is used for it.
     pub spent: Spent,
+    /// Where in its trace this service works on it: what is done for it goes on from here.
+    pub trace: TraceContext,
 }
 
 /// What was used for a request so far. Clones are one sum.
@@ -53,6 +57,17 @@ impl RequestContext {
     pub fn remaining(&self) -> Duration {
         self.deadline.saturating_sub(self.arrived.elapsed())
     }
+}
+
+/// Tells the task that works on a request on whose behalf it does: its log lines and its span say so.
+pub fn know(principal: &Principal) {
+    current::with(|current| {
+        current.know(|| Who {
+            team: principal.team.to_string().into(),
+            subject: principal.subject.to_string().into(),
+            key: principal.key.as_ref().map(|key| key.prefix().into()),
+        });
+    });
 }
 
 impl FromRequest for RequestContext {

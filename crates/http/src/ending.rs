@@ -1,38 +1,49 @@
 //! The last hand to every answer: its id, its error in the caller's words, what browsers and caches are told.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use actix_web::http::{Method, StatusCode};
 use actix_web::{Error, HttpMessage, HttpResponse, ResponseError};
 use bytes::Bytes;
-use outcrop_types::{Principal, TeamId, without_secrets};
+use outcrop_lifecycle::Guard;
 use outcrop_wire::Dialect;
 
 use crate::browser::{Browser, Page};
 use crate::failure::Failure;
+use crate::record::Record;
+use crate::tracked::TrackedBody;
 use crate::{REQUEST_ID_HEADER, RequestContext, USED_HEADER};
 
 /// What is kept of a request until it is answered.
 pub(crate) struct Ending {
     context: RequestContext,
-    method: Method,
     /// Without the query, which is the client's business.
     path: Box<str>,
     /// Where the public is faced: what to tell browsers, and which page may read the answer.
     browser: Option<(Browser, Option<Page>)>,
+    /// What is told of it; nothing of probes.
+    record: Option<Record>,
+    /// It is open work until the answer's last byte.
+    guard: Option<Guard>,
 }
 
 impl Ending {
-    pub(crate) fn new(request: &ServiceRequest, context: RequestContext, browser: Option<&Browser>) -> Self {
+    pub(crate) fn new(
+        request: &ServiceRequest,
+        context: RequestContext,
+        browser: Option<&Browser>,
+        record: Option<Record>,
+        guard: Option<Guard>,
+    ) -> Self {
         Self {
             context,
-            method: request.method().clone(),
             path: request.path().into(),
             browser: browser.map(|browser| (browser.clone(), browser.page(request))),
+            record,
+            guard,
         }
     }
 
@@ -43,45 +54,46 @@ impl Ending {
         }
     }
 
-    /// Finishes an answer.
-    pub(crate) fn answer(&self, answer: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    /// Finishes an answer. What is told of it, its body tells when it has been sent.
+    pub(crate) fn answer(mut self, answer: ServiceResponse<BoxBody>) -> ServiceResponse<TrackedBody> {
         let (request, mut response) = answer.into_parts();
-        let team = || request.extensions().get::<Principal>().map(|principal| principal.team);
-        // Not the one kept: behind a service of ours it is known only once that one has been believed.
-        let client = || request.extensions().get::<RequestContext>().and_then(|context| context.client_ip);
-        if let Some(error) = response.error() {
-            let failure = Failure::of(error);
-            self.log(&failure, team(), client());
-            response = failure.response(&self.context);
-        } else if is_bare_failure(&response) {
-            let failure = Failure::of_status(response.status());
-            self.log(&failure, team(), client());
-            response = failure.response(&self.context);
+        let failure = match response.error() {
+            Some(error) => Some(Failure::of(error)),
+            None if is_bare_failure(&response) => Some(Failure::of_status(response.status())),
+            None => None,
+        };
+        if let Some(record) = &mut self.record {
+            record.learn(&request);
+            if let Some(failure) = &failure {
+                record.fail(failure);
+            }
+        }
+        if let Some(rendered) = failure.map(|failure| failure.response(&self.context)) {
+            response = rendered;
         }
         if response.status().as_u16() >= 400 {
             let extensions = request.extensions();
             put_used(response.headers_mut(), extensions.get::<RequestContext>());
         }
         self.mark(response.headers_mut());
-        tracing::debug!(
-            request.id = %self.context.request_id,
-            http.request.method = %self.method,
-            url.path = %without_secrets(&self.path),
-            http.response.status_code = response.status().as_u16(),
-            duration_ms = self.context.arrived.elapsed().as_secs_f64() * 1000.0,
-            "answered"
-        );
-        ServiceResponse::new(request, response)
+        let record = self.record.map(|record| record.begun(response.status(), response.body().size()));
+        let guard = self.guard;
+        ServiceResponse::new(request, response.map_body(|_, body| TrackedBody::new(body, record, guard)))
     }
 
-    /// Logs and renders a failure that comes without the request it is the answer to.
-    pub(crate) fn error(&self, error: &Error) -> Told {
+    /// Tells and renders a failure that comes without the request it is the answer to.
+    pub(crate) fn error(mut self, error: &Error) -> Told {
         let failure = Failure::of(error);
-        self.log(&failure, None, self.context.client_ip);
         let (response, body) = failure.response(&self.context).into_parts();
         let mut headers = response.headers().clone();
         self.mark(&mut headers);
-        Told { status: response.status(), headers, body: body.try_into_bytes().unwrap_or_default() }
+        let (status, body) = (response.status(), body.try_into_bytes().unwrap_or_default());
+        if let Some(mut record) = self.record.take() {
+            record.fail(&failure);
+            // What has no request any more is sent whole, and by others.
+            record.begun(status, BodySize::Sized(body.len() as u64)).ended(body.len());
+        }
+        Told { status, headers, body }
     }
 
     /// Puts on an answer what every answer carries.
@@ -105,26 +117,6 @@ impl Ending {
             _ => return drop(headers.insert(HeaderName::from_static(REQUEST_ID_HEADER), id)),
         };
         headers.insert(HeaderName::from_static(REQUEST_ID_HEADER), id);
-    }
-
-    fn log(&self, failure: &Failure<'_>, team: Option<TeamId>, client: Option<IpAddr>) {
-        macro_rules! line {
-            ($level:ident) => {
-                tracing::$level!(
-                    request.id = %self.context.request_id,
-                    http.request.method = %self.method,
-                    url.path = %without_secrets(&self.path),
-                    http.response.status_code = failure.code.status(),
-                    error.code = failure.code.name(),
-                    error = %without_secrets(&failure.chain),
-                    team.id = team.map(tracing::field::display),
-                    client.address = client.map(tracing::field::display),
-                    duration_ms = self.context.arrived.elapsed().as_secs_f64() * 1000.0,
-                    "request failed"
-                )
-            };
-        }
-        if failure.code.status() >= 500 { line!(error) } else { line!(info) }
     }
 }
 
@@ -150,7 +142,7 @@ fn is_bare_failure(response: &HttpResponse<BoxBody>) -> bool {
         && !response.headers().contains_key(CONTENT_TYPE)
 }
 
-/// A failure that has been logged and rendered, on its way out of actix-web.
+/// A failure that has been told and rendered, on its way out of actix-web.
 #[derive(Debug)]
 pub(crate) struct Told {
     status: StatusCode,

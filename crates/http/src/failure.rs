@@ -1,4 +1,4 @@
-//! From whatever went wrong to an answer in the caller's dialect and one line in the log.
+//! From whatever went wrong to an answer in the caller's dialect, and to what is told of it.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -38,7 +38,7 @@ impl<'a> Failure<'a> {
             let (code, message) = of_payload(error);
             return Self { chain: error.to_string(), ..Self::plain(code, message) };
         }
-        let code = of_status(error.as_response_error().status_code());
+        let code = of_status(error.as_response_error().status_code().as_u16());
         let text = error.to_string();
         // What actix says of a bad request is meant for the client; what it says of a bad server is not.
         let message: Cow<'_, str> =
@@ -48,7 +48,7 @@ impl<'a> Failure<'a> {
 
     /// A bare status without a body, as actix-web gives for a wrong method.
     pub(crate) fn of_status(status: StatusCode) -> Self {
-        let code = of_status(status);
+        let code = of_status(status.as_u16());
         Self::plain(code, words(code))
     }
 
@@ -140,8 +140,9 @@ fn of_payload(error: &PayloadError) -> (ErrorCode, &'static str) {
     }
 }
 
-fn of_status(status: StatusCode) -> ErrorCode {
-    match status.as_u16() {
+/// What a status stands for when nobody says more.
+pub(crate) const fn of_status(status: u16) -> ErrorCode {
+    match status {
         401 => ErrorCode::Unauthenticated,
         403 => ErrorCode::Forbidden,
         404 => ErrorCode::NotFound,
@@ -161,7 +162,7 @@ fn of_status(status: StatusCode) -> ErrorCode {
 }
 
 /// What is said when nobody said more.
-const fn words(code: ErrorCode) -> &'static str {
+pub(crate) const fn words(code: ErrorCode) -> &'static str {
     match code {
         ErrorCode::InvalidRequest => "the request could not be read",
         ErrorCode::Unauthenticated => "no valid credential was given",

@@ -8,6 +8,8 @@ use std::time::Duration;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures::future::join_all;
 use outcrop_ports::{PortError, PortFailure, Probe};
+use outcrop_telemetry::metric::{self, KeyValue};
+use outcrop_telemetry::names;
 use serde::Serialize;
 use serde::ser::SerializeMap;
 use tokio::sync::Mutex;
@@ -20,6 +22,9 @@ const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long an answer is good: however many ask, a dependency is asked once in this time.
 const GOOD_FOR: Duration = Duration::from_secs(1);
+
+/// How often dependencies are asked for the metrics' sake.
+const EVERY: Duration = Duration::from_secs(15);
 
 /// Whether a path is one of the two health paths, which need no identity.
 #[must_use]
@@ -77,6 +82,15 @@ impl Health {
             .service(web::resource("/readyz").get(ready).head(ready));
     }
 
+    /// Asks now and then, whoever else asks, so that metrics know.
+    pub(crate) async fn watch(self: Arc<Self>) {
+        // Without anybody to tell, only those who ask need to know.
+        while metric::is_going() {
+            self.report().await;
+            tokio::time::sleep(EVERY).await;
+        }
+    }
+
     async fn report(&self) -> Report {
         // Held while asking, so that those who come meanwhile share the answer.
         let mut last = self.last.lock().await;
@@ -104,6 +118,8 @@ impl Watched {
             }
         };
         self.tell(name, &answer);
+        let up = if answer.is_ok() { 1.0 } else { 0.0 };
+        names::DEPENDENCY_UP.set(up, &[KeyValue::new(names::DEPENDENCY, name)]);
         State { name, required: self.dependency.required, error: why }
     }
 

@@ -54,6 +54,7 @@ pub fn internal_identity(verifier: Arc<InternalVerifier>, clock: Arc<dyn Clock>)
         match identify(&request, &verifier, clock.as_ref()) {
             Ok(principal) => {
                 believe(&request);
+                crate::know(&principal);
                 let mut extensions = request.extensions_mut();
                 extensions.insert(principal);
                 extensions.insert(FromService);

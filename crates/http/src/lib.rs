@@ -19,10 +19,14 @@ mod idempotency;
 mod internal;
 mod layer;
 mod mcp;
+mod metrics;
+mod patterns;
 mod pieces;
+mod record;
 mod scope;
 mod serve;
 pub mod sse;
+mod telling;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tracked;
@@ -31,7 +35,7 @@ pub use allowed::{Allowed, PermissionMarker, check_scope, permission, require};
 pub use body::{JsonBytes, next_piece, read_body};
 pub use bounds::{Bounds, FileBounds, takes_file};
 pub use browser::{Origins, SessionCookie, csrf_matches, csrf_token};
-pub use context::{RequestContext, Spent};
+pub use context::{RequestContext, Spent, know};
 pub use error::ApiError;
 pub use front::is_front_path;
 pub use health::{Dependency, Health, is_health_path};
@@ -42,9 +46,12 @@ pub use internal::{
 };
 pub use layer::{Layer, LayerFuture};
 pub use mcp::{MCP_PATH, MCP_SCOPES};
+pub use metrics::{MetricsListenError, MetricsListener, metrics_routes, open_metrics};
+pub use patterns::RoutePattern;
 pub use pieces::BodyPieces;
 pub use scope::{Scope, ScopeService, body_too_large};
 pub use serve::{BindError, Draining, Server, ServerParts, Serving};
+pub use telling::method_name;
 pub use tracked::TrackedBody;
 
 /// The header in which our pages prove beside their cookie that they are ours; see [`csrf_token`].

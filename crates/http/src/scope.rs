@@ -1,8 +1,8 @@
 //! The outermost middleware: what is true of every request and every answer.
 //!
 //! In: a request id, the dialect, the client's address, the deadline, the bound on the body. Out: the id on every
-//! answer, what browsers are to be told, every failure in the caller's dialect and once in the log. It also counts
-//! the request as open work until its answer's last byte is handed over.
+//! answer, what browsers are to be told, every failure in the caller's dialect. It also counts the request as open work
+//! until its answer's last byte is handed over, and has it told then: in its trace, in metrics, and once in the log.
 
 use std::fmt;
 use std::future::{Ready, ready};
@@ -17,12 +17,17 @@ use actix_web::{Error, HttpMessage};
 use futures::future::LocalBoxFuture;
 use outcrop_lifecycle::InFlight;
 use outcrop_ports::IdGen;
+use outcrop_telemetry::trace::TraceContext;
 use outcrop_types::{ErrorCode, Network, RequestId};
 use outcrop_wire::Dialect;
 
 use crate::browser::Browser;
 use crate::ending::Ending;
+use crate::metrics::METRICS_PATH;
+use crate::patterns::Patterns;
+use crate::record::Record;
 use crate::serve::Draining;
+use crate::telling::{Telling, TellingOptions};
 use crate::tracked::TrackedBody;
 use crate::{ApiError, Bounds, REQUEST_ID_HEADER, RequestContext, Spent, client_ip, is_health_path};
 
@@ -39,6 +44,7 @@ pub struct Scope {
     draining: Draining,
     trusted: Arc<[Network]>,
     browser: Option<Browser>,
+    telling: Arc<Telling>,
 }
 
 impl Scope {
@@ -46,7 +52,8 @@ impl Scope {
     #[must_use]
     pub fn new(bounds: Bounds, in_flight: InFlight, ids: Arc<dyn IdGen>) -> Self {
         let (draining, trusted) = (Draining::default(), Arc::default());
-        Self { bounds, in_flight, ids, draining, trusted, browser: None }
+        let telling = Telling::new(TellingOptions::default(), false);
+        Self { bounds, in_flight, ids, draining, trusted, browser: None, telling }
     }
 
     /// Refuses new requests once draining has begun.
@@ -67,6 +74,12 @@ impl Scope {
         self
     }
 
+    /// Tells of its requests what this says.
+    pub(crate) fn with_telling(mut self, telling: Arc<Telling>) -> Self {
+        self.telling = telling;
+        self
+    }
+
     fn context(&self, request: &ServiceRequest) -> RequestContext {
         let given = request.headers().get(REQUEST_ID_HEADER).and_then(|value| value.to_str().ok());
         RequestContext {
@@ -83,6 +96,7 @@ impl Scope {
             deadline: self.bounds.of(request.method(), request.path()).request_timeout,
             way: None,
             spent: Spent::default(),
+            trace: TraceContext::none(),
         }
     }
 
@@ -124,7 +138,7 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(ScopeService { service, scope: self.clone() }))
+        ready(Ok(ScopeService { service, scope: self.clone(), patterns: Patterns::default() }))
     }
 }
 
@@ -133,6 +147,7 @@ where
 pub struct ScopeService<S> {
     service: S,
     scope: Scope,
+    patterns: Patterns,
 }
 
 impl<S> Service<ServiceRequest> for ScopeService<S>
@@ -147,39 +162,54 @@ where
     forward_ready!(service);
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        let health = is_health_path(request.path());
-        // Probes are no work that a stop would wait for.
-        let guard = (!health).then(|| self.scope.in_flight.enter());
-        let context = self.scope.context(&request);
-        let browser = self.scope.browser.as_ref();
-        let mut ending = Ending::new(&request, context.clone(), browser);
+        let (path, scope) = (request.path(), &self.scope);
+        let health = is_health_path(path);
+        // Probes are no work that a stop would wait for, and nothing is told of them.
+        let guard = (!health).then(|| scope.in_flight.enter());
+        let unheard = health || path == METRICS_PATH && !scope.telling.faces_public();
+        let mut context = scope.context(&request);
+        let record = (!unheard).then(|| Record::begin(&scope.telling, &self.patterns, &request, &context));
+        let current = record.as_ref().map(Record::current);
+        if let Some(current) = &current {
+            context.trace = current.trace.clone();
+        }
+        let browser = scope.browser.as_ref();
+        let mut ending = Ending::new(&request, context.clone(), browser, record, guard);
         // Asked without a credential, and thus answered before anybody asks for one.
         if let Some((answer, allowed)) = browser.and_then(|browser| browser.preflight(&request)) {
             ending.may_be_read(allowed);
-            let answer = ending.answer(request.into_response(answer));
-            return Box::pin(ready(Ok(answer.map_body(|_, body| TrackedBody::new(body, None)))));
+            return Box::pin(ready(Ok(ending.answer(request.into_response(answer)))));
         }
-        let draining = self.scope.draining.has_begun();
-        let refusal = if draining && !health { Some(stopping()) } else { self.scope.too_large(&request) };
+        let draining = scope.draining.has_begun();
+        let refusal = if draining && !health { Some(stopping()) } else { scope.too_large(&request) };
         if let Some(error) = refusal {
             let mut answer = ending.answer(request.error_response(error));
             if draining {
                 answer.response_mut().head_mut().set_connection_type(ConnectionType::Close);
             }
-            return Box::pin(ready(Ok(answer.map_body(|_, body| TrackedBody::new(body, None)))));
+            return Box::pin(ready(Ok(answer)));
         }
         let deadline = context.arrived + context.deadline + GRACE;
         request.extensions_mut().insert(context);
-        let answer = self.service.call(request);
-        Box::pin(async move {
+        // Layers begin their work before anybody waits for it.
+        let begin = || self.service.call(request);
+        let answer = match current.clone() {
+            Some(current) => current.enter(begin),
+            None => begin(),
+        };
+        let ended = async move {
             let answer = tokio::time::timeout_at(deadline.into(), answer).await.unwrap_or_else(|_| {
                 Err(ApiError::new(ErrorCode::Timeout, "there was no answer in time").into())
             });
             match answer {
-                Ok(answer) => Ok(ending.answer(answer).map_body(|_, body| TrackedBody::new(body, guard))),
+                Ok(answer) => Ok(ending.answer(answer)),
                 // Without the request there is no answer to be made here, but what it will be can be said.
                 Err(error) => Err(ending.error(&error).into()),
             }
-        })
+        };
+        match current {
+            Some(current) => Box::pin(current.scope(ended)),
+            None => Box::pin(ended),
+        }
     }
 }

@@ -16,6 +16,7 @@ use outcrop_types::{ErrorCode, Network};
 use tokio_util::sync::CancellationToken;
 
 use crate::browser::Browser;
+use crate::telling::{Telling, TellingOptions};
 use crate::{ApiError, Bounds, Health, Layer, Scope, front};
 
 /// How long connections have to hand over their last bytes once no answer is open any more.
@@ -45,18 +46,19 @@ impl fmt::Debug for ServerParts {
 pub struct Serving<'a> {
     server: &'a ServerConfig,
     bounds: Bounds,
+    telling: TellingOptions,
 }
 
 impl<'a> From<&'a Config> for Serving<'a> {
     fn from(config: &'a Config) -> Self {
-        Self { server: &config.server, bounds: Bounds::from(config) }
+        Self { server: &config.server, bounds: Bounds::from(config), telling: config.into() }
     }
 }
 
 impl<'a> From<&'a ServerConfig> for Serving<'a> {
     /// For a server that takes no files.
     fn from(config: &'a ServerConfig) -> Self {
-        Self { server: config, bounds: Bounds::from(config) }
+        Self { server: config, bounds: Bounds::from(config), telling: TellingOptions::default() }
     }
 }
 
@@ -74,7 +76,7 @@ pub struct BindError {
 }
 
 /// The reasons that people meet, in words; otherwise the system's own.
-fn reason(error: &io::Error) -> String {
+pub(crate) fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => "the address is in use".into(),
         io::ErrorKind::PermissionDenied => "permission denied (ports below 1024 need privileges)".into(),
@@ -116,6 +118,7 @@ pub struct Server {
     in_flight: InFlight,
     draining: CancellationToken,
     drain: Duration,
+    health: Arc<Health>,
 }
 
 impl Server {
@@ -142,7 +145,7 @@ impl Server {
 
     fn bind_for(
         browser: Option<Browser>,
-        Serving { server: config, bounds }: Serving<'_>,
+        Serving { server: config, bounds, telling }: Serving<'_>,
         parts: ServerParts,
         routes: impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static,
     ) -> Result<Self, BindError> {
@@ -155,6 +158,7 @@ impl Server {
         let in_flight = parts.in_flight.clone();
         let seen = Draining(draining.clone());
         let faces_public = browser.is_some();
+        let (telling, health) = (Telling::new(telling, faces_public), Arc::clone(&parts.health));
         let app = move || {
             let layer = parts.layer.clone();
             App::new()
@@ -175,7 +179,8 @@ impl Server {
                     Scope::new(bounds, parts.in_flight.clone(), Arc::clone(&parts.ids))
                         .with_draining(seen.clone())
                         .with_trusted(Arc::clone(&trusted))
-                        .with_browser(browser.clone()),
+                        .with_browser(browser.clone())
+                        .with_telling(Arc::clone(&telling)),
                 )
         };
         let drain = Duration::from_millis(config.drain_ms);
@@ -194,7 +199,7 @@ impl Server {
         let addr =
             server.addrs().first().copied().ok_or_else(|| fail(io::ErrorKind::AddrNotAvailable.into()))?;
         let server = server.run();
-        Ok(Self { handle: server.handle(), server, addr, in_flight, draining, drain })
+        Ok(Self { handle: server.handle(), server, addr, in_flight, draining, drain, health })
     }
 
     /// The address it holds; the real port where 0 was configured.
@@ -215,7 +220,10 @@ impl Server {
     /// that opened it: were that thread gone, whatever `rest` has yet to write would fail on it. `rest` runs
     /// however the server ended.
     pub async fn run_then(self, stop: CancellationToken, rest: impl Future<Output = ()>) -> io::Result<()> {
-        let Self { mut server, handle, addr, in_flight, draining, drain } = self;
+        let Self { mut server, handle, addr, in_flight, draining, drain, health } = self;
+        let over = CancellationToken::new();
+        let _over = over.clone().drop_guard();
+        tokio::spawn(async move { over.run_until_cancelled(health.watch()).await });
         tokio::select! {
             ended = &mut server => {
                 rest.await;

@@ -11,6 +11,7 @@ use outcrop_wire::mcp::{
 };
 use serde_json::json;
 
+use crate::operation::Target;
 use crate::{Caller, Exchange, Halt, Page, Provider, Watched};
 
 /// All providers, in the order in which their things are listed. Where two have a thing of the same name the first one's is meant.
@@ -55,7 +56,8 @@ impl Catalog {
         name: &str,
         arguments: Params,
     ) -> Result<ToolResult, Halt> {
-        let (_, provider) = self.tool(exchange.caller(), name).await?;
+        let (tool, provider) = self.tool(exchange.caller(), name).await?;
+        exchange.found(Target::Tool(tool.name));
         provider.call_tool(exchange, name, arguments).await
     }
 
@@ -142,6 +144,7 @@ impl Catalog {
     ) -> Result<PromptResult, Halt> {
         for provider in &self.0 {
             if let Some(prompt) = provider.prompt(exchange, name, arguments.clone()).await? {
+                exchange.found(Target::Prompt(name.to_owned()));
                 return Ok(prompt);
             }
         }

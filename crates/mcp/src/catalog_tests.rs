@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use outcrop_http::{RequestContext, Spent};
+use outcrop_telemetry::trace::TraceContext;
 use outcrop_types::{Limits, Principal, RequestId, Role, Subject, TeamId, UserId};
 use outcrop_wire::Dialect;
 use uuid::Uuid;
@@ -71,6 +72,7 @@ fn caller(role: Role) -> Caller {
             deadline: Duration::from_secs(5),
             way: None,
             spent: Spent::default(),
+            trace: TraceContext::none(),
         },
     }
 }

@@ -11,6 +11,7 @@ use outcrop_wire::mcp::{Ask, LogLevel, RpcError};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use crate::operation::{Operation, Target};
 use crate::{Caller, Client, Halt};
 
 /// Why a question to the client has no answer.
@@ -75,6 +76,7 @@ pub struct Exchange {
     progress: Mutex<f64>,
     outlet: Arc<dyn Outlet>,
     cancelled: CancellationToken,
+    operation: Operation,
 }
 
 impl Exchange {
@@ -84,9 +86,10 @@ impl Exchange {
         progress_token: Option<Value>,
         outlet: Arc<dyn Outlet>,
         cancelled: CancellationToken,
+        operation: Operation,
     ) -> Self {
         let progress = Mutex::new(f64::NEG_INFINITY);
-        Self { caller, client, progress_token, progress, outlet, cancelled }
+        Self { caller, client, progress_token, progress, outlet, cancelled, operation }
     }
 
     /// On whose behalf.
@@ -169,6 +172,11 @@ impl Exchange {
             ask.check(answer).map_err(AskError::Wrong)?;
         }
         Ok(answers)
+    }
+
+    /// What the request is about is among what is offered.
+    pub(crate) fn found(&self, target: Target) {
+        self.operation.found(target);
     }
 
     /// Lets the connection go, where the client can come back for the rest (2025-11-25).

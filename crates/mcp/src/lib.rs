@@ -13,6 +13,7 @@ mod halt;
 mod legacy;
 mod methods;
 mod modern;
+mod operation;
 mod options;
 mod provider;
 mod server;

@@ -24,6 +24,8 @@ pub struct McpOptions {
     pub max_subscriptions: usize,
     /// How long a stream is known as kept that its process does not speak of again.
     pub lease: Duration,
+    /// Whether a client's word is taken on where in its trace a request is.
+    pub follow_clients: bool,
     /// How long requests have to end once the process is to stop.
     pub drain: Duration,
 }
@@ -44,6 +46,7 @@ impl From<&Config> for McpOptions {
             max_listeners_of_one: mcp.max_listeners_per_principal,
             max_subscriptions: mcp.max_subscriptions_per_session,
             lease: LEASE,
+            follow_clients: config.traces.follow_clients,
             drain: Duration::from_millis(config.server.drain_ms),
         }
     }

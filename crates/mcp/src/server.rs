@@ -134,11 +134,7 @@ async fn get(
 ) -> Result<HttpResponse, ApiError> {
     let caller = Caller { principal: allowed.principal, context };
     let headers = request.headers();
-    Ok(match version(headers) {
-        Err(error) => refuse(None, &error),
-        Ok(Some(version)) if version.era() == Era::Modern => not_in_this_era(),
-        Ok(version) => legacy::get(&server.0, caller, headers, version).await,
-    })
+    Ok(of_session(headers, |version| legacy::get(&server.0, caller, headers, version)).await)
 }
 
 /// Ends a session.
@@ -150,11 +146,19 @@ async fn delete(
 ) -> Result<HttpResponse, ApiError> {
     let caller = Caller { principal: allowed.principal, context };
     let headers = request.headers();
-    Ok(match version(headers) {
+    Ok(of_session(headers, |version| legacy::delete(&server.0, caller, headers, version)).await)
+}
+
+/// Answers what is about a session, unless the client speaks a revision that has none.
+async fn of_session<F: Future<Output = HttpResponse>>(
+    headers: &HeaderMap,
+    answer: impl FnOnce(Option<Version>) -> F,
+) -> HttpResponse {
+    match version(headers) {
         Err(error) => refuse(None, &error),
         Ok(Some(version)) if version.era() == Era::Modern => not_in_this_era(),
-        Ok(version) => legacy::delete(&server.0, caller, headers, version).await,
-    })
+        Ok(version) => answer(version).await,
+    }
 }
 
 /// The revision that the headers say, from 2025-06-18 on; `None` if they say none. Twice is refused: somebody on the way may go

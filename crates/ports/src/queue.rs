@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use outcrop_telemetry::trace::TraceContext;
 
 use crate::PortError;
 
@@ -21,6 +22,8 @@ pub struct Delivery {
     pub body: String,
     /// How often it has been delivered, this time included.
     pub attempt: NonZeroU32,
+    /// Where in its trace it was sent; empty where it was sent outside of any.
+    pub trace: TraceContext,
 }
 
 /// The longest that a message can be delayed; the shortest bound of any queue (SQS: 15 minutes).
@@ -45,6 +48,8 @@ pub struct DeadLetter {
     pub attempts: Option<u32>,
     /// When it was set aside, where that is known.
     pub died_at: Option<DateTime<Utc>>,
+    /// Where in its trace it was first sent.
+    pub trace: TraceContext,
 }
 
 /// How many messages there are, about.
@@ -64,6 +69,9 @@ pub struct QueueDepth {
 ///
 /// A received message stays hidden from other receivers for `visibility`, then comes back. Bodies are at most
 /// 256 KiB. After a delivery count set on the queue, a message moves to a dead-letter queue instead.
+///
+/// A message keeps the trace of the task that sends it ([`current::trace`](outcrop_telemetry::current::trace)), also when it is
+/// set aside and sent back.
 #[async_trait]
 pub trait Queue: Send + Sync + 'static {
     /// Adds a message.

@@ -296,7 +296,9 @@ CREATE TABLE jobs (
     -- When a queued job may be claimed; at once without.
     not_before TIMESTAMPTZ,
     -- When a queue message was last sent for it.
-    nudged_at TIMESTAMPTZ NOT NULL
+    nudged_at TIMESTAMPTZ NOT NULL,
+    -- Where in a trace it was submitted, as W3C's `traceparent`.
+    trace TEXT
 );
 CREATE UNIQUE INDEX jobs_by_idempotency_key ON jobs (team_id, idempotency_key)
     WHERE idempotency_key IS NOT NULL;

@@ -15,6 +15,8 @@ pub struct PostgresOptions {
     pub url: String,
     /// The password; goes before one in the URL.
     pub password: Option<SecretString>,
+    /// What metrics call its connections, where there are several databases.
+    pub pool: &'static str,
     /// Most connections this process opens.
     pub max_connections: u32,
     /// Longest wait for a connection, opening it included: so soon is it known that Postgres is away.
@@ -24,12 +26,13 @@ pub struct PostgresOptions {
 }
 
 impl PostgresOptions {
-    /// The database at a URL: at most 10 connections, 2 seconds for one, 5 seconds for a statement.
+    /// The database at a URL: at most 10 connections (`main`), 2 seconds for one, 5 seconds for a statement.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: url.into(),
             password: None,
+            pool: "main",
             max_connections: 10,
             acquire_timeout: Duration::from_secs(2),
             statement_timeout: Duration::from_secs(5),

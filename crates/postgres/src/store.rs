@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use outcrop_ports::{PortError, Probe};
+use outcrop_telemetry::pool::{Connections, PoolWatch};
 use sqlx::migrate::Migrator;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow};
@@ -29,13 +30,14 @@ pub struct PostgresStore {
     acquire_timeout: Duration,
     statement_timeout: Duration,
     pub(crate) months: Arc<Seen>,
+    _watch: PoolWatch,
 }
 
 impl PostgresStore {
     /// Prepares to use the database, and talks to it only when something is asked: a service starts while
     /// Postgres is away. Fails only if the options make no sense. To be called within a Tokio runtime.
     pub fn connect(options: PostgresOptions) -> Result<Self, PortError> {
-        let PostgresOptions { max_connections, acquire_timeout, statement_timeout, .. } = options;
+        let PostgresOptions { max_connections, acquire_timeout, statement_timeout, pool: name, .. } = options;
         let connect = options.into_connect_options()?;
         let limit = format!("{}ms", statement_timeout.as_millis());
         let pool = PgPoolOptions::new()
@@ -54,7 +56,15 @@ impl PostgresStore {
                 })
             })
             .connect_lazy_with(connect.clone());
-        Ok(Self { pool, connect, acquire_timeout, statement_timeout, months: Arc::default() })
+        let watch = PoolWatch::start(("postgresql", name), max_connections, {
+            let pool = pool.clone();
+            move || Connections {
+                open: pool.size(),
+                idle: u32::try_from(pool.num_idle()).unwrap_or(u32::MAX),
+            }
+        });
+        let months = Arc::default();
+        Ok(Self { pool, connect, acquire_timeout, statement_timeout, months, _watch: watch })
     }
 
     /// Brings the tables up to date. Of several processes one does and the others wait for it.

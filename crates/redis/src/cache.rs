@@ -10,6 +10,7 @@ use outcrop_ports::{Cache, CacheKey, IdGen, PortError};
 use redis::{Cmd, FromRedisValue, Script};
 
 use crate::connection::{Connection, NoAnswer, RedisOptions};
+use crate::operation::Operation;
 
 /// Bytes of a generation's name.
 const GENERATION: usize = 16;
@@ -80,8 +81,8 @@ impl RedisCache {
         }
     }
 
-    async fn command<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, NoAnswer> {
-        self.connection.ask(|mut redis| async move { command.query_async(&mut redis).await }).await
+    async fn command<T: FromRedisValue>(&self, what: Operation, command: &Cmd) -> Result<T, NoAnswer> {
+        self.connection.ask(what, |mut redis| async move { command.query_async(&mut redis).await }).await
     }
 }
 
@@ -91,7 +92,7 @@ impl Cache for RedisCache {
         let keys = self.keys(space);
         let mut get = redis::cmd("MGET");
         get.arg(&keys.outer).arg(&keys.inner).arg(keys.value(key));
-        let found = self.command(&get).await;
+        let found = self.command(Operation::CacheGet, &get).await;
         let found: [Option<Vec<u8>>; 3] =
             found.map_err(|error| PortError::unavailable("look for a kept answer", error))?;
         let [Some(outer), Some(inner), Some(value)] = found else { return Ok(None) };
@@ -101,10 +102,10 @@ impl Cache for RedisCache {
     }
 
     async fn put(&self, space: &str, key: &CacheKey, value: Bytes, ttl: Duration) -> Result<(), PortError> {
-        let keys = self.keys(space);
+        let (keys, what) = (self.keys(space), Operation::CachePut);
         let keep_ms = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
         let put = if keep_ms == 0 || value.len() > self.options.max_value_bytes {
-            self.command(redis::cmd("UNLINK").arg(keys.value(key))).await
+            self.command(what, redis::cmd("UNLINK").arg(keys.value(key))).await
         } else {
             let mut keep = self.keep.prepare_invoke();
             keep.key(keys.value(key)).key(&keys.outer).key(&keys.inner);
@@ -113,7 +114,7 @@ impl Cache for RedisCache {
                 keep.arg(self.ids.uuid().as_bytes());
             }
             let keep = &keep;
-            self.connection.ask(|mut redis| async move { keep.invoke_async(&mut redis).await }).await
+            self.connection.ask(what, |mut redis| async move { keep.invoke_async(&mut redis).await }).await
         };
         put.map_err(|error| PortError::unavailable("keep an answer", error))
     }
@@ -122,7 +123,7 @@ impl Cache for RedisCache {
         let mut forget = redis::cmd("UNLINK");
         forget.arg(&self.keys(space).inner);
         // Asked for by a person, and rarely; to do it twice does no harm.
-        let cleared = self.connection.insist(&forget).await;
+        let cleared = self.connection.insist(Operation::CacheClear, &forget).await;
         cleared.map_err(|error| PortError::unavailable("forget kept answers", error))
     }
 }

@@ -9,6 +9,7 @@ use outcrop_ports::{Changes, Heard, IdGen, PortError};
 use outcrop_types::Change;
 
 use crate::connection::{Connection, RedisOptions};
+use crate::operation::Operation;
 use crate::subscriber::{Channel, Signal, Subscriber};
 
 /// All replicas of a platform share it; that of another on the same Redis hears a little too much.
@@ -58,7 +59,10 @@ impl Changes for RedisChanges {
         let text = serde_json::to_vec(change).map_err(|error| PortError::broken(ATTEMPTED, error))?;
         let mut publish = redis::cmd("PUBLISH");
         publish.arg(CHANNEL).arg(text);
-        self.announcer.insist(&publish).await.map_err(|error| PortError::unavailable(ATTEMPTED, error))
+        self.announcer
+            .insist(Operation::Announce, &publish)
+            .await
+            .map_err(|error| PortError::unavailable(ATTEMPTED, error))
     }
 
     fn listen(&self) -> BoxStream<'static, Heard> {

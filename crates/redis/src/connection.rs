@@ -17,6 +17,7 @@ use redis::{
 use tokio::runtime::Handle;
 
 use crate::breaker::{Breaker, Permit};
+use crate::operation::Operation;
 
 /// How often a call follows the nodes of a cluster that send it on.
 const MOST_MOVES: usize = 2;
@@ -111,26 +112,31 @@ impl Connection {
     /// background now and then in that case, and should end in [`Self::ping`].
     pub(crate) async fn call<T, F>(
         &self,
+        what: Operation,
         call: impl Fn(MultiplexedConnection) -> F,
         trial: impl FnOnce(),
     ) -> Result<T, NoAnswer>
     where
         F: Future<Output = RedisResult<T>>,
     {
-        match self.breaker.ask(self.started.elapsed()) {
-            Permit::Go => self.bounded(self.options.timeout, call).await,
-            Permit::FailFast => Err(NoAnswer::LeftAlone),
-            Permit::FailFastAndTry => {
-                trial();
-                Err(NoAnswer::LeftAlone)
+        let call = async {
+            match self.breaker.ask(self.started.elapsed()) {
+                Permit::Go => self.bounded(self.options.timeout, call).await,
+                Permit::FailFast => Err(NoAnswer::LeftAlone),
+                Permit::FailFastAndTry => {
+                    trial();
+                    Err(NoAnswer::LeftAlone)
+                }
             }
-        }
+        };
+        what.timed(call).await
     }
 
     /// Makes one call within the time-out, or fails at once if Redis is known to be away; then it is looked for in the
     /// background.
     pub(crate) async fn ask<T, F>(
         self: &Arc<Self>,
+        what: Operation,
         ask: impl Fn(MultiplexedConnection) -> F,
     ) -> Result<T, NoAnswer>
     where
@@ -143,7 +149,7 @@ impl Connection {
                 here.spawn(async move { connection.ping().await.is_ok() });
             }
         };
-        self.call(ask, trial).await
+        self.call(what, ask, trial).await
     }
 
     /// Makes one call with more patience, whatever is known of Redis: for what nobody waits for.
@@ -164,14 +170,17 @@ impl Connection {
 
     /// Makes one call, and, if it fails, makes it once more on a new connection and with more patience: for calls
     /// that are few and matter. It may then have been made twice.
-    pub(crate) async fn insist(&self, command: &Cmd) -> Result<(), NoAnswer> {
+    pub(crate) async fn insist(&self, what: Operation, command: &Cmd) -> Result<(), NoAnswer> {
         let call = |mut redis: MultiplexedConnection| async move { command.query_async(&mut redis).await };
-        let answer = self.bounded(self.options.timeout, call).await;
-        if answer.is_ok() {
-            return answer;
-        }
-        self.discard(None);
-        self.bounded(self.options.connect_timeout, call).await
+        let twice = async {
+            let answer = self.bounded(self.options.timeout, call).await;
+            if answer.is_ok() {
+                return answer;
+            }
+            self.discard(None);
+            self.bounded(self.options.connect_timeout, call).await
+        };
+        what.timed(twice).await
     }
 
     /// How long [`Self::call_patiently`] waits at most.

@@ -13,6 +13,7 @@ mod changes;
 mod connection;
 mod limiter;
 mod mcp_sessions;
+mod operation;
 mod subscriber;
 mod target_health;
 

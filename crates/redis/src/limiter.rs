@@ -25,6 +25,7 @@ use scripts::Scripts;
 use shared::Shared;
 
 use crate::connection::{Connection, NoAnswer, RedisOptions};
+use crate::operation::Operation;
 
 /// Settlements in one script: Redis does nothing else meanwhile.
 const SETTLED_AT_ONCE: usize = 64;
@@ -151,7 +152,12 @@ impl RedisLimiter {
             self.keep_up(&Handle::current());
         }
         let question = reserve::question(&self.shared.scripts, mode, ask, self.shared.lease);
-        let answer: Answer = self.shared.soon(&question).await?;
+        let what = match mode {
+            Mode::Hold => Operation::Admit,
+            Mode::Count => Operation::Count,
+            Mode::Read => Operation::Standing,
+        };
+        let answer: Answer = self.shared.soon(what, &question).await?;
         self.shared.calls.heard_of(&answer.1);
         Ok(answer)
     }

@@ -16,6 +16,7 @@ use outcrop_ports::{
 use redis::{FromRedisValue, Script, ScriptInvocation};
 
 use crate::connection::{Connection, RedisOptions};
+use crate::operation::Operation;
 use crate::subscriber::{Channel, Signal, Subscriber};
 
 /// How nudges are listened to. All replicas of a platform share them; that of another on the same Redis hears of sessions
@@ -102,8 +103,10 @@ impl RedisMcpSessions {
         attempted: &str,
         question: &ScriptInvocation<'_>,
     ) -> Result<T, PortError> {
-        let answer =
-            self.connection.ask(|mut redis| async move { question.invoke_async(&mut redis).await }).await;
+        let answer = self
+            .connection
+            .ask(Operation::Mcp, |mut redis| async move { question.invoke_async(&mut redis).await })
+            .await;
         answer.map_err(|error| PortError::unavailable(attempted, error))
     }
 }

@@ -8,6 +8,7 @@ use outcrop_ports::{MOST_RESTING, PortError, RESTING_REMEMBERED, Resting, Target
 use redis::Script;
 
 use crate::connection::{Connection, RedisOptions};
+use crate::operation::Operation;
 
 /// Targets that are left alone, for all replicas that use the same Redis; also in a cluster, where all of it is on one
 /// node.
@@ -65,8 +66,10 @@ impl TargetHealth for RedisTargetHealth {
         rest.arg(&resting.target).arg(resting.until_ms).arg(resting.times);
         rest.arg(MOST_RESTING).arg(millis(RESTING_REMEMBERED));
         let rest = &rest;
-        let told: Result<u8, _> =
-            self.connection.ask(|mut redis| async move { rest.invoke_async(&mut redis).await }).await;
+        let told: Result<u8, _> = self
+            .connection
+            .ask(Operation::Health, |mut redis| async move { rest.invoke_async(&mut redis).await })
+            .await;
         told.map(drop).map_err(|error| PortError::unavailable("tell of a failing target", error))
     }
 
@@ -74,8 +77,10 @@ impl TargetHealth for RedisTargetHealth {
         let mut recovered = self.scripts.recovered.prepare_invoke();
         recovered.key(self.resting_key()).key(self.probe_key(target)).arg(target);
         let recovered = &recovered;
-        let told: Result<(), _> =
-            self.connection.ask(|mut redis| async move { recovered.invoke_async(&mut redis).await }).await;
+        let told: Result<(), _> = self
+            .connection
+            .ask(Operation::Health, |mut redis| async move { recovered.invoke_async(&mut redis).await })
+            .await;
         told.map_err(|error| PortError::unavailable("tell of a target that recovered", error))
     }
 
@@ -83,8 +88,10 @@ impl TargetHealth for RedisTargetHealth {
         let mut resting = self.scripts.resting.prepare_invoke();
         resting.key(self.resting_key()).arg(millis(RESTING_REMEMBERED));
         let resting = &resting;
-        let told: Result<Vec<(String, u64, u32)>, _> =
-            self.connection.ask(|mut redis| async move { resting.invoke_async(&mut redis).await }).await;
+        let told: Result<Vec<(String, u64, u32)>, _> = self
+            .connection
+            .ask(Operation::Health, |mut redis| async move { resting.invoke_async(&mut redis).await })
+            .await;
         let told = told.map_err(|error| PortError::unavailable("hear of failing targets", error))?;
         let told = told.into_iter();
         Ok(told.map(|(target, until_ms, times)| Resting { target, until_ms, times }).collect())
@@ -94,8 +101,10 @@ impl TargetHealth for RedisTargetHealth {
         let mut claim = redis::cmd("SET");
         claim.arg(self.probe_key(target)).arg(1).arg("NX").arg("PX").arg(millis(for_how_long).max(1));
         let claim = &claim;
-        let claimed: Result<Option<String>, _> =
-            self.connection.ask(|mut redis| async move { claim.query_async(&mut redis).await }).await;
+        let claimed: Result<Option<String>, _> = self
+            .connection
+            .ask(Operation::Health, |mut redis| async move { claim.query_async(&mut redis).await })
+            .await;
         let claimed = claimed.map_err(|error| PortError::unavailable("claim a probe", error))?;
         Ok(claimed.is_some())
     }

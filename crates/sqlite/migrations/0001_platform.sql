@@ -301,7 +301,9 @@ CREATE TABLE jobs (
     -- When a queued job may be claimed; at once without.
     not_before INTEGER,
     -- When a queue message was last sent for it.
-    nudged_at INTEGER NOT NULL
+    nudged_at INTEGER NOT NULL,
+    -- Where in a trace it was submitted, as W3C's `traceparent`.
+    trace TEXT
 ) STRICT;
 CREATE UNIQUE INDEX jobs_by_idempotency_key ON jobs (team_id, idempotency_key)
     WHERE idempotency_key IS NOT NULL;

@@ -10,6 +10,8 @@ CREATE TABLE queue_messages (
     -- When it can be received (again); when it died, of a dead one.
     visible_at INTEGER NOT NULL,
     -- Why a dead one was set aside, if somebody said.
-    reason TEXT
+    reason TEXT,
+    -- Where in a trace it was sent, as W3C's `traceparent`.
+    trace TEXT
 ) STRICT;
 CREATE INDEX queue_messages_by_turn ON queue_messages (state, visible_at, id);

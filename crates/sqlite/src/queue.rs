@@ -9,6 +9,8 @@ use outcrop_ports::{
     Clock, DeadLetter, Delivery, MAX_DEAD_LETTERS, MAX_DELAY, MAX_REASON, PortError, Queue, QueueDepth,
     Receipt,
 };
+use outcrop_telemetry::current;
+use outcrop_telemetry::trace::TraceContext;
 use sqlx::{FromRow, Sqlite, Transaction};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -94,7 +96,7 @@ impl SqliteQueue {
             "UPDATE queue_messages SET attempts = attempts + 1, visible_at = $2
              WHERE id = (SELECT id FROM queue_messages WHERE state = 'live' AND visible_at <= $1
                          ORDER BY visible_at, id LIMIT 1)
-             RETURNING id, body, attempts, visible_at, reason",
+             RETURNING id, body, attempts, visible_at, reason, trace",
         )
         .bind(now)
         .bind(self.after(visibility))
@@ -131,12 +133,13 @@ impl Queue for SqliteQueue {
         const ATTEMPTED: &str = "send a message";
         check(ATTEMPTED, &body)?;
         let query = sqlx::query(
-            "INSERT INTO queue_messages (body, visible_at)
-             SELECT $1, $2 WHERE (SELECT count(*) FROM queue_messages WHERE state = 'live') < $3",
+            "INSERT INTO queue_messages (body, visible_at, trace)
+             SELECT $1, $2, $4 WHERE (SELECT count(*) FROM queue_messages WHERE state = 'live') < $3",
         )
         .bind(body)
         .bind(self.after(delay.min(MAX_DELAY)))
-        .bind(self.capacity);
+        .bind(self.capacity)
+        .bind(current::trace().to_line());
         if self.store.write(ATTEMPTED, query).await? == 0 {
             return Err(PortError::unavailable(ATTEMPTED, Unsent::Full(self.capacity)));
         }
@@ -149,13 +152,14 @@ impl Queue for SqliteQueue {
         bodies.iter().try_for_each(|body| check(ATTEMPTED, body))?;
         // One statement: either those that there is room for, or none. `json_each` gives them in their order.
         let query = sqlx::query(
-            "INSERT INTO queue_messages (body, visible_at)
-             SELECT value, $2 FROM json_each($1) ORDER BY key
+            "INSERT INTO queue_messages (body, visible_at, trace)
+             SELECT value, $2, $4 FROM json_each($1) ORDER BY key
              LIMIT max(0, $3 - (SELECT count(*) FROM queue_messages WHERE state = 'live'))",
         )
         .bind(serde_json::json!(bodies).to_string())
         .bind(self.after(Duration::ZERO))
-        .bind(self.capacity);
+        .bind(self.capacity)
+        .bind(current::trace().to_line());
         let sent = self.store.write(ATTEMPTED, query).await?;
         // Everybody who waits now may find one; a permit is left for who looks later.
         self.arrived.notify_waiters();
@@ -238,7 +242,7 @@ impl Queue for SqliteQueue {
     async fn dead_letters(&self, limit: usize) -> Result<Vec<DeadLetter>, PortError> {
         let limit = i64::try_from(limit.min(MAX_DEAD_LETTERS)).unwrap_or_default();
         let query = sqlx::query_as(
-            "SELECT id, body, attempts, visible_at, reason FROM queue_messages WHERE state = 'dead'
+            "SELECT id, body, attempts, visible_at, reason, trace FROM queue_messages WHERE state = 'dead'
              ORDER BY visible_at DESC, id DESC LIMIT $1",
         );
         let rows: Vec<MessageRow> = self.store.read_all("list dead letters", query.bind(limit)).await?;
@@ -252,7 +256,7 @@ impl Queue for SqliteQueue {
         let mut transaction = self.store.begin(ATTEMPTED).await?;
         // Under a new id, so that no receipt of its former deliveries is good again.
         let sent = sqlx::query(
-            "INSERT INTO queue_messages (body, visible_at) SELECT body, $3 FROM queue_messages
+            "INSERT INTO queue_messages (body, visible_at, trace) SELECT body, $3, trace FROM queue_messages
              WHERE id = $1 AND attempts = $2 AND state = 'dead'",
         );
         let sent = sent.bind(id).bind(attempts).bind(micros(self.clock.now()));
@@ -316,6 +320,11 @@ fn parse(attempted: &'static str, receipt: &Receipt) -> Result<(i64, i64), PortE
         .ok_or_else(|| PortError::broken(attempted, ForeignReceipt))
 }
 
+/// What makes no sense is no trace: no message is lost over it.
+fn trace_of(line: Option<&str>) -> TraceContext {
+    line.map(TraceContext::from_line).unwrap_or_default()
+}
+
 #[derive(FromRow)]
 struct MessageRow {
     id: i64,
@@ -323,6 +332,7 @@ struct MessageRow {
     attempts: i64,
     visible_at: i64,
     reason: Option<String>,
+    trace: Option<String>,
 }
 
 impl MessageRow {
@@ -333,6 +343,7 @@ impl MessageRow {
         Ok(Delivery {
             receipt: Receipt(format!("{id}.{attempts}")),
             attempt: row.known("attempts", NonZeroU32::new(attempts))?,
+            trace: trace_of(self.trace.as_deref()),
             body: self.body,
         })
     }
@@ -345,6 +356,7 @@ impl MessageRow {
             receipt: Receipt(format!("{id}.{attempts}")),
             attempts: Some(attempts),
             died_at: Some(row.time("visible_at", self.visible_at)?),
+            trace: trace_of(self.trace.as_deref()),
             body: self.body,
             reason: self.reason,
         })

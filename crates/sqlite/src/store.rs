@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use outcrop_ports::{PortError, Probe};
+use outcrop_telemetry::pool::{Connections, PoolWatch};
 use sqlx::migrate::Migrator;
 use sqlx::query::{Query, QueryAs};
 use sqlx::sqlite::{
@@ -37,6 +38,7 @@ const READER_IDLE: Duration = Duration::from_secs(60);
 pub struct SqliteStore {
     writer: SqlitePool,
     readers: SqlitePool,
+    _watches: [PoolWatch; 2],
 }
 
 impl SqliteStore {
@@ -59,7 +61,8 @@ impl SqliteStore {
             .max_lifetime(None)
             .test_before_acquire(false)
             .connect_lazy_with(options.read_only(true));
-        Ok(Self { writer, readers })
+        let watches = [watch("writer", 1, &writer), watch("readers", READERS, &readers)];
+        Ok(Self { writer, readers, _watches: watches })
     }
 
     /// Brings the tables up to date: all steps or none, one process at a time.
@@ -200,6 +203,14 @@ impl Probe for SqliteStore {
         let query = sqlx::query_as::<_, (i64,)>("SELECT count(*) FROM sqlite_schema");
         self.read_optional("read the database", query).await.map(drop)
     }
+}
+
+fn watch(name: &'static str, most: u32, pool: &SqlitePool) -> PoolWatch {
+    let pool = pool.clone();
+    PoolWatch::start(("sqlite", name), most, move || Connections {
+        open: pool.size(),
+        idle: u32::try_from(pool.num_idle()).unwrap_or(u32::MAX),
+    })
 }
 
 /// Opens the one connection that writes.

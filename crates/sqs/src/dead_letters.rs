@@ -16,6 +16,7 @@ use outcrop_ports::{DeadLetter, Delivery, MAX_REASON, PortError, Receipt};
 use serde::Deserialize;
 
 use crate::errors::{SqsError, is_stale_receipt, port_error};
+use crate::marks::{Marks, TRACEPARENT, trace_of};
 use crate::units::visibility_seconds;
 
 /// Why a message was buried.
@@ -83,8 +84,11 @@ pub(crate) async fn put(
     reason: &str,
 ) -> Result<(), PortError> {
     const ATTEMPTED: &str = "set a message aside in SQS";
+    let marks = Marks::of(&delivery.trace);
     let message = client.send_message().queue_url(url).message_body(&delivery.body);
     let message = message
+        .set_message_attributes(marks.own())
+        .set_message_system_attributes(marks.system())
         .message_attributes(REASON, attribute(ATTEMPTED, "String", &sendable(reason))?)
         .message_attributes(ATTEMPTS, attribute(ATTEMPTED, "Number", &delivery.attempt.to_string())?);
     message.send().await.map(drop).map_err(|error| port_error(ATTEMPTED, &error))
@@ -123,7 +127,9 @@ async fn receive(
             .visibility_timeout(visibility_seconds(LISTING))
             .message_system_attribute_names(MessageSystemAttributeName::SentTimestamp)
             .message_attribute_names(REASON)
+            .message_system_attribute_names(MessageSystemAttributeName::AwsTraceHeader)
             .message_attribute_names(ATTEMPTS)
+            .message_attribute_names(TRACEPARENT)
             .send()
             .await
             .map_err(|error| port_error("list dead letters in SQS", &error))?;
@@ -161,8 +167,9 @@ fn letter(message: Message) -> Option<DeadLetter> {
         let sent = message.attributes()?.get(&MessageSystemAttributeName::SentTimestamp)?;
         DateTime::from_timestamp_millis(sent.parse().ok()?)
     });
+    let trace = trace_of(&message);
     let receipt = Receipt(message.receipt_handle?);
-    Some(DeadLetter { receipt, body: message.body.unwrap_or_default(), reason, attempts, died_at })
+    Some(DeadLetter { receipt, body: message.body.unwrap_or_default(), reason, attempts, died_at, trace })
 }
 
 fn attribute(attempted: &str, kind: &str, value: &str) -> Result<MessageAttributeValue, PortError> {

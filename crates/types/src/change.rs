@@ -1,5 +1,6 @@
-//! What changed about credentials, as replicas tell each other.
+//! What changed, as replicas tell each other: about credentials, mostly.
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{KeyId, SessionId, Subject, TeamId};
@@ -21,6 +22,13 @@ pub enum Change {
     Policies,
     /// The routes: where calls of models go. Answers about credentials do not depend on it.
     Routes,
+    /// What every process logs. Answers about credentials do not depend on it.
+    Log {
+        /// The filter, as a setting writes it; with none each process goes back to that of its settings.
+        filter: Option<String>,
+        /// When each goes back by itself.
+        until: DateTime<Utc>,
+    },
     /// More than can be named: forget all.
     Everything,
 }

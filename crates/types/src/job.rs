@@ -203,6 +203,9 @@ pub struct Job {
     pub metadata: BTreeMap<String, String>,
     /// The answer of the Responses API that it makes in the background.
     pub response: Option<ResponseId>,
+    /// Where in a trace it was submitted, as W3C's `traceparent`: whoever works at it goes on there. Never shown to clients.
+    #[serde(default)]
+    pub trace: Option<String>,
     /// Where it stands.
     pub state: JobState,
     /// How often a worker has claimed it, without the claims that were given back uncounted.

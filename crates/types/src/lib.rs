@@ -7,6 +7,7 @@ mod alert;
 mod api_key;
 mod audit;
 mod batch;
+mod callable;
 mod change;
 mod error_code;
 mod file;
@@ -42,6 +43,7 @@ pub use api_key::{
 };
 pub use audit::{Actor, AuditDraft, AuditEvent, AuditFault, AuditHash, AuditOutcome, AuditRow, AuditSealer};
 pub use batch::{Batch, BatchCounts, BatchError, BatchPart, BatchStatus, BedrockBatch, KeptLine};
+pub use callable::{JOB_PATHS, job_path};
 pub use change::Change;
 pub use error_code::{Classify, ErrorCode};
 pub use file::{FilePurpose, FileStatus, StoredFile};

@@ -7,6 +7,7 @@
 mod data_dir;
 mod error;
 mod federation;
+mod log_filter;
 mod media;
 mod models;
 mod objects;
@@ -18,6 +19,7 @@ mod routes;
 mod secrets;
 mod shared;
 mod stores;
+mod telemetry;
 mod work;
 
 use std::sync::Arc;
@@ -28,16 +30,18 @@ use outcrop_ports::{Clock, IdGen, Limiter};
 pub use data_dir::make_data_dir;
 pub use error::WiringError;
 pub use federation::federation;
+pub use log_filter::follow_log;
 pub use media::media;
 pub use models::{Models, Upkeep, check_models, models, names};
 pub use objects::S3Objects;
 pub use outcrop_aws::install_crypto;
 pub use peers::{RankedProbe, authenticator, inference, outbound, services};
-pub use process::{BAD_SETTINGS_EXIT_CODE, Process, ServiceError, init_log, run_service};
+pub use process::{BAD_SETTINGS_EXIT_CODE, Process, ServiceError, run_service};
 pub use routes::{regions, routes_refused};
 pub use secrets::{audit_sealer, internal_secret, key_secret, mcp_sealer, resolve, signer, verifier};
 pub use shared::{Probed, answers, blobs, changes, limiter, mcp_sessions, queue, target_health};
 pub use stores::{Stores, is_sqlite, sqlite_file, stores};
+pub use telemetry::{Telemetry, start_log, start_telemetry};
 pub use work::{batch_models, job_desk, secret_sealer, webhook_outbound};
 
 /// The time of this machine.

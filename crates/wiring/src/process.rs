@@ -8,12 +8,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use outcrop_config::{Config, LoadOptions, LogFormat, TelemetryConfig};
-use outcrop_telemetry::Format;
+use outcrop_config::{Config, LoadOptions};
 use tokio_util::sync::CancellationToken;
 
 use crate::WiringError;
 use crate::error::chain;
+use crate::telemetry::start_telemetry;
 
 /// `EX_CONFIG` of sysexits: the settings are to blame, and starting again will not help.
 pub const BAD_SETTINGS_EXIT_CODE: u8 = 78;
@@ -21,12 +21,13 @@ pub const BAD_SETTINGS_EXIT_CODE: u8 = 78;
 const HEALTH_LIMIT: Duration = Duration::from_secs(2);
 
 /// What a service is started with: settings with their secrets resolved, and the token that ends it.
-#[derive(Debug)]
 pub struct Process {
     /// The settings.
     pub config: Config,
     /// Cancelled by SIGTERM or SIGINT.
     pub stop: CancellationToken,
+    /// The metrics as Prometheus reads them.
+    pub metrics: Option<outcrop_telemetry::metric::Page>,
 }
 
 /// Why a service does not run: its causes on one line. Anything that is an error becomes one by `?`.
@@ -96,24 +97,20 @@ where
         return healthcheck(&config);
     }
     crate::install_crypto();
-    init_log(service, &config.telemetry, None)?;
     actix_web::rt::System::new().block_on(async {
         let config = crate::resolve(config).await?;
-        crate::make_data_dir(&config)?;
-        let stop = outcrop_lifecycle::stop_on_signal()?;
-        start(Process { config, stop }).await
+        let telemetry = start_telemetry(service, &config)?;
+        let metrics = telemetry.page();
+        let ended = async {
+            crate::make_data_dir(&config)?;
+            let stop = outcrop_lifecycle::stop_on_signal()?;
+            crate::follow_log(&config, stop.clone())?;
+            start(Process { config, stop, metrics }).await
+        };
+        let ended = ended.await;
+        telemetry.finish();
+        ended
     })
-}
-
-/// Starts the log as configured, or with another `filter`.
-pub fn init_log(service: &str, config: &TelemetryConfig, filter: Option<&str>) -> Result<(), WiringError> {
-    let format = match config.format {
-        LogFormat::Auto => Format::Auto,
-        LogFormat::Json => Format::Json,
-        LogFormat::Text => Format::Text,
-    };
-    outcrop_telemetry::init(service, format, filter.unwrap_or(&config.filter))
-        .map_err(|error| WiringError::setting(format!("`telemetry.filter`: {error}")))
 }
 
 fn healthcheck(config: &Config) -> Result<(), ServiceError> {

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use outcrop_aws::AwsOptions;
@@ -110,11 +110,12 @@ pub fn mcp_sessions(config: &Config) -> Result<Arc<dyn McpSessions>, WiringError
     Ok(Arc::new(sessions))
 }
 
-/// Joins those who tell each other of changed credentials, where `cache.url` says. Without Redis only this process
-/// hears of its own changes.
+/// Joins those who tell each other of changes, where `cache.url` says. Without Redis only this process hears of its own
+/// changes: all of it, however often it joins.
 pub fn changes(config: &Config) -> Result<Arc<dyn Changes>, WiringError> {
+    static OF_THIS_PROCESS: LazyLock<Arc<MemoryChanges>> = LazyLock::new(Arc::default);
     if config.cache.url.starts_with("memory://") {
-        return Ok(Arc::new(MemoryChanges::default()));
+        return Ok(OF_THIS_PROCESS.clone());
     }
     let url = with_password(&config.cache.url, config.cache.password.as_ref());
     let options =

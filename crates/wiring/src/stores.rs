@@ -171,6 +171,7 @@ impl Stores {
 fn postgres(config: &Config, key: &str, url: Option<&str>) -> Result<PostgresStore, WiringError> {
     let mut options = PostgresOptions::new(url.unwrap_or_default());
     options.password.clone_from(&config.store.password);
+    options.pool = if key == "store.read_url" { "replica" } else { "main" };
     options.max_connections = match config.store.max_connections {
         0 => DEFAULT_CONNECTIONS,
         number => number,

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use outcrop_auth::{AuthOptions, AuthPorts, AuthService, Federation};
 use outcrop_config::Config;
-use outcrop_http::{Dependency, Health, Server, ServerParts, internal_identity};
+use outcrop_http::{
+    Dependency, Health, MetricsListener, Server, ServerParts, internal_identity, metrics_routes, open_metrics,
+};
 use outcrop_lifecycle::InFlight;
 use outcrop_ports::{Clock, IdGen, Probe};
 use outcrop_wiring::{Process, ServiceError, WiringError, run_service};
@@ -19,7 +21,7 @@ fn main() -> ExitCode {
     run_service("outcrop-auth", start)
 }
 
-async fn start(Process { config, stop }: Process) -> Result<(), ServiceError> {
+async fn start(Process { config, stop, metrics }: Process) -> Result<(), ServiceError> {
     let (clock, ids) = (outcrop_wiring::clock(), outcrop_wiring::ids());
     let verifier = Arc::new(outcrop_wiring::verifier(&config)?);
     let options = options(&config).await?;
@@ -29,14 +31,17 @@ async fn start(Process { config, stop }: Process) -> Result<(), ServiceError> {
     let parts = ServerParts {
         in_flight: InFlight::default(),
         ids,
-        layer: internal_identity(verifier, clock),
+        layer: open_metrics(internal_identity(verifier, clock)),
         health: Health::new(probes),
     };
     let (public, internal) = (outcrop_auth::routes(&auth), outcrop_auth::internal_routes(&auth));
+    let page = metrics_routes(metrics.clone());
     let server = Server::bind(&config.server, parts, move |app| {
+        page(app);
         public(app);
         internal(app);
     })?;
+    let _metrics = MetricsListener::start(&config.metrics, metrics)?;
     // Ends after the last request, whose use of a key is to be written too.
     let over = CancellationToken::new();
     let keeping = tokio::spawn({

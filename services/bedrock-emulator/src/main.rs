@@ -6,8 +6,8 @@ mod healthcheck;
 mod settings;
 
 use clap::Parser as _;
+use outcrop_config::Config;
 use outcrop_emulator::Emulator;
-use outcrop_telemetry::Format;
 use outcrop_wiring::S3Objects;
 use settings::{Cli, Command};
 use std::process::ExitCode;
@@ -32,17 +32,19 @@ fn main() -> ExitCode {
 }
 
 fn serve(settings: settings::Serve) -> anyhow::Result<()> {
-    outcrop_telemetry::init("bedrock-emulator", Format::Auto, "warn")?;
+    let telemetry = outcrop_wiring::start_log("bedrock-emulator", &Config::default(), "warn")?;
     // The workers have runtimes of their own; this one only waits for the end.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let mut config = settings.config()?;
         config.objects = Some(Arc::new(S3Objects::connect(&config.region, None).await));
         let emulator = Emulator::bind(config).await?;
         let stop = outcrop_lifecycle::stop_on_signal()?;
         say(&format!("Bedrock emulator listens on {}", emulator.url()));
         Ok(emulator.run(stop).await?)
-    })
+    });
+    telemetry.finish();
+    served
 }
 
 #[expect(clippy::print_stderr, reason = "the one line for the person who started it")]

@@ -9,7 +9,7 @@ use actix_web::http::Method;
 use actix_web::middleware::Next;
 use outcrop_http::{
     ApiError, CLIENT_IP_HEADER, DEADLINE_HEADER, Layer, LayerFuture, MCP_PATH, RESPONSE_ID_HEADER,
-    RequestContext, WAY_HEADER, check_scope, is_front_path, is_health_path, require,
+    RequestContext, RoutePattern, WAY_HEADER, check_scope, is_front_path, is_health_path, know, require,
 };
 use outcrop_policy::Resource;
 use outcrop_ports::Credential;
@@ -20,7 +20,7 @@ use crate::forward::asks_for_news;
 use crate::mcp::Door;
 use crate::route::{self, Access, Route};
 use crate::standing::Standing;
-use crate::{AuthCache, Refusal, page};
+use crate::{AuthCache, Refusal, page, pattern};
 
 /// What only our own services may say; whatever a client says there is thrown away.
 const INTERNAL_HEADERS: [&str; 5] =
@@ -94,6 +94,9 @@ impl Edge {
         let route = route::find(request.method(), request.path())
             .ok_or_else(|| ApiError::new(ErrorCode::NotFound, "there is nothing at this path"))?;
         request.extensions_mut().insert(route);
+        if let Some(pattern) = pattern::of(request.path()) {
+            request.extensions_mut().insert(RoutePattern(pattern));
+        }
         self.mcp.check_origin(request)?;
         Door::check_method(request)?;
         let credential = match route.access {
@@ -118,6 +121,7 @@ impl Edge {
     ) -> Result<(), ApiError> {
         let path = request.path();
         let principal = answer.map_err(|refusal| self.mcp.explain(path, refuse(refusal), true))?;
+        know(&principal);
         // Below /admin/v1 the auth service checks it, and notes in the audit log whom it refuses.
         if !route::is_admin(path) {
             let client_ip =

@@ -13,6 +13,7 @@ mod forward;
 mod gateway;
 mod mcp;
 mod page;
+mod pattern;
 pub mod route;
 mod standing;
 

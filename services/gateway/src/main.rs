@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use outcrop_gateway::{Forwarder, Gateway, GatewayOptions};
-use outcrop_http::{Bounds, Dependency, Health, Server, ServerParts};
+use outcrop_http::{Bounds, Dependency, Health, MetricsListener, Server, ServerParts};
 use outcrop_lifecycle::InFlight;
 use outcrop_wiring::{Process, ServiceError, run_service};
 
@@ -14,7 +14,7 @@ fn main() -> ExitCode {
     run_service("outcrop-gateway", start)
 }
 
-async fn start(Process { config, stop }: Process) -> Result<(), ServiceError> {
+async fn start(Process { config, stop, metrics }: Process) -> Result<(), ServiceError> {
     let (clock, ids) = (outcrop_wiring::clock(), outcrop_wiring::ids());
     let authenticator = outcrop_wiring::authenticator(&config, "outcrop-gateway")?;
     let changes = outcrop_wiring::changes(&config)?;
@@ -33,6 +33,7 @@ async fn start(Process { config, stop }: Process) -> Result<(), ServiceError> {
         health: Health::new(services.map(|(probe, required)| Dependency { probe, required }).collect()),
     };
     let server = Server::bind_public(&config, parts, move |app| forwarder.routes(app))?;
+    let _metrics = MetricsListener::start(&config.metrics, metrics)?;
     let listening = tokio::spawn({
         let stop = stop.clone();
         async move { gateway.run(stop).await }

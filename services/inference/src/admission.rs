@@ -16,6 +16,7 @@ mod meters;
 mod output;
 mod raise;
 mod recount;
+mod refusals;
 mod reserve;
 mod seed;
 mod settle;
@@ -41,6 +42,7 @@ use uuid::Uuid;
 use crate::ChatError;
 use crate::chat::{AskedModel, Caller};
 use crate::guarding::Texts;
+use crate::metering::Telling;
 use crate::policies::{Clamp, Limit, Named, NotRead, Policies, Terms};
 use crate::spool::Spool;
 
@@ -127,6 +129,7 @@ pub(crate) struct AdmissionPorts {
     pub(crate) catalog: Arc<dyn ModelCatalog>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdGen>,
+    pub(crate) telling: Arc<Telling>,
 }
 
 /// Asks the limiter, and knows what to do when it is away.
@@ -143,6 +146,7 @@ pub(crate) struct AdmissionControl {
     seeder: Arc<Seeder>,
     budgets: Arc<Budgets>,
     away: Away,
+    telling: Arc<Telling>,
 }
 
 impl AdmissionControl {
@@ -152,7 +156,7 @@ impl AdmissionControl {
         spool: Arc<Spool>,
         config: LimitsConfig,
     ) -> Self {
-        let AdmissionPorts { limiter, local, ledger, catalog, clock, ids } = ports;
+        let AdmissionPorts { limiter, local, ledger, catalog, clock, ids, telling } = ports;
         let budgets = Arc::new(Budgets::default());
         let settler =
             Settler::new(Arc::clone(&limiter), Arc::clone(&local), Arc::clone(&clock), Arc::clone(&budgets));
@@ -176,6 +180,7 @@ impl AdmissionControl {
             seeder: Arc::new(seeder),
             budgets,
             away: Away::default(),
+            telling,
         }
     }
 
@@ -194,8 +199,15 @@ impl AdmissionControl {
         let (limits, meters) = metered(&terms, model, estimate, now)?;
         let calls: Vec<_> = (0..need.calls).map(|_| self.ids.uuid()).collect();
         let longest = LONGEST_HELD;
-        let question = Question { limits: &limits, meters: &meters, calls: &calls, longest, generation };
-        let reserved = self.reserve(question, now).await?;
+        let question = Question {
+            limits: &limits,
+            meters: &meters,
+            calls: &calls,
+            longest,
+            generation,
+            is_local: false,
+        };
+        let reserved = self.counted(caller, self.reserve(question, now).await)?;
         let burndown = model.model.info.output_burndown;
         let hold = |call: &Uuid| {
             let hold = Hold { call: *call, at_ms: meters::millis(now), meters: meters.clone() };
@@ -228,8 +240,9 @@ impl AdmissionControl {
             calls: &[self.ids.uuid()],
             longest: Duration::ZERO,
             generation: 0,
+            is_local: false,
         };
-        let standings = self.count(question, now).await?;
+        let standings = self.counted(caller, self.count(question, now).await)?;
         Ok(Admitted { standings, ..Admitted::default() })
     }
 

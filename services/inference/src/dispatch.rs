@@ -90,6 +90,7 @@ fn context(call: &InferenceCall) -> RequestContext {
         client_ip: None,
         way: Some(call.way),
         spent: Spent::default(),
+        trace: outcrop_telemetry::current::trace(),
     }
 }
 

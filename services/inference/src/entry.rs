@@ -294,5 +294,6 @@ fn opening<'a>(
         tier: entry.need.tier,
         tags: entry.need.tags.clone(),
         hold: entry.take(),
+        route: model.plan.route.as_deref(),
     }
 }

@@ -15,6 +15,7 @@ use outcrop_ports::{
     Clock, Ledger, Modality, ModelCatalog, ModelInfo, Place, PortError, ReportQuery, ReportRow, Repriced,
     ResolvedModel, SpendQuery, Spent, UsageFilter, UsageMonth,
 };
+use outcrop_telemetry::trace::TraceContext;
 use outcrop_types::{
     CacheState, GuardrailState, KeyId, Limits, Outcome, Page, PriceTier, Principal, RequestId, Subject,
     TeamId, TokenUsage, UsageId, UsageRecord, UserId,
@@ -24,7 +25,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::chat::Caller;
-use crate::metering::{Metering, OpenCall, Opening, Operation, estimate_input};
+use crate::metering::{Metering, OpenCall, Opening, Operation, Telling, TellingOptions, estimate_input};
 use crate::spool::Spool;
 use crate::spool::ship::Shipper;
 use crate::tags::TagNames;
@@ -82,6 +83,7 @@ impl Meter {
             spool,
             Arc::new(NoModels),
             TagNames::default(),
+            Telling::new(TellingOptions::default()),
             Arc::new(StoppedClock),
             Arc::new(SystemIdGen),
             InFlight::default(),
@@ -99,6 +101,7 @@ impl Meter {
             client_ip: None,
             way: None,
             spent: outcrop_http::Spent::default(),
+            trace: TraceContext::none(),
         };
         let content = vec![Block::Text(prompt.to_owned())];
         let request = Request { messages: vec![Message { role: Role::User, content }], ..Request::default() };
@@ -117,6 +120,7 @@ impl Meter {
                 tier: PriceTier::Standard,
                 tags: BTreeMap::new(),
                 hold: None,
+                route: None,
             })
             .unwrap()
     }

@@ -4,12 +4,15 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use outcrop_config::{Config, OnUnavailable};
-use outcrop_http::{Dependency, Health, Server, ServerParts, internal_identity};
+use outcrop_http::{
+    Dependency, Health, MetricsListener, Server, ServerParts, internal_identity, metrics_routes, open_metrics,
+};
 use outcrop_inference::{
     InferenceOptions, InferencePorts, InferenceService, RouteLint, alert_routes, mcp_catalog, routes,
 };
 use outcrop_lifecycle::InFlight;
 use outcrop_mcp::{McpOptions, McpPorts, McpServer};
+use outcrop_telemetry::metric::Page;
 use outcrop_wiring::{Process, ServiceError, Upkeep, run_service};
 use tokio_util::sync::CancellationToken;
 
@@ -20,9 +23,10 @@ fn main() -> ExitCode {
     run_service("outcrop-inference", start)
 }
 
-async fn start(Process { config, stop }: Process) -> Result<(), ServiceError> {
+async fn start(Process { config, stop, metrics }: Process) -> Result<(), ServiceError> {
     let (over, last) = (CancellationToken::new(), CancellationToken::new());
-    let (service, mcp, server, upkeep) = Box::pin(build(&config, last.clone())).await?;
+    let (service, mcp, server, upkeep) = Box::pin(build(&config, metrics.clone(), last.clone())).await?;
+    let _metrics = MetricsListener::start(&config.metrics, metrics)?;
     tokio::spawn(upkeep);
     tracing::info!(server.address = %server.addr(), "listening");
     // Open answers end first, then the usage they leave behind is shipped, then a local emulator may go.
@@ -53,6 +57,7 @@ async fn start(Process { config, stop }: Process) -> Result<(), ServiceError> {
 
 async fn build(
     config: &Config,
+    metrics: Option<Page>,
     last: CancellationToken,
 ) -> Result<(InferenceService, McpServer, Server, Upkeep), ServiceError> {
     let (stores, models, limiter) = tokio::try_join!(
@@ -106,11 +111,12 @@ async fn build(
         Dependency { probe: models.probe, required: false },
     ];
     dependencies.extend(limiter.probe.map(|probe| Dependency { probe, required: closed }));
-    let layer = internal_identity(Arc::new(outcrop_wiring::verifier(config)?), clock);
+    let layer = open_metrics(internal_identity(Arc::new(outcrop_wiring::verifier(config)?), clock));
     let parts = ServerParts { in_flight: InFlight::default(), ids, layer, health: Health::new(dependencies) };
     let (routes, alerts) = (routes(service.clone()), alert_routes(stores.alerts));
-    let mcp_routes = outcrop_mcp::routes(mcp.clone());
+    let (mcp_routes, page) = (outcrop_mcp::routes(mcp.clone()), metrics_routes(metrics));
     let server = Server::bind(&config.server, parts, move |app| {
+        page(app);
         alerts(app);
         mcp_routes(app);
         routes(app);

@@ -1,5 +1,6 @@
 //! One usage record per model call that cost something, however the call ended.
 
+mod call_span;
 mod estimate;
 mod heard;
 mod kept;
@@ -7,6 +8,8 @@ mod need;
 mod open_call;
 mod pricing;
 mod reserve;
+mod tell;
+mod telling;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,6 +21,8 @@ use outcrop_lifecycle::InFlight;
 use outcrop_ports::{Clock, Hold, IdGen, ModelCatalog, Place, ResolvedModel};
 use outcrop_types::{CacheState, GuardrailState, Outcome, PriceTier, TokenUsage, UsageId, UsageRecord};
 
+use self::call_span::CallSpan;
+pub(crate) use self::call_span::PROVIDER;
 pub(crate) use self::estimate::{Scale, estimate_input, estimate_text};
 pub(crate) use self::kept::kept_in;
 pub(crate) use self::need::{most, price_tier};
@@ -25,6 +30,8 @@ use self::open_call::Begun;
 pub(crate) use self::open_call::{OpenCall, Reused};
 use self::pricing::Pricing;
 pub(crate) use self::reserve::{reserve_body, reserve_input, reserve_text};
+pub(crate) use self::telling::Telling;
+pub use self::telling::TellingOptions;
 use crate::admission::OpenHold;
 use crate::chat::Caller;
 use crate::spool::{MarkError, Spool};
@@ -81,12 +88,15 @@ pub(crate) struct Opening<'a> {
     pub(crate) tags: BTreeMap<String, String>,
     /// What it holds of its limits, whose call this is.
     pub(crate) hold: Option<OpenHold>,
+    /// The name of the route that led there, if there was one.
+    pub(crate) route: Option<&'a str>,
 }
 
 /// Opens records and keeps them safe when they are closed.
 pub(crate) struct Metering {
     pub(crate) spool: Arc<Spool>,
     pub(crate) tags: TagNames,
+    pub(crate) telling: Arc<Telling>,
     catalog: Arc<dyn ModelCatalog>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGen>,
@@ -98,11 +108,12 @@ impl Metering {
         spool: Arc<Spool>,
         catalog: Arc<dyn ModelCatalog>,
         tags: TagNames,
+        telling: Telling,
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdGen>,
         open_calls: InFlight,
     ) -> Self {
-        Self { spool, tags, catalog, clock, ids, open_calls }
+        Self { spool, tags, telling: Arc::new(telling), catalog, clock, ids, open_calls }
     }
 
     /// Opens the record of a call that is about to be made, and marks it in the spool: if this process dies, the call
@@ -136,6 +147,7 @@ impl Metering {
             pricing: None,
             hold: None,
             spent: Spent::default(),
+            span: None,
             open: self.open_calls.enter(),
         })
     }
@@ -160,6 +172,7 @@ impl Metering {
             tier,
             tags,
             hold,
+            route,
         } = opening;
         let (principal, context) = (caller.principal, caller.context);
         let held = hold.as_ref().and_then(OpenHold::hold);
@@ -168,6 +181,8 @@ impl Metering {
         let at = held.and_then(moment).unwrap_or_else(|| self.clock.now());
         let id = held.map_or_else(|| self.ids.uuid(), |hold| hold.call);
         let pricing = Pricing::new(Arc::clone(&self.catalog), model.clone(), tier, at.date_naive());
+        let of = (operation, context.dialect);
+        let span = CallSpan::begin(&self.telling, &context.trace, of, (place, model), route);
         let record = UsageRecord {
             id: UsageId::new(id),
             request_id: context.request_id.clone(),
@@ -208,6 +223,7 @@ impl Metering {
             pricing: Some(pricing),
             hold,
             spent: context.spent.clone(),
+            span: Some(span),
             open: self.open_calls.enter(),
         }
     }

@@ -215,7 +215,7 @@ impl Responses {
             return None;
         }
         let refused = |why: &str| {
-            tracing::info!(team.id = %keeping.team, response.id = %id, why, "a response is not kept");
+            tracing::debug!(team.id = %keeping.team, response.id = %id, why, "a response is not kept");
             None
         };
         if keeping.body.len() + response.len() > MOST_BYTES {

@@ -18,7 +18,7 @@ use crate::SpoolError;
 use crate::admission::{AdmissionControl, AdmissionPorts};
 use crate::batch::Batching;
 use crate::media::{Media, MediaOptions};
-use crate::metering::Metering;
+use crate::metering::{Metering, Telling, TellingOptions};
 use crate::policies::Policies;
 use crate::response_cache::ResponseCache;
 use crate::responses::Responses;
@@ -102,6 +102,8 @@ pub struct InferenceOptions {
     pub longest_call: Duration,
     /// How long open calls may go on once the service is told to stop.
     pub drain: Duration,
+    /// How calls are told of.
+    pub telling: TellingOptions,
 }
 
 impl From<&Config> for InferenceOptions {
@@ -123,6 +125,7 @@ impl From<&Config> for InferenceOptions {
             response_cache: config.response_cache.clone(),
             longest_call: Duration::from_millis(config.server.request_timeout_ms),
             drain: Duration::from_millis(config.server.drain_ms),
+            telling: TellingOptions::from(config),
         }
     }
 }
@@ -199,11 +202,21 @@ impl InferenceService {
             response_cache,
             longest_call,
             drain,
+            telling,
         } = options;
         let instance = ids.uuid().simple().to_string();
         let spool = Arc::new(Spool::open(spool_dir, &instance, max_spool_bytes)?);
         let open_calls = InFlight::default();
         let policies = Arc::new(Policies::new(policies, Arc::clone(&changes)));
+        let metering = Metering::new(
+            Arc::clone(&spool),
+            Arc::clone(&catalog),
+            TagNames::new(tags),
+            Telling::new(telling),
+            Arc::clone(&clock),
+            Arc::clone(&ids),
+            open_calls.clone(),
+        );
         let ports = AdmissionPorts {
             limiter,
             local: local_limiter,
@@ -211,6 +224,7 @@ impl InferenceService {
             catalog: Arc::clone(&catalog),
             clock: Arc::clone(&clock),
             ids: Arc::clone(&ids),
+            telling: Arc::clone(&metering.telling),
         };
         let to_route = RouterPorts {
             catalog: Arc::clone(&catalog),
@@ -232,16 +246,9 @@ impl InferenceService {
             desk,
             cache,
             response_cache: ResponseCache::new(response_cache, longest_call),
-            admission: AdmissionControl::new(ports, Arc::clone(&policies), Arc::clone(&spool), limits),
+            admission: AdmissionControl::new(ports, Arc::clone(&policies), spool, limits),
             policies,
-            metering: Metering::new(
-                spool,
-                Arc::clone(&catalog),
-                TagNames::new(tags),
-                Arc::clone(&clock),
-                Arc::clone(&ids),
-                open_calls.clone(),
-            ),
+            metering,
             places,
             catalog,
             media: Media::new(fetcher, media),

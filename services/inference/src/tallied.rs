@@ -5,7 +5,7 @@ use outcrop_ports::{InvokeApi, Modality, ModelError};
 use outcrop_types::{ErrorCode, TokenUsage};
 
 use crate::admission::Need;
-use crate::attempts::{Call, Made, Shot};
+use crate::attempts::{Call, Made, Method, Shot};
 use crate::chat::{AskedModel, Caller, Facts};
 use crate::entry::Entry;
 use crate::metering::{OpenCall, Operation};
@@ -72,6 +72,7 @@ where
 {
     type Answer = T;
     const STREAMED: bool = false;
+    const METHOD: Method = Method::INVOKE_MODEL;
 
     fn is_tallied(&self) -> bool {
         true

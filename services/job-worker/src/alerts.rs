@@ -1,6 +1,7 @@
 //! Budgets that run out: seen, noted once, and told.
 
 mod budgets;
+mod gauge;
 mod tell;
 #[cfg(test)]
 mod tests;
@@ -9,11 +10,13 @@ mod webhook;
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use outcrop_ports::{PortError, Spent};
+use outcrop_ports::PortError;
+use outcrop_telemetry::metric;
 use outcrop_types::{Alert, AlertId};
 
 use crate::LedgerUpkeep;
-use budgets::{Reached, Watch};
+use budgets::{Reached, Standing, Watch};
+use gauge::UseGauge;
 pub(crate) use tell::TELLING;
 pub use webhook::Webhook;
 
@@ -22,36 +25,58 @@ const MOST_SUMS: usize = 200_000;
 /// Most alerts remembered as raised; they are forgotten together, and the store knows them all the same.
 const MOST_REMEMBERED: usize = 100_000;
 
-/// What the store knows to be raised already.
-#[derive(Debug, Default)]
-pub(crate) struct Raised(HashSet<budgets::Mark>);
+/// What is remembered from one look at the budgets to the next.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    /// What the store knows to be raised already.
+    raised: HashSet<budgets::Mark>,
+    gauge: UseGauge,
+}
+
+impl Seen {
+    /// Nothing yet; the gauge has names for so many teams.
+    pub(crate) fn new(top_teams: usize) -> Self {
+        Self { raised: HashSet::new(), gauge: UseGauge::new(top_teams) }
+    }
+}
 
 impl LedgerUpkeep {
-    /// Holds all budgets that ask for alerts against what was spent.
-    pub(crate) async fn watch_budgets(&self, raised: &mut Raised) -> Result<(), PortError> {
-        let now = self.ports.clock.now();
+    /// Holds all budgets that ask for alerts against what was spent, and the others as well where somebody listens to metrics.
+    pub(crate) async fn watch_budgets(&self, seen: &mut Seen) -> Result<(), PortError> {
+        let (now, measured) = (self.ports.clock.now(), metric::is_going());
         let (_, policies) = self.ports.policies.all_policies().await?;
-        let mut failed = None;
-        for watch in Watch::all(&policies, now) {
+        let (mut failed, mut shares) = (None, Vec::new());
+        for watch in Watch::all(&policies, now, measured) {
             // One that cannot be answered keeps nobody from the others.
             match self.ports.ledger.spent(&watch.query(), MOST_SUMS).await {
-                Ok(sums) => self.raise(&watch, &sums, now, raised).await?,
+                Ok(sums) => {
+                    let standings = watch.standings(&sums, &*self.ports.catalog);
+                    if measured && watch.is_at(now) {
+                        shares.extend(standings.iter().map(Standing::share));
+                    }
+                    self.raise(&standings, now, &mut seen.raised).await?;
+                }
                 Err(error) => failed = Some(error),
             }
         }
-        failed.map_or(Ok(()), Err)
+        match failed {
+            Some(error) => Err(error),
+            None => {
+                seen.gauge.set(shares);
+                Ok(())
+            }
+        }
     }
 
     async fn raise(
         &self,
-        watch: &Watch<'_>,
-        sums: &[Spent],
+        standings: &[Standing<'_>],
         now: DateTime<Utc>,
-        raised: &mut Raised,
+        raised: &mut HashSet<budgets::Mark>,
     ) -> Result<(), PortError> {
-        for reached in watch.reached(sums, &*self.ports.catalog) {
+        for reached in standings.iter().flat_map(Standing::reached) {
             let mark = reached.mark();
-            if raised.0.contains(&mark) {
+            if raised.contains(&mark) {
                 continue;
             }
             let alert = reached.alert(AlertId::new(self.ports.ids.uuid()), now);
@@ -62,10 +87,10 @@ impl LedgerUpkeep {
                     self.ports.alerts.alert_told(alert.id, None).await?;
                 }
             }
-            if raised.0.len() >= MOST_REMEMBERED {
-                raised.0.clear();
+            if raised.len() >= MOST_REMEMBERED {
+                raised.clear();
             }
-            raised.0.insert(mark);
+            raised.insert(mark);
         }
         Ok(())
     }

@@ -94,12 +94,12 @@ impl LedgerUpkeep {
     }
 
     async fn repeat(self, task: Task) {
-        let mut raised = alerts::Raised::default();
+        let mut seen = alerts::Seen::new(self.options.top_teams);
         let mut away = false;
         loop {
             let (done, usual) = match task {
                 Task::Months => (self.keep_months().await, HOURLY),
-                Task::Alerts => (self.watch_budgets(&mut raised).await, self.options.alert_interval),
+                Task::Alerts => (self.watch_budgets(&mut seen).await, self.options.alert_interval),
                 // Whoever is told slowly holds up nothing but this.
                 Task::Telling => (self.tell_alerts().await, self.options.alert_interval.min(alerts::TELLING)),
             };

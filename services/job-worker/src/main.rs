@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use outcrop_config::Config;
-use outcrop_http::{Dependency, Health, Server, ServerParts, internal_identity};
+use outcrop_http::{
+    Dependency, Health, MetricsListener, Server, ServerParts, internal_identity, metrics_routes, open_metrics,
+};
 use outcrop_job_worker::{JobOptions, JobPorts, JobWorker, LedgerUpkeep, UpkeepOptions, UpkeepPorts};
 use outcrop_lifecycle::InFlight;
 use outcrop_ports::ModelCatalog;
@@ -18,7 +20,7 @@ fn main() -> ExitCode {
     run_service("outcrop-job-worker", start)
 }
 
-async fn start(Process { config, stop }: Process) -> Result<(), ServiceError> {
+async fn start(Process { config, stop, metrics }: Process) -> Result<(), ServiceError> {
     let (clock, ids) = (outcrop_wiring::clock(), outcrop_wiring::ids());
     let stores = outcrop_wiring::stores(&config).await?;
     let queue = outcrop_wiring::queue(&config, &stores).await?;
@@ -59,15 +61,15 @@ async fn start(Process { config, stop }: Process) -> Result<(), ServiceError> {
     let parts = ServerParts {
         in_flight: InFlight::default(),
         ids,
-        layer: outcrop_job_worker::open_metrics(internal_identity(verifier, clock)),
+        layer: open_metrics(internal_identity(verifier, clock)),
         health: Health::new(probes.map(|probe| Dependency { probe, required: true }).collect()),
     };
-    let (public, metrics) =
-        (outcrop_job_worker::routes(&worker), outcrop_job_worker::metrics_routes(&worker));
+    let (public, page) = (outcrop_job_worker::routes(&worker), metrics_routes(metrics.clone()));
     let server = Server::bind(&config, parts, move |app| {
+        page(app);
         public(app);
-        metrics(app);
     })?;
+    let _metrics = MetricsListener::start(&config.metrics, metrics)?;
     let working = tokio::spawn({
         let stop = stop.clone();
         async move { tokio::join!(worker.run(stop.clone()), upkeep.run(stop)) }

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::JobWorker;
 use crate::owner::Barred;
 use crate::run_job::{pause, set_aside};
+use crate::turn::current_of;
 use crate::ways::WorkAtHand;
 
 /// The longest a single call may take.
@@ -104,7 +105,7 @@ impl JobWorker {
             response: job.response,
         };
         let began = Instant::now();
-        match self.ports.inference.call(call).await {
+        match current_of(&call).scope(self.ports.inference.call(call)).await {
             Ok(answer) => Ok(Ended::Answered(answer, way)),
             Err(error) if began.elapsed() >= NEVER_BEGAN => Ok(Ended::Failed(error)),
             Err(error) => Err(error.into()),

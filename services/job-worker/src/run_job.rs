@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use outcrop_ports::{ClaimTerms, Finish, PortError, PortFailure, Receipt};
+use outcrop_ports::{ClaimTerms, Delivery, Finish, PortError, PortFailure, Receipt};
+use outcrop_telemetry::current;
+use outcrop_telemetry::trace::TraceContext;
 use outcrop_types::{Job, JobId, JobKind, JobState, LeaseToken};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::JobWorker;
 use crate::rest::Place;
+use crate::turn::{Turn, TurnEnd, trace_of};
 
 /// How long to leave a store alone that cannot be asked.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -31,6 +34,8 @@ pub(crate) enum Outcome {
         job: JobId,
         /// After so long.
         after: Duration,
+        /// Where in a trace it was submitted.
+        trace: TraceContext,
     },
     /// This process is stopping: another shall have it at once.
     GivenBack,
@@ -42,6 +47,8 @@ pub(crate) enum Outcome {
         body: String,
         /// Why.
         reason: String,
+        /// Where in a trace it was submitted.
+        trace: TraceContext,
     },
 }
 
@@ -58,13 +65,19 @@ pub(crate) enum Ran {
 }
 
 impl JobWorker {
-    /// Does the job whose turn it is, if there is one, while the message with this receipt is kept from others.
-    pub(crate) async fn run_job(&self, receipt: &Receipt, stop: &CancellationToken) -> Outcome {
+    /// Does the job whose turn it is, if there is one, while this message is kept from others.
+    pub(crate) async fn run_job(&self, message: &Delivery, stop: &CancellationToken) -> Outcome {
         let now = self.ports.clock.now();
         let most_per_team = self.options.jobs.max_running_per_team;
         let terms = ClaimTerms { now, lease_until: now + self.lease(), most_per_team };
         match self.ports.jobs.claim_job(terms).await {
-            Ok(Some((job, lease))) => self.run_claimed(&job, lease, receipt, stop).await,
+            Ok(Some((job, lease))) => {
+                let turn = Turn::begin(&job, &self.options.queue, &message.trace, now);
+                let run = self.run_claimed(&turn, &job, lease, (&message.receipt, stop));
+                let (outcome, end) = turn.scope(&job, run).await;
+                turn.end(end);
+                outcome
+            }
             Ok(None) => Outcome::Nothing,
             Err(error) => {
                 tracing::warn!(error = error.chain(), "could not claim a job");
@@ -76,11 +89,11 @@ impl JobWorker {
 
     async fn run_claimed(
         &self,
+        turn: &Turn,
         job: &Job,
         lease: LeaseToken,
-        receipt: &Receipt,
-        stop: &CancellationToken,
-    ) -> Outcome {
+        (receipt, stop): (&Receipt, &CancellationToken),
+    ) -> (Outcome, TurnEnd) {
         if job.attempts > self.options.jobs.max_attempts {
             // Workers died over it so often that nobody was left to give it up.
             return self
@@ -94,8 +107,8 @@ impl JobWorker {
         }
         let place = self.at_work.begin(job, stop);
         let ran = tokio::select! {
-            ran = self.attempt(job, lease, stop, &place) => ran,
-            () = self.keep_claim(job.id, lease, receipt) => return Outcome::Done,
+            ran = self.attempt(turn, job, lease, stop, &place) => ran,
+            () = self.keep_claim(job.id, lease, receipt) => return (Outcome::Done, TurnEnd::Lost),
             () = self.out_of_time(job.kind, stop) => {
                 Ran::Finish(Finish::Later { not_before: self.ports.clock.now(), used: None })
             }
@@ -104,22 +117,32 @@ impl JobWorker {
         match ran {
             Ran::Finish(finish) => self.finish(job, lease, &finish, (receipt, stop)).await,
             Ran::Written { nudge } => {
-                self.nudge_all(&nudge).await;
-                Outcome::Done
+                if !nudge.is_empty() {
+                    turn.below(self.nudge_all(&nudge)).await;
+                }
+                (Outcome::Done, TurnEnd::Stepped)
             }
         }
     }
 
     /// One attempt in a task of its own, which ends with this future: a panic in it is a failed attempt.
-    async fn attempt(&self, job: &Job, lease: LeaseToken, stop: &CancellationToken, place: &Place) -> Ran {
+    async fn attempt(
+        &self,
+        turn: &Turn,
+        job: &Job,
+        lease: LeaseToken,
+        stop: &CancellationToken,
+        place: &Place,
+    ) -> Ran {
         let (worker, owned, stop, rest) = (self.clone(), job.clone(), stop.clone(), place.rest.clone());
-        let task = AbortOnDropHandle::new(tokio::spawn(async move {
+        let turn = turn.clone();
+        let task = AbortOnDropHandle::new(tokio::spawn(current::carry(async move {
             match owned.kind {
                 JobKind::Call => Ran::Finish(worker.run_call(&owned, lease).await),
-                JobKind::Batch => worker.run_batch(&owned, lease, &stop).await,
+                JobKind::Batch => worker.run_batch(&turn, &owned, lease, &stop).await,
                 JobKind::Part => worker.run_part(&owned, lease, &stop, &rest).await,
             }
-        }));
+        })));
         task.await.unwrap_or_else(|error| {
             let error = PortError::broken("do a job", error);
             Ran::Finish(self.failed_attempt(job, &error))
@@ -158,7 +181,7 @@ impl JobWorker {
         lease: LeaseToken,
         finish: &Finish,
         (receipt, stop): (&Receipt, &CancellationToken),
-    ) -> Outcome {
+    ) -> (Outcome, TurnEnd) {
         let written = tokio::select! {
             written = self.write_down(job, lease, finish) => written,
             () = self.keep_claim(job.id, lease, receipt) => Some(false),
@@ -168,23 +191,23 @@ impl JobWorker {
             Some(true) => {}
             Some(false) => {
                 self.forget_late(job, finish).await;
-                return Outcome::Done;
+                return (Outcome::Done, TurnEnd::Lost);
             }
             // The lease runs out by itself; the message that comes back will find the job claimable.
-            None => return Outcome::Unknown,
+            None => return (Outcome::Unknown, TurnEnd::Unwritten),
         }
-        let now = self.ports.clock.now();
+        let (now, end) = (self.ports.clock.now(), TurnEnd::from(finish));
         let not_before = match finish {
             Finish::Retry { not_before, .. } | Finish::Later { not_before, .. } => *not_before,
             Finish::Answered { .. } | Finish::GaveUp { .. } | Finish::Expired => {
-                return self.ended(job, finish).await;
+                return (self.ended(job, finish).await, end);
             }
         };
         let after = (not_before - now).to_std().unwrap_or_default();
         if after.is_zero() && stop.is_cancelled() {
-            return Outcome::GivenBack;
+            return (Outcome::GivenBack, end);
         }
-        Outcome::Again { job: job.id, after }
+        (Outcome::Again { job: job.id, after, trace: trace_of(job) }, end)
     }
 
     /// Writes down how a job ended, again and again while the store is away: an answer is paid for. `false` if nobody wants to
@@ -223,7 +246,7 @@ impl JobWorker {
         match finish {
             Finish::GaveUp { error, dead: true } => {
                 tracing::error!(job.id = %job.id, attempt = job.attempts, error, "job set aside");
-                Outcome::SetAside { body: job.id.to_string(), reason: error.clone() }
+                Outcome::SetAside { body: job.id.to_string(), reason: error.clone(), trace: trace_of(job) }
             }
             _ => {
                 tracing::info!(job.id = %job.id, attempt = job.attempts, "job finished");

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::batches::LineGate;
 use crate::files::Turns;
+use crate::nudge::QueueName;
 use crate::rest::AtWork;
 use crate::ways::KnownPolicies;
 
@@ -69,6 +70,8 @@ pub struct JobOptions {
     pub ways: WaysConfig,
     /// Endpoints.
     pub webhooks: WebhooksConfig,
+    /// What the queue is called.
+    pub queue: QueueName,
     /// How long a stopping process has for everything; half of it is for what can be kept of work under way.
     pub drain: Duration,
 }
@@ -87,6 +90,7 @@ impl From<&Config> for JobOptions {
             files: config.files.clone(),
             ways: config.ways.clone(),
             webhooks: config.webhooks.clone(),
+            queue: QueueName::from(&config.queue),
             drain: Duration::from_millis(config.server.drain_ms),
         }
     }
@@ -149,6 +153,7 @@ impl JobWorker {
             Task::Rest => tasks.spawn(worker.make_room(stop)),
             Task::Sweep => tasks.spawn(worker.sweep(stop)),
             Task::Beat => tasks.spawn(worker.beat(stop)),
+            Task::Measure => tasks.spawn(worker.keep_measuring(stop)),
             Task::Forget => tasks.spawn(worker.forget_old(stop)),
             Task::Leftovers => tasks.spawn(worker.remove_leftovers(stop)),
             Task::Files => tasks.spawn(worker.keep_files(stop)),
@@ -165,6 +170,7 @@ enum Task {
     Rest,
     Sweep,
     Beat,
+    Measure,
     Forget,
     Leftovers,
     Files,
@@ -173,6 +179,14 @@ enum Task {
 
 impl Task {
     /// All that there is one of.
-    const BESIDES: [Self; 7] =
-        [Self::Rest, Self::Sweep, Self::Beat, Self::Forget, Self::Leftovers, Self::Files, Self::Endpoints];
+    const BESIDES: [Self; 8] = [
+        Self::Rest,
+        Self::Sweep,
+        Self::Beat,
+        Self::Measure,
+        Self::Forget,
+        Self::Leftovers,
+        Self::Files,
+        Self::Endpoints,
+    ];
 }

@@ -7,28 +7,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use outcrop_ports::{JobFilter, PortError, Submitted};
+use outcrop_telemetry::current;
 use outcrop_types::{
-    BatchId, Classify, ErrorCode, IdempotencyKey, Job, JobId, JobKind, JobState, Page, Principal, Priority,
-    ResponseId, TeamId,
+    BatchId, Classify, ErrorCode, IdempotencyKey, JOB_PATHS, Job, JobId, JobKind, JobState, Page, Principal,
+    Priority, ResponseId, TeamId, job_path,
 };
 use sha2::{Digest, Sha256};
 
 use crate::JobWorker;
 use crate::owner::refusal;
-
-/// The paths of the inference service that a job may call; those below `/v1` also below `/api/v1`.
-const PATHS: [&str; 10] = [
-    "/v1/chat/completions",
-    "/v1/completions",
-    "/v1/responses",
-    "/v1/messages",
-    "/v1/embeddings",
-    "/v1/rerank",
-    "/v2/rerank",
-    "/v1/images/generations",
-    "/v1/generate",
-    "/generate",
-];
 
 /// The furthest that a deadline can be away.
 const LONGEST_DEADLINE: TimeDelta = TimeDelta::days(30);
@@ -95,7 +82,7 @@ impl Deadline {
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
     /// Not a path that can be called later.
-    #[error("`path` must be one of {}", PATHS.join(", "))]
+    #[error("`path` must be one of {}", JOB_PATHS.join(", "))]
     Path,
     /// The deadline is over, or too far away.
     #[error("`deadline` must be a time to come, at most {} days from now", LONGEST_DEADLINE.num_days())]
@@ -143,7 +130,7 @@ impl JobWorker {
         let fingerprint = fingerprint(&submission);
         let Submission { principal, path, body, idempotency_key, priority, deadline, metadata, response } =
             submission;
-        if !can_be_called(&path) {
+        if job_path(&path).is_none() {
             return Err(SubmitError::Path);
         }
         // What may not be called now may not be called later.
@@ -187,6 +174,7 @@ impl JobWorker {
             deadline,
             metadata,
             response,
+            trace: current::trace().to_line(),
             choice: None,
             used: outcrop_types::Used::default(),
             created_at: now,
@@ -269,23 +257,11 @@ impl JobWorker {
         }
     }
 
-    /// Tells a worker to look at the job. The row is there: should this fail, the sweep nudges again.
-    pub(crate) async fn nudge(&self, id: JobId) {
-        if let Err(error) = self.ports.queue.send(id.to_string()).await {
-            tracing::warn!(job.id = %id, error = error.chain(), "could not queue a job; the sweep will");
-        }
-    }
-
     pub(crate) async fn discard(&self, blob: &str) {
         if let Err(error) = self.ports.blobs.delete(blob).await {
             tracing::warn!(blob, error = error.chain(), "could not remove an unused blob");
         }
     }
-}
-
-fn can_be_called(path: &str) -> bool {
-    let below_api = path.strip_prefix("/api").filter(|it| it.starts_with("/v1/"));
-    PATHS.contains(&below_api.unwrap_or(path))
 }
 
 /// SHA-256, in hexadecimal, of all that a client says of a job. A deadline counts as it was said: so many seconds from now

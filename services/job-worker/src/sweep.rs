@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use outcrop_ports::PortError;
-use outcrop_types::JobId;
 use tokio_util::sync::CancellationToken;
 
 use crate::JobWorker;
@@ -38,23 +37,5 @@ impl JobWorker {
         let stale = self.ports.jobs.nudge_stale_jobs(now - pause, now, MOST_AT_ONCE).await?;
         self.nudge_all(&stale).await;
         Ok(())
-    }
-
-    /// Tells workers to look at jobs. The rows are there: should this fail, a later sweep nudges again.
-    pub(crate) async fn nudge_all(&self, ids: &[JobId]) {
-        if ids.is_empty() {
-            return;
-        }
-        match self.ports.queue.send_all(ids.iter().map(ToString::to_string).collect()).await {
-            Ok(refused) if refused.is_empty() => {}
-            Ok(refused) => tracing::warn!(jobs = refused.len(), "could not queue all jobs; the sweep will"),
-            Err(error) => {
-                tracing::warn!(
-                    jobs = ids.len(),
-                    error = error.chain(),
-                    "could not queue jobs; the sweep will"
-                );
-            }
-        }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use outcrop_ports::{Delivery, MAX_DELAY, PortError, Receipt};
+use outcrop_ports::{Delivery, MAX_DELAY, PortError};
+use outcrop_telemetry::current::Current;
+use outcrop_telemetry::trace::TraceContext;
 use outcrop_types::JobId;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -45,10 +47,14 @@ impl JobWorker {
     /// A message says that there is work, and no more: which, the store knows.
     async fn handle(&self, delivery: Delivery, stop: &CancellationToken) {
         let outcome = if delivery.body.parse::<JobId>().is_ok() {
-            self.work_on(&delivery.receipt, stop).await
+            self.work_on(&delivery, stop).await
         } else {
             tracing::error!("a queue message that names no job was set aside");
-            Outcome::SetAside { body: delivery.body.clone(), reason: "it names no job".to_owned() }
+            Outcome::SetAside {
+                body: delivery.body.clone(),
+                reason: "it names no job".to_owned(),
+                trace: delivery.trace.clone(),
+            }
         };
         if let Err(error) = self.answer(delivery, outcome).await {
             // Harmless: the message comes back and finds the rows as they are.
@@ -58,14 +64,14 @@ impl JobWorker {
 
     /// Does one job after the other while there is one: the message of a job that had to wait for others of its team may have
     /// been answered long ago, by a worker that found nothing it might do.
-    async fn work_on(&self, receipt: &Receipt, stop: &CancellationToken) -> Outcome {
+    async fn work_on(&self, message: &Delivery, stop: &CancellationToken) -> Outcome {
         let received_at = Instant::now();
         let mut hidden_at = received_at;
         while !stop.is_cancelled() && received_at.elapsed() < LONGEST_HELD {
-            match self.run_job(receipt, stop).await {
+            match self.run_job(message, stop).await {
                 Outcome::Done => {}
-                Outcome::Again { job, after } => {
-                    if let Err(error) = self.put_off(job, after).await {
+                Outcome::Again { job, after, trace } => {
+                    if let Err(error) = self.put_off(job, after, trace).await {
                         tracing::warn!(job.id = %job, error = error.chain(), "could not queue a job; the sweep will");
                     }
                 }
@@ -73,7 +79,7 @@ impl JobWorker {
             }
             if hidden_at.elapsed() >= self.lease() / 3 {
                 hidden_at = Instant::now();
-                if let Err(error) = self.ports.queue.extend(receipt, self.lease()).await {
+                if let Err(error) = self.ports.queue.extend(&message.receipt, self.lease()).await {
                     tracing::warn!(error = error.chain(), "could not keep a message hidden");
                 }
             }
@@ -87,16 +93,18 @@ impl JobWorker {
             Outcome::Done | Outcome::Nothing => queue.ack(&delivery.receipt).await,
             Outcome::GivenBack => self.send_anew(delivery, Duration::ZERO).await,
             Outcome::Unknown => self.send_anew(delivery, self.lease()).await,
-            Outcome::Again { job, after } => {
-                self.put_off(job, after).await?;
+            Outcome::Again { job, after, trace } => {
+                self.put_off(job, after, trace).await?;
                 queue.ack(&delivery.receipt).await
             }
-            Outcome::SetAside { body, reason } => {
-                if body != delivery.body {
-                    // What is set aside is another job's; this one's nudge goes on.
-                    queue.send(delivery.body.clone()).await?;
+            Outcome::SetAside { body, reason, trace } => {
+                if body == delivery.body {
+                    return queue.bury(&delivery, &reason).await;
                 }
-                queue.bury(&Delivery { body, ..delivery }, &reason).await
+                // What is set aside is another job's; this one's nudge goes on.
+                let send = queue.send(delivery.body.clone());
+                sent_in(&delivery.body, delivery.trace.clone(), send).await?;
+                queue.bury(&Delivery { body, trace, ..delivery }, &reason).await
             }
         }
     }
@@ -104,7 +112,8 @@ impl JobWorker {
     /// Gives a message back as a new one, so that no delivery is spent on it: only those of crashes are to count.
     async fn send_anew(&self, delivery: Delivery, after: Duration) -> Result<(), PortError> {
         let queue = &self.ports.queue;
-        match queue.send_after(delivery.body, after.min(MAX_DELAY)).await {
+        let send = queue.send_after(delivery.body.clone(), after.min(MAX_DELAY));
+        match sent_in(&delivery.body, delivery.trace, send).await {
             Ok(()) => queue.ack(&delivery.receipt).await,
             Err(error) => {
                 tracing::warn!(
@@ -118,14 +127,20 @@ impl JobWorker {
 
     /// Sends a message of its own, since one that is only hidden comes nearer to the end of its deliveries each time. What is
     /// further away than a message can be delayed is the sweep's.
-    async fn put_off(&self, job: JobId, after: Duration) -> Result<(), PortError> {
+    async fn put_off(&self, job: JobId, after: Duration, trace: TraceContext) -> Result<(), PortError> {
         if after > MAX_DELAY {
             return Ok(());
         }
-        self.ports.queue.send_after(job.to_string(), after).await
+        let job = job.to_string();
+        sent_in(&job, trace, self.ports.queue.send_after(job.clone(), after)).await
     }
 
     pub(crate) fn lease(&self) -> Duration {
         Duration::from_millis(self.options.jobs.lease_ms.max(1_000))
     }
+}
+
+/// Sends a message of a job again where it was in its trace.
+fn sent_in<F: Future>(job: &str, trace: TraceContext, send: F) -> impl Future<Output = F::Output> {
+    Current::new(job, trace).scope(send)
 }

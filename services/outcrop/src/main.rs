@@ -44,14 +44,15 @@ async fn run(cli: &Cli) -> Result<(), Failure> {
     let config = Config::load(&options)?;
     match &cli.command {
         None | Some(Command::Serve(_)) => {
-            outcrop_wiring::init_log("outcrop", &config.telemetry, None)?;
             // On the heap: it holds the whole platform.
             Box::pin(commands::serve::run(config, cli.common.data_dir.as_deref())).await
         }
         Some(command) => {
             // A command's own words are enough; the log speaks up only when something is wrong.
-            outcrop_wiring::init_log("outcrop", &config.telemetry, Some("warn,aws_config::imds=error"))?;
-            Box::pin(administer(command, &config)).await
+            let telemetry = outcrop_wiring::start_log("outcrop", &config, "warn,aws_config::imds=error")?;
+            let done = Box::pin(administer(command, &config)).await;
+            telemetry.finish();
+            done
         }
     }
 }

@@ -9,8 +9,9 @@ mod ledger;
 mod load;
 mod machine;
 mod mcp;
+mod observability;
 mod report;
-mod subject;
+pub(crate) mod subject;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,6 +52,8 @@ enum Part {
     Batches(batches::Options),
     /// How fast small requests of the Model Context Protocol are; printed only.
     Mcp(mcp::Options),
+    /// What logs, traces and metrics cost, also while nobody takes them; printed only.
+    Observability(observability::Options),
 }
 
 /// What was measured of one system.
@@ -76,6 +79,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         Some(Part::Hits(options)) => return hits::run(options),
         Some(Part::Batches(options)) => return batches::run(options),
         Some(Part::Mcp(options)) => return mcp::run(options),
+        Some(Part::Observability(options)) => return observability::run(options),
         None => {}
     }
     build(&options.profile)?;
@@ -110,7 +114,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn build(profile: &str) -> anyhow::Result<()> {
+/// Builds every program.
+pub(crate) fn build(profile: &str) -> anyhow::Result<()> {
     let mut cargo = paths::cargo();
     cargo.args(["build", "--profile", profile]);
     for package in [

@@ -163,7 +163,7 @@ impl ModelCatalog for LiveCatalog {
         if !self.basis.allow_arns || !names::could_be_sent(asked) || !names::is_own_profile(asked) {
             return None;
         }
-        let learned = self.discovered.learn(asked, || self.ask(asked));
+        let learned = self.discovered.learn(asked, || Box::pin(self.ask(asked)));
         // Who waits too long calls the model all the same: Bedrock will know it.
         let learned = tokio::time::timeout(DISCOVER_TIMEOUT, learned).await;
         learned.unwrap_or_else(|_| Some(generic(asked)))

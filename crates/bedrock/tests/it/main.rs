@@ -15,3 +15,4 @@ mod invoke;
 mod places;
 mod regions;
 mod rerank;
+mod trace_header;

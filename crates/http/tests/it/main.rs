@@ -7,5 +7,8 @@ mod errors;
 mod files;
 mod health;
 mod identity;
+mod lines;
+mod metrics;
 mod requests;
+mod telling;
 mod world;

@@ -15,6 +15,7 @@ use outcrop_http::{
 };
 use outcrop_lifecycle::InFlight;
 use outcrop_ports::{Clock, IdGen};
+use outcrop_telemetry::current;
 use outcrop_types::{ErrorCode, Principal};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -93,6 +94,11 @@ impl World {
         public: bool,
     ) -> Self {
         let config = Config { server: server.clone(), files: files.clone(), ..Config::default() };
+        Self::of(&config, layer, dependencies, public)
+    }
+
+    /// With all settings.
+    pub(crate) fn of(config: &Config, layer: Layer, dependencies: Vec<Dependency>, public: bool) -> Self {
         let in_flight = InFlight::default();
         let pieces = Arc::new(Semaphore::new(0));
         let parts = ServerParts {
@@ -115,15 +121,18 @@ impl World {
                 .service(web::resource("/v1/jobs/raw").post(async |body: Bytes| body.len().to_string()))
                 .service(web::resource("/v1/jobs/slow").get(slow))
                 .service(web::resource("/v1/jobs/late").get(late))
+                .service(web::resource("/v1/jobs/traced").get(traced))
+                .service(web::resource("/v1/jobs/broken").get(broken))
+                .service(web::resource("/v1/models/{model:.+}").get(async || HttpResponse::Ok()))
                 .service(web::resource("/auth/token").post(fail))
                 .service(web::resource("/admin/v1/fail").get(fail))
                 .service(web::resource("/page").get(page))
                 .service(web::resource("/whoami").get(whoami));
         };
         let server = if public {
-            Server::bind_public(&config, parts, routes)
+            Server::bind_public(config, parts, routes)
         } else {
-            Server::bind(&config, parts, routes)
+            Server::bind(config, parts, routes)
         };
         let server = server.unwrap();
         let (url, stop) = (format!("http://{}", server.addr()), CancellationToken::new());
@@ -204,4 +213,23 @@ async fn whoami(request: HttpRequest, context: RequestContext) -> HttpResponse {
         "client_ip": context.client_ip,
         "deadline_ms": u64::try_from(context.deadline.as_millis()).unwrap(),
     }))
+}
+
+/// What the task works on, told while the body is made.
+async fn traced() -> HttpResponse {
+    let seen = || {
+        current::with(|it| format!("{} {:?};", it.request_id, it.trace.trace_id().map(|id| id.to_string())))
+    };
+    let first = seen().unwrap_or_default();
+    let rest = stream::once(async move { Ok::<_, std::io::Error>(Bytes::from(seen().unwrap_or_default())) });
+    HttpResponse::Ok().streaming(stream::once(async { Ok(Bytes::from(first)) }).chain(rest))
+}
+
+async fn broken() -> HttpResponse {
+    let end = stream::once(async {
+        // The head and the first piece have left by then.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        Err(std::io::Error::other("the model went away"))
+    });
+    HttpResponse::Ok().streaming(stream::iter([Ok(Bytes::from_static(b"half"))]).chain(end))
 }

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 use super::request::error_of;
 use super::session::{self, State};
 use super::turn_away;
+use crate::operation::Operation;
 use crate::server::{Inner, json};
 use crate::{Caller, Halt, about};
 
@@ -31,15 +32,25 @@ struct Initialize {
 }
 
 /// Opens a session. What is wrong with the request itself is an answer like any other; a session that cannot be had is none.
-pub(super) async fn answer(server: &Inner, caller: &Caller, request: Request) -> HttpResponse {
+pub(super) async fn answer(server: &Inner, mut caller: Caller, request: Request) -> HttpResponse {
+    let version = request.params.get("protocolVersion").and_then(Value::as_str).map(Version::negotiated);
+    let operation = Operation::start(&server.options, &mut caller, &request, version, None);
+    operation.within(&caller, open(server, &caller, request, &operation)).await
+}
+
+async fn open(server: &Inner, caller: &Caller, request: Request, operation: &Operation) -> HttpResponse {
+    let failed = |error: RpcError| {
+        operation.refused(&error);
+        json(StatusCode::OK, error_message(Some(&request.id), &error))
+    };
     let asked: Initialize = match read_params(request.params) {
         Ok(asked) => asked,
-        Err(error) => return json(StatusCode::OK, error_message(Some(&request.id), &error)),
+        Err(error) => return failed(error),
     };
     let version = Version::negotiated(&asked.protocol_version);
     let result = match result(server, caller, version).await {
         Ok(result) => result,
-        Err(halt) => return json(StatusCode::OK, error_message(Some(&request.id), &error_of(halt))),
+        Err(halt) => return failed(error_of(halt)),
     };
     let state = State::new(version, clipped_info(asked.client_info), clipped_offers(asked.capabilities));
     let opened = session::open(server, caller, &state).await.and_then(|secret| {
@@ -47,8 +58,12 @@ pub(super) async fn answer(server: &Inner, caller: &Caller, request: Request) ->
         header.map_err(|_| RpcError::new(code::INTERNAL_ERROR, "there is no session to be had"))
     });
     match opened {
-        Err(error) => turn_away(Some(&request.id), &error),
+        Err(error) => {
+            operation.refused(&error);
+            turn_away(Some(&request.id), &error)
+        }
         Ok(secret) => {
+            operation.answered(&result);
             let mut answer = json(StatusCode::OK, result_message(version, &request.id, result));
             answer.headers_mut().insert(HeaderName::from_static(session::HEADER), secret);
             answer

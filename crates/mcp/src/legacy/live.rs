@@ -10,6 +10,7 @@ use outcrop_wire::mcp::{Answer, MessageId};
 use tokio::sync::{Notify, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::operation::Listening;
 pub(super) use guards::{Asked, Followed, Kept, Place, Reading, Running};
 
 /// Requests of one session that run here at once. Each may become a stream, and the store keeps so many of a session for all
@@ -257,7 +258,7 @@ impl Presence {
         here.holders += 1;
         let by = here.holders;
         here.listeners.insert(by);
-        Some(Place { presence: Arc::clone(self), by })
+        Some(Place { presence: Arc::clone(self), by, _listening: Listening::begin() })
     }
 
     /// A place among those who take a stream up again. Who has the stream now loses it: a client has one connection for each, and

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use outcrop_http::ApiError;
+use outcrop_telemetry::current;
 use outcrop_types::ErrorCode;
 use outcrop_wire::mcp::{Answer, Message, MessageId, Notification, Posted, RpcError, parse};
 use serde_json::json;
@@ -81,7 +82,8 @@ fn was_asked(id: &MessageId) -> bool {
 /// Sees to it that the letters of a session are read for as long as something runs for it here.
 pub(super) fn read_letters(server: &Arc<Inner>, presence: &Arc<Presence>) {
     if let Some((reading, after)) = presence.begin_reading() {
-        tokio::spawn(read(Arc::clone(server), Arc::clone(presence), reading, after));
+        let reader = read(Arc::clone(server), Arc::clone(presence), reading, after);
+        tokio::spawn(current::carry(reader));
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use outcrop_ports::McpStreamId;
+use outcrop_telemetry::trace::TraceContext;
 use outcrop_wire::mcp::{RpcError, Version};
 use tokio::time::Instant;
 
@@ -20,6 +21,7 @@ use super::session::{self, Session};
 use super::store_error;
 use super::watch::{Tags, changes};
 use crate::Caller;
+use crate::operation::apart;
 use crate::server::Inner;
 
 /// Between two looks at what is watched.
@@ -78,6 +80,8 @@ impl Listener {
             Some(last) => this.catch_up(last).await?,
         }
         this.claim(None).await?;
+        // From here on it listens, for as long as the client likes: that is no part of any trace.
+        this.caller.context.trace = TraceContext::none();
         Ok(this)
     }
 
@@ -98,7 +102,10 @@ impl Listener {
                 () = kept.followed.cancelled() => return None,
                 () = server.stopping.cancelled() => self.leave(),
                 () = tokio::time::sleep_until(self.until) => self.leave(),
-                () = tokio::time::sleep(LOOK) => self.look().await,
+                () = tokio::time::sleep(LOOK) => {
+                    let caller = self.caller.clone();
+                    apart(&caller, self.look()).await;
+                }
             }
         }
     }

@@ -34,7 +34,7 @@ pub(crate) async fn post(
     }
     let posted = match posted {
         Posted::One(Message::Request(request)) if request.method == "initialize" => {
-            return handshake::answer(server, &caller, request).await;
+            return handshake::answer(server, caller, request).await;
         }
         posted => posted,
     };

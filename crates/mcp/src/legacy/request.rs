@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures::StreamExt;
 use outcrop_http::{ApiError, sse};
+use outcrop_telemetry::current;
 use outcrop_types::ErrorCode;
 use outcrop_wire::mcp::{
     Ask, MessageId, Request, RpcError, code, error_message, meta, notification_message, request_message,
@@ -25,6 +26,7 @@ use super::speaker::{Out, Speaker};
 use super::{mail, quick, turn_away};
 use crate::exchange::Outlet;
 use crate::halt::refusal;
+use crate::operation::Operation;
 use crate::server::{Inner, json as json_answer};
 use crate::{AskError, Caller, Exchange, Halt};
 
@@ -103,27 +105,41 @@ pub(super) async fn perform(
     outlet: Arc<dyn Outlet>,
     cancelled: &CancellationToken,
 ) -> Bytes {
-    let Job { caller, session, request } = job;
+    let Job { mut caller, session, request } = job;
     let (id, version) = (request.id.clone(), session.state.version);
+    let operation =
+        Operation::start(&server.options, &mut caller, &request, Some(version), Some(&session.key));
     let within = server.options.call_timeout.min(caller.context.remaining());
     let token = match progress_token(&request) {
         Ok(token) => token,
-        Err(error) => return error_message(Some(&id), &error),
+        Err(error) => {
+            operation.refused(&error);
+            return error_message(Some(&id), &error);
+        }
     };
-    let exchange = Exchange::new(caller, session.state.client(), token, outlet, cancelled.clone());
+    let client = session.state.client();
+    let exchange = Exchange::new(caller, client, token, outlet, cancelled.clone(), operation.clone());
+    let work = quick::outcome(server, session, &exchange, request);
     let outcome = tokio::select! {
         biased;
-        outcome = quick::outcome(server, session, &exchange, request) => outcome,
+        outcome = operation.within(exchange.caller(), work) => outcome,
         () = cancelled.cancelled() => Err(Halt::Cancelled),
         () = server.live.cut.cancelled() => Err(stopping()),
         () = tokio::time::sleep(within) => Err(too_late()),
     };
     match outcome {
-        Ok(result) => result_message(version, &id, result),
+        Ok(result) => {
+            operation.answered(&result);
+            result_message(version, &id, result)
+        }
         Err(halt) => {
             // Whatever else the provider has begun for it.
             cancelled.cancel();
-            error_message(Some(&id), &error_of(halt))
+            let error = error_of(halt);
+            if error.code != CANCELLED {
+                operation.refused(&error);
+            }
+            error_message(Some(&id), &error)
         }
     }
 }
@@ -161,7 +177,7 @@ pub(super) fn lost() -> RpcError {
 /// Lets work go on by itself until it is answered.
 fn detach(server: &Inner, speaker: Arc<Speaker>, work: impl Future<Output = Bytes> + Send + 'static) {
     let (guard, stream_after) = (server.in_flight.enter(), server.options.stream_after);
-    tokio::spawn(async move {
+    tokio::spawn(current::carry(async move {
         let _guard = guard;
         tokio::pin!(work);
         let answer = tokio::select! {
@@ -171,7 +187,7 @@ fn detach(server: &Inner, speaker: Arc<Speaker>, work: impl Future<Output = Byte
             () = tokio::time::sleep(stream_after) => tokio::join!(speaker.begin(), &mut work).1,
         };
         speaker.finish(answer).await;
-    });
+    }));
 }
 
 /// The HTTP answer, as soon as it is known of which kind it is.

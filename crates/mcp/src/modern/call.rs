@@ -8,19 +8,20 @@ use actix_web::HttpResponse;
 use bytes::Bytes;
 use futures::stream;
 use outcrop_http::{ApiError, sse};
+use outcrop_telemetry::current;
 use outcrop_types::ErrorCode;
 use outcrop_wire::mcp::{MessageId, Params, Request, RpcError, code};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, interval_at, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
-use tracing::Instrument as _;
 
 use super::answer::{KEEP_ALIVE, complete, error_of, event, keep_alive, message_of, refused};
 use super::envelope::Envelope;
 use super::outlet::{MAX_WAITING, ModernOutlet};
 use super::rounds::{Rounds, Seal};
 use crate::halt::refusal;
+use crate::operation::Operation;
 use crate::server::Inner;
 use crate::{Caller, Exchange, Halt, methods};
 
@@ -30,7 +31,7 @@ struct Work(AbortOnDropHandle<Result<Params, RpcError>>);
 
 impl Work {
     fn start(work: impl Future<Output = Result<Params, RpcError>> + Send + 'static) -> Self {
-        Self(AbortOnDropHandle::new(tokio::spawn(work.in_current_span())))
+        Self(AbortOnDropHandle::new(tokio::spawn(current::carry(work))))
     }
 
     /// Its outcome, once.
@@ -49,13 +50,14 @@ pub(super) async fn answer(
     caller: Caller,
     envelope: Envelope,
     request: Request,
+    operation: Operation,
 ) -> Result<HttpResponse, Halt> {
     let Request { id, method, params } = request;
     let (notes, mut said) = mpsc::channel(MAX_WAITING);
     let seal = Seal::new(&server.ports, &caller.principal, &method, &params);
     let rounds =
         if methods::may_take_long(&method) { Rounds::read(&params, &seal)? } else { Rounds::default() };
-    let job = Job { server: Arc::clone(server), caller, envelope, method, params, rounds, seal };
+    let job = Job { server: Arc::clone(server), caller, envelope, method, params, rounds, seal, operation };
     let mut work = Work::start(job.run(notes));
     let outcome = tokio::select! {
         biased;
@@ -79,12 +81,13 @@ struct Job {
     params: Params,
     rounds: Rounds,
     seal: Seal,
+    operation: Operation,
 }
 
 impl Job {
     /// Works on it. If this is dropped, the client is gone, and whatever was started hears of that.
     async fn run(self, notes: mpsc::Sender<Bytes>) -> Result<Params, RpcError> {
-        let Self { server, caller, envelope, method, params, rounds, seal } = self;
+        let Self { server, caller, envelope, method, params, rounds, seal, operation } = self;
         let _open = server.in_flight.enter();
         let cancelled = CancellationToken::new();
         let _dropped = cancelled.clone().drop_guard();
@@ -92,14 +95,21 @@ impl Job {
         let limit = server.options.call_timeout.min(caller.context.remaining());
         let outlet = Arc::new(ModernOutlet::new(notes, rounds));
         let Envelope { client, progress_token } = envelope;
-        let exchange = Exchange::new(caller, client, progress_token, Arc::clone(&outlet) as _, cancelled);
-        match timeout(limit, methods::answer(&server.catalog, &exchange, &method, params)).await {
+        let said = Arc::clone(&outlet) as _;
+        let exchange = Exchange::new(caller, client, progress_token, said, cancelled, operation.clone());
+        let outcome = match timeout(limit, methods::answer(&server.catalog, &exchange, &method, params)).await
+        {
             Err(_) => Err(refusal(ApiError::new(ErrorCode::Timeout, "the request took longer than it may"))),
             Ok(Ok(result)) if is_first => Ok(result),
             Ok(Ok(result)) => Ok(for_once(result)),
             Ok(Err(Halt::AskFirst)) if methods::may_take_long(&method) => outlet.input_required(&seal),
             Ok(Err(halt)) => Err(error_of(halt)),
+        };
+        match &outcome {
+            Ok(result) => operation.answered(result),
+            Err(error) => operation.refused(error),
         }
+        outcome
     }
 }
 

@@ -10,16 +10,17 @@ use actix_web::HttpResponse;
 use bytes::Bytes;
 use futures::stream;
 use outcrop_http::{ApiError, sse};
+use outcrop_telemetry::trace::TraceContext;
 use outcrop_types::{ErrorCode, Subject, TeamId};
-use outcrop_wire::mcp::{MessageId, Request, RpcError, meta, notification_message, read_params};
+use outcrop_wire::mcp::{MessageId, Params, Request, RpcError, meta, notification_message, read_params};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
-use tracing::Instrument as _;
 
 use super::answer::{KEEP_ALIVE, event, keep_alive, object, result_of};
+use crate::operation::{Listening, Operation, apart};
 use crate::server::Inner;
 use crate::{Caller, Halt, Watched};
 
@@ -58,8 +59,9 @@ struct Wanted {
 /// Opens a stream.
 pub(super) async fn open(
     server: &Arc<Inner>,
-    caller: Caller,
+    mut caller: Caller,
     request: Request,
+    operation: &Operation,
 ) -> Result<HttpResponse, Halt> {
     let Wanted { mut notifications } = read_params(request.params)?;
     let mut seen = HashSet::new();
@@ -79,6 +81,9 @@ pub(super) async fn open(
     }
     let acknowledged = json!({ "notifications": Filter::of(&tags) });
     let first = note(&request.id, "notifications/subscriptions/acknowledged", acknowledged);
+    // Listening takes as long as the client likes: what is told of the request is how long it took to begin.
+    operation.answered(&Params::new());
+    caller.context.trace = TraceContext::none();
     let mut look = interval_at(Instant::now() + LOOK, LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let listener = Listener {
@@ -93,7 +98,8 @@ pub(super) async fn open(
         _place: place,
     };
     let (pieces, said) = mpsc::channel(1);
-    let work = AbortOnDropHandle::new(tokio::spawn(listener.run(pieces).in_current_span()));
+    let asker = listener.caller.clone();
+    let work = AbortOnDropHandle::new(tokio::spawn(apart(&asker, listener.run(pieces))));
     let rest = stream::unfold((said, work), |(mut said, work)| async move {
         said.recv().await.map(|piece| (piece, (said, work)))
     });
@@ -218,7 +224,7 @@ impl Listeners {
             return Err(Halt::from(error));
         }
         *count += 1;
-        Ok(Place { all: self.clone(), who })
+        Ok(Place { all: self.clone(), who, _listening: Listening::begin() })
     }
 }
 
@@ -226,6 +232,7 @@ impl Listeners {
 struct Place {
     all: Listeners,
     who: (Subject, TeamId),
+    _listening: Listening,
 }
 
 impl Drop for Place {

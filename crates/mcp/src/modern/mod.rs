@@ -19,6 +19,7 @@ use outcrop_wire::mcp::{Message, Params, Posted, Request, RpcError, Version, cod
 use serde_json::json;
 
 pub(crate) use self::listen::Listeners;
+use crate::operation::Operation;
 use crate::server::{Inner, refuse};
 use crate::{Caller, Halt, about, methods};
 
@@ -47,10 +48,17 @@ pub(crate) async fn post(
         }
         Posted::Batch(_) => return refused("a body holds one message"),
     };
-    let id = request.id.clone();
-    match take(server, caller, headers, request).await {
+    let (id, mut caller) = (request.id.clone(), caller);
+    let version = Some(Version::V2026_07_28);
+    let operation = Operation::start(&server.options, &mut caller, &request, version, None);
+    let work = take(server, caller.clone(), headers, request, &operation);
+    match operation.within(&caller, work).await {
         Ok(answer) => answer,
-        Err(halt) => answer::refused(&id, &answer::error_of(halt)),
+        Err(halt) => {
+            let error = answer::error_of(halt);
+            operation.refused(&error);
+            answer::refused(&id, &error)
+        }
     }
 }
 
@@ -60,19 +68,21 @@ async fn take(
     caller: Caller,
     headers: &HeaderMap,
     request: Request,
+    operation: &Operation,
 ) -> Result<HttpResponse, Halt> {
     let envelope = envelope::read(headers, &request)?;
     match &*request.method {
         "server/discover" => {
             let result = discover(server, &caller).await?;
+            operation.answered(&result);
             Ok(answer::complete(&request.id, result))
         }
-        "subscriptions/listen" => listen::open(server, caller, request).await,
+        "subscriptions/listen" => listen::open(server, caller, request, operation).await,
         method if methods::is_common(method) => {
             if method == "tools/call" {
                 check_arguments(server, &caller, headers, &request.params).await?;
             }
-            call::answer(server, caller, envelope, request).await
+            call::answer(server, caller, envelope, request, operation.clone()).await
         }
         method => Err(RpcError::method_not_found(method).into()),
     }

@@ -8,4 +8,5 @@ mod modern_listen;
 mod modern_rounds;
 mod modern_world;
 mod provider;
+mod traces;
 mod world;

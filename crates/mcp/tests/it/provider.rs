@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use outcrop_mcp::{Caller, Exchange, Halt, Page, Provider, Watched};
+use outcrop_telemetry::current;
 use outcrop_wire::mcp::{
     Ask, LogLevel, Params, Prompt, Resource, ResourceContents, RpcError, Tool, ToolResult, code,
 };
@@ -50,7 +51,7 @@ fn millis(arguments: &Params) -> Duration {
 #[async_trait]
 impl Provider for Bench {
     async fn tools(&self, _: &Caller) -> Result<Vec<Tool>, Halt> {
-        Ok(["echo", "slow", "steps", "ask", "poll", "stuck"].map(tool).into())
+        Ok(["echo", "slow", "steps", "ask", "poll", "stuck", "where", "fail"].map(tool).into())
     }
 
     async fn call_tool(
@@ -86,6 +87,14 @@ impl Provider for Bench {
                 "polled".to_owned()
             }
             "stuck" => std::future::pending().await,
+            // Where in its trace it is worked on: by its context, by its task, and under which ids.
+            "where" => {
+                let context = &exchange.caller().context;
+                let current = current::get().map(|it| (it.trace.to_line(), it.request_id.to_string()));
+                let (by_task, id) = current.unwrap_or_default();
+                json!([context.trace.to_line(), by_task, context.request_id.to_string(), id]).to_string()
+            }
+            "fail" => return Ok(ToolResult { is_error: true, ..ToolResult::text("it did not work") }),
             other => return Err(RpcError::new(code::INVALID_PARAMS, other.to_owned()).into()),
         };
         self.ended.fetch_add(1, Ordering::SeqCst);

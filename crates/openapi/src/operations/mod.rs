@@ -7,6 +7,7 @@ mod files;
 mod identity;
 mod jobs;
 mod ledger;
+mod log;
 mod mcp;
 mod models;
 mod people;
@@ -27,6 +28,7 @@ pub fn operations() -> impl Iterator<Item = &'static Operation> {
         files::OPERATIONS,
         ledger::OPERATIONS,
         identity::OPERATIONS,
+        log::OPERATIONS,
         mcp::OPERATIONS,
         people::OPERATIONS,
         access::OPERATIONS,

@@ -42,7 +42,8 @@ fn lease_end() -> DateTime<Utc> {
 /// A batch that was just asked for, and its job.
 fn batch(number: u32) -> (Job, Batch) {
     let plain = job(number, team_id(1));
-    let job = Job { kind: JobKind::Batch, deadline: Some(at(5_000)), ..plain };
+    let trace = Some("00-6ace45e0b1c7d2e3f405162738495061-00f067aa0ba902b7-01".to_owned());
+    let job = Job { kind: JobKind::Batch, deadline: Some(at(5_000)), trace, ..plain };
     let batch = Batch {
         id: BatchId::new(job.id.uuid()),
         team: team_id(1),

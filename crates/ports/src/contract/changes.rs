@@ -8,6 +8,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::DateTime;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use outcrop_types::{Change, PresentedKey, ServiceAccountId, SessionId, Subject, TeamId, UserId};
@@ -102,6 +103,8 @@ where
         Change::Subject(Subject::ServiceAccount(ServiceAccountId::new(fresh()))),
         Change::Team(TeamId::new(fresh())),
         session(),
+        Change::Log { filter: Some("info,outcrop=debug".into()), until: DateTime::UNIX_EPOCH },
+        Change::Log { filter: None, until: DateTime::UNIX_EPOCH },
         Change::Everything,
     ] {
         here.announce(&change).await.unwrap();

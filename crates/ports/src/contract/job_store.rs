@@ -100,6 +100,7 @@ fn full_job(number: u32) -> Job {
             .map(|(key, value)| (key.into(), value.into()))
             .into(),
         response: Some(super::samples::response_id(number)),
+        trace: Some("00-6ace45e0b1c7d2e3f405162738495061-00f067aa0ba902b7-01".to_owned()),
         choice: Some(Choice { way: Way::Flex, reason: "it has time".to_owned() }),
         used: used(7),
         ..keyed_job(number, team_id(1), "full")

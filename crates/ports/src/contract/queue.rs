@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
+use outcrop_telemetry::current::Current;
+use outcrop_telemetry::trace::TraceContext;
 
 use crate::{Delivery, MAX_DELAY, MAX_REASON, PortFailure, Queue, QueueDepth};
 
@@ -35,6 +37,7 @@ where
         an_empty_queue_gives_none(make().await),
         a_message_arrives_as_it_was_sent(make().await),
         a_large_message_arrives_whole(make().await),
+        a_message_keeps_the_trace_it_was_sent_in(make().await),
         a_received_message_is_hidden_and_comes_back(make().await),
         an_acknowledged_message_is_gone(make().await),
         an_extended_message_stays_hidden(make().await),
@@ -65,6 +68,7 @@ where
         a_long_reason_is_cut(make().await),
         dead_letters_stay_where_they_are(make().await),
         a_redriven_message_starts_anew(make().await),
+        a_dead_message_keeps_its_trace(make().await),
         the_dead_are_counted(make().await),
     );
 }
@@ -87,6 +91,25 @@ async fn a_large_message_arrives_whole(queue: Arc<dyn Queue>) {
     let body = "x".repeat(MAX_BODY);
     queue.send(body.clone()).await.unwrap();
     assert!(take(&*queue, LONG).await.body == body);
+}
+
+async fn a_message_keeps_the_trace_it_was_sent_in(queue: Arc<dyn Queue>) {
+    queue.send("outside".to_owned()).await.unwrap();
+    in_trace(1, queue.send("alone".to_owned())).await.unwrap();
+    in_trace(2, queue.send_after("after".to_owned(), Duration::ZERO)).await.unwrap();
+    let together = (0..11).map(|number| format!("together {number}")).collect();
+    assert!(in_trace(3, queue.send_all(together)).await.unwrap().is_empty());
+    for _ in 0..14 {
+        // Whoever receives it has a trace of its own, which is none of the message's business.
+        let delivery = in_trace(9, take(&*queue, LONG)).await;
+        let expected = match delivery.body.split(' ').next().unwrap() {
+            "outside" => None,
+            "alone" => Some(1),
+            "after" => Some(2),
+            _ => Some(3),
+        };
+        assert_eq!(delivery.trace.to_line(), expected.map(line), "{}", delivery.body);
+    }
 }
 
 async fn a_received_message_is_hidden_and_comes_back(queue: Arc<dyn Queue>) {
@@ -315,6 +338,28 @@ async fn a_redriven_message_starts_anew(queue: Arc<dyn Queue>) {
     assert_eq!(queue.receive(Duration::ZERO, LONG).await.unwrap(), None, "each once");
 }
 
+async fn a_dead_message_keeps_its_trace(queue: Arc<dyn Queue>) {
+    in_trace(1, queue.send("buried".to_owned())).await.unwrap();
+    let delivery = take(&*queue, LONG).await;
+    in_trace(9, queue.bury(&delivery, "why")).await.unwrap();
+    in_trace(2, queue.send("spent".to_owned())).await.unwrap();
+    for _ in 1..=2 {
+        queue.extend(&take(&*queue, LONG).await.receipt, Duration::ZERO).await.unwrap();
+    }
+    assert_eq!(queue.receive(SHORT, LONG).await.unwrap(), None);
+    let expected = |body: &str| Some(line(if body == "buried" { 1 } else { 2 }));
+    let dead = queue.dead_letters(10).await.unwrap();
+    assert_eq!(dead.len(), 2);
+    for dead in dead {
+        assert_eq!(dead.trace.to_line(), expected(&dead.body), "{}", dead.body);
+        assert!(in_trace(9, queue.redrive(&dead)).await.unwrap());
+    }
+    for _ in 0..2 {
+        let delivery = take(&*queue, LONG).await;
+        assert_eq!(delivery.trace.to_line(), expected(&delivery.body), "{}", delivery.body);
+    }
+}
+
 async fn the_dead_are_counted(queue: Arc<dyn Queue>) {
     assert_eq!(queue.depth().await.unwrap().dead, Some(0));
     queue.send("a".to_owned()).await.unwrap();
@@ -326,4 +371,14 @@ async fn the_dead_are_counted(queue: Arc<dyn Queue>) {
 /// A message that is there.
 async fn take(queue: &dyn Queue, visibility: Duration) -> Delivery {
     queue.receive(SOON, visibility).await.unwrap().unwrap()
+}
+
+/// Does `work` in a trace of its own.
+fn in_trace<F: Future>(number: u8, work: F) -> impl Future<Output = F::Output> {
+    Current::new(format!("request {number}"), TraceContext::from_line(&line(number))).scope(work)
+}
+
+/// Where in it that is.
+fn line(number: u8) -> String {
+    format!("00-6ace45e0b1c7d2e3f4051627384950{number:02x}-00f067aa0ba902{number:02x}-01")
 }

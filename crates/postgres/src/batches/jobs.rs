@@ -21,9 +21,9 @@ pub(super) async fn insert_part(
     let query = sqlx::query(
         "INSERT INTO jobs (id, kind, parent_id, team_id, subject, role, key_id, requests_per_minute, scope, path,
              input, fingerprint, priority, deadline, metadata, state, attempts, used, choice, created_at, updated_at,
-             nudged_at)
+             nudged_at, trace)
          SELECT $1, 'part', id, team_id, subject, role, key_id, requests_per_minute, scope, path, input, '', priority,
-             deadline, '{}', 'queued', 0, $2, choice, $3, $3, $3
+             deadline, '{}', 'queued', 0, $2, choice, $3, $3, $3, trace
          FROM jobs WHERE id = $4",
     )
     .bind(part.job.to_string())

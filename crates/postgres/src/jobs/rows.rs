@@ -14,7 +14,7 @@ macro_rules! columns {
     () => {
         "id, kind, parent_id, team_id, subject, role, key_id, requests_per_minute, scope, path, input, output, \
          idempotency_key, fingerprint, priority, deadline, metadata, response_id, state, attempts, status, error, \
-         dead, choice, used, created_at, started_at, ended_at, updated_at"
+         dead, choice, used, created_at, started_at, ended_at, updated_at, trace"
     };
 }
 pub(crate) use columns;
@@ -26,7 +26,7 @@ pub(crate) async fn insert_job(connection: &mut PgConnection, job: &Job) -> Resu
         "INSERT INTO jobs (",
         columns!(),
         ", nudged_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-                              $21, $22, $23, $24, $25, $26, $27, $28, $29, $26)
+                              $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $26)
          ON CONFLICT DO NOTHING"
     ))
     .bind(job.id.to_string())
@@ -58,6 +58,7 @@ pub(crate) async fn insert_job(connection: &mut PgConnection, job: &Job) -> Resu
     .bind(job.started_at)
     .bind(job.ended_at)
     .bind(job.updated_at)
+    .bind(&job.trace)
     .execute(connection)
     .await?;
     Ok(inserted.rows_affected() == 1)
@@ -95,6 +96,7 @@ pub(crate) struct JobRow {
     started_at: Option<DateTime<Utc>>,
     ended_at: Option<DateTime<Utc>>,
     updated_at: DateTime<Utc>,
+    trace: Option<String>,
 }
 
 impl JobRow {
@@ -125,6 +127,7 @@ impl JobRow {
             input: self.input,
             output: self.output,
             error: self.error,
+            trace: self.trace,
         })
     }
 

@@ -15,6 +15,7 @@ use super::calls::{Call, Calls, Count, Ending};
 use super::keys::millis;
 use super::scripts::Scripts;
 use crate::connection::{Connection, NoAnswer};
+use crate::operation::Operation;
 
 /// Longest that a process counts as alive without a sign of life, milliseconds.
 const ALIVE_MS: u64 = 3_000;
@@ -68,9 +69,11 @@ impl Shared {
     /// Asks within the time-out, or fails at once if Redis is known to be away; the upkeep looks for it.
     pub(super) async fn soon<T: FromRedisValue>(
         &self,
+        what: Operation,
         question: &ScriptInvocation<'_>,
     ) -> Result<T, NoAnswer> {
-        self.connection.call(|mut redis| async move { question.invoke_async(&mut redis).await }, || ()).await
+        let ask = |mut redis| async move { question.invoke_async(&mut redis).await };
+        self.connection.call(what, ask, || ()).await
     }
 
     /// Settles, and notes what was.
@@ -92,8 +95,11 @@ impl Shared {
                 at += 1;
             }
         }
-        let answer: (String, Vec<u64>) =
-            if patiently { self.patiently(&script).await? } else { self.soon(&script).await? };
+        let answer: (String, Vec<u64>) = if patiently {
+            self.patiently(&script).await?
+        } else {
+            self.soon(Operation::Settle, &script).await?
+        };
         self.calls.settled(endings, &answer.0, &answer.1, &self.scripts.keys);
         Ok(())
     }
@@ -114,7 +120,7 @@ impl Shared {
         for (slot, amount) in spent {
             script.arg(slot).arg(window::slot_begins_ms(meter.window, slot)).arg(amount);
         }
-        let answer: (String, u8) = self.soon(&script).await?;
+        let answer: (String, u8) = self.soon(Operation::Seed, &script).await?;
         self.calls.heard_of(&answer.0);
         Ok(answer.1 == 1)
     }

@@ -13,7 +13,7 @@ macro_rules! columns {
     () => {
         "id, kind, parent_id, team_id, subject, role, key_id, requests_per_minute, scope, path, input, output, \
          idempotency_key, fingerprint, priority, deadline, metadata, response_id, state, attempts, status, error, \
-         dead, choice, used, created_at, started_at, ended_at, updated_at"
+         dead, choice, used, created_at, started_at, ended_at, updated_at, trace"
     };
 }
 pub(crate) use columns;
@@ -25,7 +25,7 @@ pub(crate) async fn insert_job(connection: &mut SqliteConnection, job: &Job) -> 
         "INSERT INTO jobs (",
         columns!(),
         ", nudged_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-                              $21, $22, $23, $24, $25, $26, $27, $28, $29, $26)
+                              $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $26)
          ON CONFLICT DO NOTHING"
     ))
     .bind(job.id.to_string())
@@ -57,6 +57,7 @@ pub(crate) async fn insert_job(connection: &mut SqliteConnection, job: &Job) -> 
     .bind(job.started_at.map(micros))
     .bind(job.ended_at.map(micros))
     .bind(micros(job.updated_at))
+    .bind(&job.trace)
     .execute(connection)
     .await?;
     Ok(inserted.rows_affected() == 1)
@@ -94,6 +95,7 @@ pub(crate) struct JobRow {
     started_at: Option<i64>,
     ended_at: Option<i64>,
     updated_at: i64,
+    trace: Option<String>,
 }
 
 impl JobRow {
@@ -124,6 +126,7 @@ impl JobRow {
             input: self.input,
             output: self.output,
             error: self.error,
+            trace: self.trace,
         })
     }
 

@@ -5,6 +5,7 @@ mod audit;
 mod introspect;
 mod keys;
 mod list;
+mod log;
 mod login;
 mod logout;
 mod me;
@@ -52,6 +53,9 @@ pub fn routes(service: &AuthService) -> impl Fn(&mut web::ServiceConfig) + Clone
                     .configure(prompts)
                     .service(roles::list)
                     .service(audit::list)
+                    .service(log::show)
+                    .service(log::set)
+                    .service(log::reset)
                     .service(signing_keys::list)
                     .service(signing_keys::rotate),
             );

@@ -11,6 +11,7 @@ mod invitations;
 mod keys;
 mod last_used;
 mod lists;
+mod log;
 mod members;
 mod office;
 mod policies;

@@ -38,7 +38,7 @@ impl Known {
             Change::Subject(subject) => self.principal.subject == *subject,
             Change::Team(team) => self.principal.team == *team,
             Change::Session(session) => self.session == Some(*session),
-            Change::Policies | Change::Routes => false,
+            Change::Policies | Change::Routes | Change::Log { .. } => false,
             Change::Everything => true,
         }
     }
@@ -74,6 +74,7 @@ impl Bad {
     pub(super) fn depends_on(&self, change: &Change) -> bool {
         match (change, &self.key) {
             (Change::Key(id), Some(key)) => id == key,
+            (Change::Log { .. }, _) => false,
             _ => true,
         }
     }

@@ -24,6 +24,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use futures::StreamExt;
 use outcrop_ports::{Authenticator, Changes, Clock, Credential};
+use outcrop_telemetry::metric::KeyValue;
+use outcrop_telemetry::{current, names};
 use outcrop_types::Principal;
 use secrecy::ExposeSecret;
 use sha2::{Digest as _, Sha256};
@@ -96,6 +98,7 @@ impl AuthCache {
                 if renew {
                     drop(self.check(digest, credential));
                 }
+                count(&verdict, "remembered");
                 Some(verdict)
             }
             Recalled::Nothing => None,
@@ -117,6 +120,12 @@ impl AuthCache {
         if let Some(verdict) = self.recall(credential) {
             return verdict;
         }
+        let verdict = self.ask(credential).await;
+        count(&verdict, "asked");
+        verdict
+    }
+
+    async fn ask(&self, credential: &Credential) -> Verdict {
         let digest = digest(credential);
         for _ in 0..MAX_CHECKS {
             let Some(flight) = self.check(digest, credential) else {
@@ -152,14 +161,25 @@ impl AuthCache {
         };
         let landing = Landing { answers: Arc::clone(answers), digest, number, known };
         let credential = credential.clone();
-        tokio::spawn(async move {
+        // Asked for on behalf of whoever came first, in whose trace it is.
+        tokio::spawn(current::carry(async move {
             let landed = landing.answers.ask(digest, number, start, &credential).await;
             drop(landing);
             // Nobody may be waiting any more; what was learnt is kept all the same.
             drop(tell.send(landed));
-        });
+        }));
         Some(flight)
     }
+}
+
+/// Counts how a credential was checked that turned out good, or how else it ended.
+fn count(verdict: &Verdict, good: &'static str) {
+    let outcome = match verdict {
+        Ok(_) => good,
+        Err(Refusal::Invalid { .. }) => "refused",
+        Err(Refusal::Unknown { .. }) => "failed",
+    };
+    names::AUTH_LOOKUPS.add(1.0, &[KeyValue::new(names::OUTCOME, outcome)]);
 }
 
 /// Whatever ends the listening, nobody relies on it afterwards.

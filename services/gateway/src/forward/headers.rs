@@ -7,6 +7,7 @@ use actix_web::http::header::{
     HeaderMap as ActixHeaders, HeaderName as ActixName, HeaderValue as ActixValue,
 };
 use outcrop_http::{CLIENT_IP_HEADER, DEADLINE_HEADER, REFUSED_HEADER, REQUEST_ID_HEADER, RequestContext};
+use outcrop_telemetry::trace::{TRACEPARENT, TRACESTATE, TraceContext, XRAY_HEADER};
 use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 
 use crate::credential::KEY_HEADERS;
@@ -29,22 +30,27 @@ const HOP_BY_HOP: [&str; 11] = [
     "host",
 ];
 
-/// Fills in the headers of a request to a service.
+/// What ties traces together: the service goes on from our own span, and from nobody else's.
+const OF_TRACES: [&str; 3] = [TRACEPARENT, TRACESTATE, XRAY_HEADER];
+
+/// Fills in the headers of a request to a service, whose part of the trace is below `trace`.
 pub(super) fn outgoing(
     to: &mut HeaderMap,
     request: &HttpRequest,
     owner: Owner,
     context: &RequestContext,
     identity: &str,
+    trace: &TraceContext,
 ) {
     let named =
         named_by_connection(request.headers().get_all("connection").filter_map(|it| it.to_str().ok()));
-    to.reserve(request.headers().len() + 5);
+    to.reserve(request.headers().len() + 5 + OF_TRACES.len());
     for (name, value) in request.headers() {
         let name = name.as_str();
         let dropped = HOP_BY_HOP.contains(&name)
             || named.iter().any(|it| it == name)
             || name == FORWARDED_FOR
+            || OF_TRACES.contains(&name)
             // The service goes by the signed identity; only auth deals with credentials.
             || (owner != Owner::Auth && is_credential(name));
         if !dropped
@@ -68,6 +74,7 @@ pub(super) fn outgoing(
     if let Some(chain) = forwarded_for(request) {
         set(FORWARDED_FOR, &chain);
     }
+    trace.inject(|name, value| set(name, &value));
 }
 
 fn is_credential(name: &str) -> bool {

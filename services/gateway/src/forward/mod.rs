@@ -15,8 +15,10 @@ use std::time::Duration;
 use actix_web::body::BoxBody;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use outcrop_config::ServicesConfig;
-use outcrop_http::{ApiError, Bounds, Draining, REFUSED_HEADER, RequestContext, takes_file};
+use outcrop_http::{ApiError, Bounds, Draining, REFUSED_HEADER, RequestContext, method_name, takes_file};
 use outcrop_ports::Clock;
+use outcrop_telemetry::hop::Hop;
+use outcrop_telemetry::trace::TraceContext;
 use outcrop_token::{InternalSigner, service_principal};
 use outcrop_types::{ErrorCode, Principal};
 use reqwest::Url;
@@ -184,16 +186,27 @@ async fn forward(
     let owner = route.owner;
     let bounds = worker.shared.bounds.of(request.method(), request.path());
     let (sending, body) = Sending::begin(&request, payload, bounds, context.remaining()).await?;
-    let mut outgoing = worker.shared.outgoing(&request, owner, &context)?;
+    let hop = Hop::begin(method_name(request.method()), owner.name(), &context.trace);
+    let mut outgoing = worker.shared.outgoing(&request, owner, &context, hop.context())?;
     *outgoing.body_mut() = body;
     let patience = worker.shared.patience(owner, context.remaining());
     let clients = &worker.clients;
     let file = takes_file(request.method(), request.path());
     let client = if file { &clients.uploads } else { &clients.client };
-    let answer = tokio::time::timeout(patience, sending.alongside(client.execute(outgoing)))
-        .await
-        .map_err(|_| timed_out(owner))??
-        .map_err(|error| failed(owner, error))?;
+    let answer = match tokio::time::timeout(patience, sending.alongside(client.execute(outgoing))).await {
+        Err(_) => {
+            hop.failed("timeout");
+            return Err(timed_out(owner));
+        }
+        // The client is to blame, and the call was given up.
+        Ok(Err(error)) => return Err(error),
+        Ok(Ok(Err(error))) => {
+            hop.failed(kind(&error));
+            return Err(failed(owner, error));
+        }
+        Ok(Ok(Ok(answer))) => answer,
+    };
+    hop.answered(answer.status().as_u16());
     if refuses_us(&answer) {
         return Err(refused(owner));
     }
@@ -216,6 +229,7 @@ impl Shared {
         request: &HttpRequest,
         owner: Owner,
         context: &RequestContext,
+        trace: &TraceContext,
     ) -> Result<reqwest::Request, ApiError> {
         let mut url = self.bases[owner as usize].clone();
         url.set_path(request.path());
@@ -228,7 +242,7 @@ impl Shared {
         let principal =
             extensions.get::<Principal>().cloned().unwrap_or_else(|| service_principal("gateway"));
         let identity = self.signer.sign(&principal, self.clock.now()).map_err(ApiError::from_error)?;
-        headers::outgoing(outgoing.headers_mut(), request, owner, context, &identity);
+        headers::outgoing(outgoing.headers_mut(), request, owner, context, &identity, trace);
         Ok(outgoing)
     }
 }
@@ -269,6 +283,17 @@ fn timed_out(owner: Owner) -> ApiError {
             ApiError::new(ErrorCode::Unavailable, message).with_retry_after(Duration::from_secs(1))
         }
         Owner::Inference | Owner::Jobs => ApiError::new(ErrorCode::Timeout, message),
+    }
+}
+
+/// The same for metrics and spans.
+fn kind(error: &reqwest::Error) -> &'static str {
+    if error.is_connect() {
+        "connect"
+    } else if error.is_timeout() {
+        "timeout"
+    } else {
+        "broken_off"
     }
 }
 

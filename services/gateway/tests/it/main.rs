@@ -8,4 +8,5 @@ mod files;
 mod forward;
 mod mcp;
 mod scopes;
+mod traces;
 mod world;

@@ -172,7 +172,7 @@ fn own_answer(
                 return Err(ChatError::Limits { source: error });
             }
             let limits: Vec<&Limit> = places.iter().map(|place| question.limits[*place]).collect();
-            let own = Question { limits: &limits, meters, ..question };
+            let own = Question { limits: &limits, meters, is_local: true, ..question };
             Err(exceeded(own, (full, retry_after), &states, now))
         }
         Ok(Admission::Unseeded { .. }) => Err(ChatError::Limits { source: error }),

@@ -28,6 +28,8 @@ pub struct Exceeded {
     pub(crate) room_after: Option<Duration>,
     /// When it was asked.
     pub(crate) now: DateTime<Utc>,
+    /// Whether this process alone counts, since the limiter of all is away.
+    pub(crate) is_local: bool,
     /// Where the limits stand that clients hear of.
     pub(crate) standings: Vec<Standing>,
 }

@@ -24,6 +24,7 @@ fn exceeded(what: Limited, (limit, settled, held): (u64, u64, u64), wanted: u64,
         calls,
         room_after: (wanted <= limit).then_some(Duration::from_millis(11_001)),
         now: "2026-11-21T20:00:00.5Z".parse().unwrap(),
+        is_local: false,
         standings: Vec::new(),
     }
 }

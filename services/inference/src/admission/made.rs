@@ -32,9 +32,11 @@ impl AdmissionControl {
                     let mut both = states.iter().zip(&meters);
                     if let Some(full) = both.position(|(it, wanted)| it.remaining() < wanted.amount.max(1)) {
                         let (calls, longest) = (&[self.ids.uuid()], std::time::Duration::ZERO);
+                        let (limits, meters) = (&*limits, &*meters);
                         let question =
-                            Question { limits: &limits, meters: &meters, calls, longest, generation: 0 };
-                        return Err(exceeded(question, (full, None), &states, now));
+                            Question { limits, meters, calls, longest, generation: 0, is_local: false };
+                        let refusal = exceeded(question, (full, None), &states, now);
+                        return self.counted(caller, Err(refusal));
                     }
                 }
                 // Nothing is counted in this process: there is no share to hold it against.

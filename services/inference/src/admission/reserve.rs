@@ -26,6 +26,8 @@ pub(super) struct Question<'a> {
     pub(super) longest: Duration,
     /// Of the policies that say so.
     pub(super) generation: u64,
+    /// Whether it is this process alone that counts.
+    pub(super) is_local: bool,
 }
 
 /// What was taken.
@@ -170,6 +172,7 @@ pub(super) fn exceeded(
         calls,
         room_after,
         now,
+        is_local: question.is_local,
         standings: standing::tightest(question.meters, states),
     }))
 }

@@ -10,6 +10,7 @@ use futures::future::{BoxFuture, Shared};
 use outcrop_ports::{
     Clock, Ledger, Limiter, Meter, ModelCatalog, PortError, Seed, SeedMode, SpendQuery, Spent, Window, window,
 };
+use outcrop_telemetry::current;
 use outcrop_types::Pattern;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -91,7 +92,7 @@ impl Seeder {
         let name = (limit.name(), begins);
         let start = || {
             let (this, limit, name) = (Arc::clone(self), limit.clone(), name.clone());
-            let task = tokio::spawn(async move {
+            let task = tokio::spawn(current::carry(async move {
                 let _entry = Entry { seeder: Arc::clone(&this), name };
                 // The calls that just ended are in neither place until they are shipped.
                 let _ = timeout(LONGEST_SHIPPING, this.spool.shipped()).await;
@@ -100,7 +101,7 @@ impl Seeder {
                     this.budgets.seeded(&limit, this.clock.monotonic());
                 }
                 Ok(())
-            });
+            }));
             let ended = |error| Err(Arc::new(PortError::broken("seed a budget", error)));
             task.map(move |done| done.unwrap_or_else(ended)).boxed().shared()
         };

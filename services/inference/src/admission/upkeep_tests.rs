@@ -12,9 +12,10 @@ use outcrop_ports::{
     Ask, Clock, Hold, Limiter as _, Meter, MeterState, Modality, ModelCatalog, ModelInfo, Place,
     ResolvedModel,
 };
+use outcrop_telemetry::trace::TraceContext;
 use outcrop_types::{
-    Cost, Money, Policy, PolicyId, Price, PriceTier, Rate, RequestId, Target, TokenRates, TokenUsage,
-    UsageRecord,
+    Cost, Money, Policy, PolicyId, Price, PriceTier, Principal, Rate, RequestId, Target, TeamId, TokenRates,
+    TokenUsage, UsageRecord,
 };
 use outcrop_wire::Dialect;
 use serde_json::{Value, json};
@@ -27,7 +28,7 @@ use super::test_limiter::TestLimiter;
 use super::{AdmissionControl, AdmissionPorts, Admitted, Need, Output, Used, since_epoch};
 use crate::chat::{AskedModel, Caller};
 use crate::fixtures::{StoppedClock, TestLedger, model_info, principal, usage_record};
-use crate::metering::{Metering, Opening, Operation};
+use crate::metering::{Metering, Opening, Operation, Telling, TellingOptions};
 use crate::policies::Policies;
 use crate::policies::test_store::TestPolicies;
 use crate::spool::Spool;
@@ -92,6 +93,7 @@ impl Process {
             catalog: Arc::new(OneModel),
             clock: Arc::new(PausedClock { began: tokio::time::Instant::now() }),
             ids: Arc::new(SystemIdGen),
+            telling: Arc::new(Telling::new(TellingOptions::default())),
         };
         let (config, kept) = (LimitsConfig::default(), Arc::clone(&spool));
         let control = AdmissionControl::new(ports, Arc::clone(&policies), kept, config);
@@ -160,6 +162,7 @@ fn context() -> RequestContext {
         client_ip: None,
         way: None,
         spent: outcrop_http::Spent::default(),
+        trace: TraceContext::none(),
     }
 }
 
@@ -187,6 +190,33 @@ async fn what_was_let_in_while_the_limiter_was_away_counts_once_it_is_back() {
     process.limiter.set_away(false);
     sleep(Duration::from_secs(10)).await;
     assert_eq!(process.states(&meters).await, [(1, 0), (33, 0)], "and then with all");
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_are_counted_by_team_and_reason() {
+    let recorder = outcrop_telemetry::testing::recorder();
+    let root = TempDir::new().unwrap();
+    let process = Process::new(&root, "a", &json!({"requests_per_minute": 1}));
+    process.read_policies();
+    let principal = Principal { team: TeamId::new(Uuid::from_u128(0xF00D)), ..principal() };
+    let (context, team) = (context(), principal.team.to_string());
+    let need = Need { calls: 1, ..Need::default() };
+    let admit = async || {
+        let caller = Caller { principal: &principal, context: &context };
+        process.control.admit(caller, &model(), &need).await
+    };
+    let counted = |reason: &str| {
+        recorder
+            .metric("outcrop.limits.refusals", &[("outcrop.team", team.as_str()), ("outcrop.reason", reason)])
+    };
+    let _first = admit().await.unwrap();
+    assert_eq!(counted("requests"), 0.0);
+    admit().await.unwrap_err();
+    assert_eq!((counted("requests"), counted("local")), (1.0, 0.0));
+    process.limiter.set_away(true);
+    let _alone = admit().await.unwrap();
+    admit().await.unwrap_err();
+    assert_eq!((counted("requests"), counted("local")), (1.0, 1.0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -275,7 +305,8 @@ async fn ledger_and_limits_agree_on_the_moment_of_a_call() {
     let (ids, calls) = (Arc::new(SystemIdGen), InFlight::default());
     // A clock that shows another day by then.
     let clock = Arc::new(StoppedClock);
-    let metering = Metering::new(spool, Arc::new(OneModel), TagNames::default(), clock, ids, calls);
+    let (tags, telling) = (TagNames::default(), Telling::new(TellingOptions::default()));
+    let metering = Metering::new(spool, Arc::new(OneModel), tags, telling, clock, ids, calls);
     let (principal, context) = (principal(), context());
     let model = model().model;
     let place = Place { account: None, region: "us-east-1".parse().unwrap() };
@@ -290,6 +321,7 @@ async fn ledger_and_limits_agree_on_the_moment_of_a_call() {
         tier: PriceTier::Standard,
         tags: Need::default().tags,
         hold: Some(hold),
+        route: None,
     };
     drop(metering.open(opening).unwrap());
     let mut shipper = Shipper::new(Arc::clone(&process.spool), process.ledger.clone(), Duration::ZERO);

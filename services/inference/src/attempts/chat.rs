@@ -5,9 +5,10 @@ use std::sync::Arc;
 use outcrop_chat::{Block, Request, Response};
 use outcrop_ports::{EventStream, ModelCall, ModelError, ModelFailure};
 
-use super::{Call, Made, Shot, watched};
+use super::{Call, Made, Method, Shot, watched};
 use crate::admission::Need;
 use crate::chat::{Answered, AskedModel, Caller, Facts, Streamed, heard};
+use crate::content::Asked;
 use crate::entry::Entry;
 use crate::metering::{OpenCall, Operation, reserve_input};
 use crate::prepare::{Original, Prepared};
@@ -107,6 +108,10 @@ impl Chat {
         }
     }
 
+    fn dropped(&self) -> &[&'static str] {
+        self.dropped.as_deref().unwrap_or(&self.prepared.dropped)
+    }
+
     fn tell(&self, facts: &mut Facts) {
         facts.told.clone_from(&self.prepared.told);
         facts.dropped.clone_from(&self.dropped);
@@ -126,6 +131,7 @@ struct Whole(Chat);
 impl Call for Whole {
     type Answer = Response;
     const STREAMED: bool = false;
+    const METHOD: Method = Method::CONVERSE;
 
     async fn make(&self, shot: Shot) -> Result<Response, ModelError> {
         shot.models.chat(self.0.call(&shot)).await
@@ -152,6 +158,14 @@ impl Call for Whole {
         self.0.refit(service, entry, model).await
     }
 
+    fn asked(&self, most: usize) -> Option<Asked> {
+        Some(Asked::of(&self.0.request, most))
+    }
+
+    fn dropped(&self) -> &[&'static str] {
+        self.0.dropped()
+    }
+
     fn tell(&self, facts: &mut Facts) {
         self.0.tell(facts);
     }
@@ -162,6 +176,7 @@ struct Pieces(Chat);
 impl Call for Pieces {
     type Answer = EventStream;
     const STREAMED: bool = true;
+    const METHOD: Method = Method::CONVERSE_STREAM;
 
     async fn make(&self, shot: Shot) -> Result<EventStream, ModelError> {
         shot.models.stream(self.0.call(&shot)).await
@@ -173,6 +188,14 @@ impl Call for Pieces {
 
     async fn refit(&mut self, service: &InferenceService, entry: &Entry, model: &AskedModel) -> bool {
         self.0.refit(service, entry, model).await
+    }
+
+    fn asked(&self, most: usize) -> Option<Asked> {
+        Some(Asked::of(&self.0.request, most))
+    }
+
+    fn dropped(&self) -> &[&'static str] {
+        self.0.dropped()
     }
 
     fn tell(&self, facts: &mut Facts) {

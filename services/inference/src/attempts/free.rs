@@ -5,7 +5,7 @@ use std::sync::Arc;
 use outcrop_ports::{ModelError, Tally};
 
 use super::failed::{back_in, no_target, telling};
-use super::{Call, Next, Shot, is_same, rules};
+use super::{Call, Method, Next, Shot, is_same, rules};
 use crate::InferenceService;
 use crate::chat::{AskedModel, Caller};
 
@@ -30,7 +30,8 @@ impl InferenceService {
                 course.unfit(&step, true);
                 step = course.first().ok_or_else(no_target)?;
             }
-            let error = match self.shoot(caller, &course, &mut step, &tally, &call).await {
+            let at = (caller.context.trace.clone(), "count_tokens");
+            let error = match self.shoot((caller, at), &course, &mut step, &tally, &call).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };
@@ -67,6 +68,7 @@ where
 {
     type Answer = T;
     const STREAMED: bool = false;
+    const METHOD: Method = Method::COUNT_TOKENS;
 
     async fn make(&self, shot: Shot) -> Result<T, ModelError> {
         (self.0)(shot).await

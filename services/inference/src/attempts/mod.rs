@@ -4,6 +4,7 @@
 //! and limits. One that cost nothing hands on what its call holds. One that may have cost something has a record of its
 //! own, and the next is let in anew; so is one of another model, whose limits are its own.
 
+mod attempt_span;
 mod chat;
 mod course;
 mod failed;
@@ -18,18 +19,21 @@ use std::time::{Duration, Instant};
 
 use futures::{Stream, StreamExt as _, stream};
 use outcrop_ports::{ModelError, Models, ResolvedModel, Tally};
+use outcrop_telemetry::trace::TraceContext;
 use outcrop_types::{Classify as _, FailureKind};
-use tracing::Instrument as _;
 
 use crate::admission::Need;
 use crate::chat::{AskedModel, Caller, Facts};
+use crate::content::Asked;
 use crate::entry::Entry;
 use crate::metering::{OpenCall, Operation};
 use crate::policies::{Clamp, Named};
 use crate::routing::Trial;
 use crate::{ChatError, InferenceService};
+use attempt_span::AttemptSpan;
+pub(crate) use attempt_span::Method;
 use course::{Course, Next, Step};
-use failed::{back_in, failed, no_target, nowhere, retried, telling};
+use failed::{back_in, failed, no_target, nowhere, retried};
 use rules::Rules;
 
 pub(crate) use raw::{RawAnswered, RawPrepared, RawStreamed, Refit, Refitted};
@@ -45,6 +49,9 @@ pub(crate) trait Call: Send {
 
     /// Whether the answer comes in pieces.
     const STREAMED: bool;
+
+    /// The operation of Bedrock's that it is.
+    const METHOD: Method;
 
     /// Whether the call is made in parts that are counted one by one.
     fn is_tallied(&self) -> bool {
@@ -73,6 +80,16 @@ pub(crate) trait Call: Send {
     /// What is wrong with an answer that came and is none; what it used is noted first.
     fn flaw(&self, _answer: &Self::Answer, _open: &mut OpenCall) -> Option<ModelError> {
         None
+    }
+
+    /// What is asked, within so many bytes and fit to be told; `None` where that has no form that everybody knows.
+    fn asked(&self, _most: usize) -> Option<Asked> {
+        None
+    }
+
+    /// The names of what has no effect on the model that it is made ready for.
+    fn dropped(&self) -> &[&'static str] {
+        &[]
     }
 
     /// Adds what is to be told of how the request was made ready.
@@ -166,7 +183,8 @@ impl InferenceService {
         loop {
             let (mut open, tally) = run.open(&step, call)?;
             let begun = Instant::now();
-            let answer = self.shoot(caller, &run.course, &mut step, &tally, call).await;
+            let at = (open.trace(), operation.name());
+            let answer = self.shoot((caller, at), &run.course, &mut step, &tally, call).await;
             let answer = answer.and_then(|answer| match call.flaw(&answer, &mut open) {
                 None => Ok(answer),
                 Some(flaw) => {
@@ -193,7 +211,7 @@ impl InferenceService {
     /// Makes one attempt, and tells its target how it went.
     async fn shoot<C: Call>(
         &self,
-        caller: Caller<'_>,
+        (caller, (trace, operation)): (Caller<'_>, (TraceContext, &'static str)),
         course: &Course<'_>,
         step: &mut Step<'_>,
         tally: &Tally,
@@ -201,20 +219,13 @@ impl InferenceService {
     ) -> Result<C::Answer, ModelError> {
         let target = step.target;
         let models = self.inner().places.at(&target.place).map_err(nowhere);
-        let span = tracing::info_span!(
-            "attempt",
-            outcrop.attempt = step.attempt,
-            cloud.region = target.place.region.as_str(),
-            cloud.account.id = target.place.account.as_ref().map(|it| it.as_str()),
-            gen_ai.request.model = target.model.bedrock_id,
-            outcome = tracing::field::Empty,
-        );
+        let span = AttemptSpan::begin(&trace, C::METHOD, (target, step.attempt));
         let deadline = course.rules().patience(C::STREAMED).min(caller.context.remaining());
         let begun = Instant::now();
         let answer = match models {
             Ok(models) => {
                 let shot = Shot { models, model: target.model.clone(), deadline, tally: tally.clone() };
-                call.make(shot).instrument(span.clone()).await
+                span.within(caller.context, call.make(shot)).await
             }
             Err(error) => Err(error),
         };
@@ -224,7 +235,6 @@ impl InferenceService {
                 if !C::STREAMED {
                     step.trial.ended();
                 }
-                span.record("outcome", "ok");
             }
             Err(error) => {
                 let kind = rules::kind(error.failure);
@@ -233,9 +243,10 @@ impl InferenceService {
                 } else {
                     step.trial.failed(kind, error.retry_after);
                 }
-                span.record("outcome", told::name(kind));
             }
         }
+        let failure = answer.as_ref().err().map(|error| (error, rules::kind(error.failure)));
+        span.end(&self.inner().metering.telling, (operation, target), failure);
         answer
     }
 }
@@ -263,7 +274,9 @@ impl<'a> Run<'a> {
             None => {
                 let Standing { entry, model, operation, input } = &self.standing;
                 let (cost, at) = ((*operation, *input), (step.target, step.attempt));
-                self.service.open_at(self.caller, model, entry, cost, at)?
+                let mut open = self.service.open_at(self.caller, model, entry, cost, at)?;
+                open.asked(|most| call.asked(most));
+                open
             }
         };
         self.is_let_in = false;
@@ -277,6 +290,7 @@ impl<'a> Run<'a> {
         if C::STREAMED {
             open.set_streamed();
         }
+        open.dropped(call.dropped());
         Ok((open, tally))
     }
 
@@ -310,16 +324,23 @@ impl<'a> Run<'a> {
         }
         // The target has one call less under way.
         drop(step);
+        let telling = &self.service.inner().metering.telling;
         // Parts that were answered would be charged for again, wherever the call is made.
         let another = if is_paid { None } else { self.another(at, kind, call).await };
         match another {
             Some(next) => {
+                if next.at() != at {
+                    attempt_span::moved_on(telling, target, kind);
+                }
                 retried(target, next.attempt - 1, kind, &error);
-                self.worst = Some(telling(self.worst.take(), error));
+                self.worst = Some(failed::telling(self.worst.take(), error));
                 Ok(next)
             }
             None => {
-                let error = telling(self.worst.take(), error);
+                let error = failed::telling(self.worst.take(), error);
+                if let Some(open) = self.paused.take() {
+                    open.given_up(error.code());
+                }
                 Err(failed(back_in(error, self.course.comes_back()), &self.attempts))
             }
         }
@@ -358,7 +379,9 @@ impl<'a> Run<'a> {
         let (together, input) = (entry.together(), if is_fit { self.standing.input } else { need.input });
         if holds {
             // What was held by other limits is given back before anything is asked of these.
-            self.paused = None;
+            if let Some(open) = self.paused.take() {
+                open.replaced();
+            }
             if std::mem::take(&mut self.is_let_in) {
                 entry.give_back();
             }

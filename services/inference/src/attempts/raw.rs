@@ -5,9 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use outcrop_ports::{ChunkStream, InvokeAnswer, InvokeCall, ModelError};
 
-use super::{Call, Made, Shot, watched};
+use super::{Call, Made, Method, Shot, watched};
 use crate::admission::Need;
 use crate::chat::{AskedModel, Caller, Facts};
+use crate::content::Asked;
 use crate::entry::Entry;
 use crate::metering::{OpenCall, Operation};
 use crate::routes::invoke::Sold;
@@ -123,6 +124,7 @@ struct Whole(Raw);
 impl Call for Whole {
     type Answer = InvokeAnswer;
     const STREAMED: bool = false;
+    const METHOD: Method = Method::INVOKE_MODEL;
 
     fn is_tallied(&self) -> bool {
         self.0.raw.sold.is_some()
@@ -145,6 +147,10 @@ impl Call for Whole {
         self.0.refit(service, entry, model).await
     }
 
+    fn asked(&self, most: usize) -> Option<Asked> {
+        Asked::of_body(&self.0.raw.call.body, most)
+    }
+
     fn tell(&self, facts: &mut Facts) {
         self.0.tell(facts);
     }
@@ -155,6 +161,7 @@ struct Pieces(Raw);
 impl Call for Pieces {
     type Answer = ChunkStream;
     const STREAMED: bool = true;
+    const METHOD: Method = Method::INVOKE_STREAM;
 
     async fn make(&self, shot: Shot) -> Result<ChunkStream, ModelError> {
         shot.models.invoke_stream(self.0.call(&shot)).await
@@ -166,6 +173,10 @@ impl Call for Pieces {
 
     async fn refit(&mut self, service: &InferenceService, entry: &Entry, model: &AskedModel) -> bool {
         self.0.refit(service, entry, model).await
+    }
+
+    fn asked(&self, most: usize) -> Option<Asked> {
+        Asked::of_body(&self.0.raw.call.body, most)
     }
 
     fn tell(&self, facts: &mut Facts) {

@@ -4,6 +4,7 @@
 //! time; what comes on top of that is not looked at, and of long texts only the beginning is: the log says so.
 
 use outcrop_ports::GuardedSide;
+use outcrop_telemetry::current;
 use outcrop_types::TokenUsage;
 use tokio::sync::Semaphore;
 
@@ -42,7 +43,7 @@ impl Watch {
                 );
             }
             let (looker, seen) = (self.looker.lasting(), self.seen.clone());
-            tokio::spawn(async move {
+            tokio::spawn(current::carry(async move {
                 match looker.look(&[&guard], side, &texts).await {
                     Ok(found) => {
                         let finds = found.does != Does::Nothing;
@@ -51,14 +52,14 @@ impl Watch {
                         open.reported(TokenUsage::default());
                         open.completed();
                         if finds {
-                            tracing::info!(guardrail.id = id, side = ?side, "a guardrail that monitors found something");
+                            tracing::debug!(guardrail.id = id, side = ?side, "a guardrail that monitors found something");
                         }
                     }
                     // Why stands in the log already.
                     Err(error) => open.refused(&error.source),
                 }
                 drop(room);
-            });
+            }));
         }
     }
 }

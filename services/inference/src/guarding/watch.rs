@@ -236,6 +236,7 @@ impl Watch {
             tier: outcrop_types::PriceTier::Standard,
             tags: self.entry.tags().clone(),
             hold: None,
+            route: self.model.plan.route.as_deref(),
         };
         self.service.inner().metering.open(opening).ok()
     }

@@ -9,12 +9,7 @@ use serde_json::json;
 /// for programs. What is behind a failure of ours goes to the log, once.
 pub(super) fn refused(context: &RequestContext, error: ApiError) -> ToolResult {
     if error.code.status() >= 500 {
-        tracing::warn!(
-            request_id = %context.request_id,
-            %error,
-            error.source = ?error.source,
-            "a tool of an MCP client failed"
-        );
+        tracing::warn!(%error, error.source = ?error.source, "a tool of an MCP client failed");
     }
     let mut told = json!({ "code": error.code.name() });
     let mut text = error.message;

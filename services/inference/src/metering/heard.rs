@@ -7,6 +7,7 @@ use outcrop_types::{GuardrailState, Money, TokenUsage};
 use outcrop_wire::anthropic::invoke::Weight;
 
 use super::open_call::millis_since;
+use crate::content::Said;
 
 /// What came of a call so far.
 #[derive(Debug, Default)]
@@ -26,10 +27,15 @@ pub(super) struct Heard {
     pub(super) guard_units: u64,
     /// What an answer saved that another call gave, once that is known.
     pub(super) saved: Option<Money>,
+    /// What was answered, where that is told.
+    pub(super) said: Option<Said>,
 }
 
 impl Heard {
     pub(super) fn saw(&mut self, event: &Event, arrived: Instant) {
+        if let Some(said) = &mut self.said {
+            said.push(event);
+        }
         match event {
             Event::Delta { delta, .. } => {
                 let weight = match delta {

@@ -8,16 +8,19 @@ use outcrop_chat::{Event, Response, ServiceTier, StopReason};
 use outcrop_http::Spent;
 use outcrop_lifecycle::Guard;
 use outcrop_ports::{ModelError, Tally};
+use outcrop_telemetry::trace::TraceContext;
 use outcrop_types::{
     CacheState, Classify, ErrorCode, GuardrailState, Money, Outcome, PriceTier, TokenUsage, UsageRecord,
 };
 use outcrop_wire::anthropic::invoke::Weight;
 
+use super::call_span::CallSpan;
 use super::heard::Heard;
 use super::need::price_tier;
 use super::pricing::Pricing;
 use super::{At, shorten};
 use crate::admission::{OpenHold, Used};
+use crate::content::{Asked, Said};
 use crate::entry::Entry;
 use crate::spool::Spool;
 
@@ -52,6 +55,8 @@ pub(crate) struct OpenCall {
     pricing: Option<Pricing>,
     /// What its request used so far.
     spent: Spent,
+    /// What is told of it; taken when it is written.
+    span: Option<Box<CallSpan>>,
     _open: Guard,
 }
 
@@ -84,12 +89,13 @@ pub(super) struct Begun {
     pub(super) pricing: Option<Pricing>,
     pub(super) hold: Option<OpenHold>,
     pub(super) spent: Spent,
+    pub(super) span: Option<CallSpan>,
     pub(super) open: Guard,
 }
 
 impl OpenCall {
     pub(super) fn new(begun: Begun) -> Self {
-        let Begun { record, spool, arrived, input_estimate, pricing, hold, spent, open } = begun;
+        let Begun { record, spool, arrived, input_estimate, pricing, hold, spent, span, open } = begun;
         let reserved = record.as_ref().map_or_else(TokenUsage::default, |it| it.tokens);
         Self {
             most_output: reserved.output,
@@ -107,6 +113,7 @@ impl OpenCall {
             rest: None,
             pricing,
             spent,
+            span: span.map(Box::new),
             _open: open,
         }
     }
@@ -144,6 +151,9 @@ impl OpenCall {
     /// Another attempt begins, at this target: what is recorded is about it from now on.
     pub(super) fn begin(&mut self, (place, model): At<'_>, attempt: u8, pricing: Pricing) {
         (self.begun, self.paused) = (Instant::now(), false);
+        if let Some(span) = &mut self.span {
+            span.moved((place, model));
+        }
         if let Some(record) = &mut self.record {
             record.attempt = attempt;
             record.region = place.region.to_string();
@@ -167,6 +177,53 @@ impl OpenCall {
     /// The attempt has failed at no cost: until another begins, whoever goes away has used nothing.
     pub(crate) fn pause(&mut self) {
         self.paused = true;
+    }
+
+    /// The attempt has failed at no cost, and no other is made of the call: so has the call.
+    pub(crate) fn given_up(mut self, code: ErrorCode) {
+        self.cost_nothing(Outcome::Failed, Some(code));
+    }
+
+    /// The attempt has failed at no cost, and another call goes on in its place.
+    pub(crate) fn replaced(mut self) {
+        if let Some(span) = self.span.take() {
+            span.leave();
+        }
+        self.cost_nothing(Outcome::Cancelled, None);
+    }
+
+    /// Where in its trace the call is: its attempts are below.
+    pub(crate) fn trace(&self) -> TraceContext {
+        self.span.as_ref().map_or_else(TraceContext::none, |it| it.span.context().clone())
+    }
+
+    /// How much of what is said may be told, bytes, if any is.
+    fn content_bytes(&self) -> Option<usize> {
+        self.span.as_ref()?.content_bytes()
+    }
+
+    /// Takes note of what is asked, where that is told.
+    pub(crate) fn asked(&mut self, asked: impl FnOnce(usize) -> Option<Asked>) {
+        if let Some(most) = self.content_bytes()
+            && let Some(asked) = asked(most)
+            && let Some(span) = &mut self.span
+        {
+            span.asked(asked);
+        }
+    }
+
+    /// Takes note of what an answer in a model's own words says, or a piece of one, where that is told.
+    pub(crate) fn saw_body(&mut self, body: &[u8]) {
+        if let Some(most) = self.content_bytes() {
+            self.heard().said.get_or_insert_with(|| Said::nothing(most)).push_body(body);
+        }
+    }
+
+    /// Takes note of what had no effect on the model, by name.
+    pub(crate) fn dropped(&mut self, dropped: &[&'static str]) {
+        if let Some(span) = &mut self.span {
+            dropped.clone_into(&mut span.dropped);
+        }
     }
 
     /// Takes note of what guardrails found that looked on besides, and of the text units they counted for that.
@@ -199,6 +256,9 @@ impl OpenCall {
     pub(crate) fn set_streamed(&mut self) {
         if let Some(record) = &mut self.record {
             record.streamed = true;
+        }
+        if let Some(most) = self.content_bytes() {
+            self.heard().said.get_or_insert_with(|| Said::nothing(most));
         }
     }
 
@@ -254,6 +314,9 @@ impl OpenCall {
 
     /// Takes note of a whole answer.
     pub(crate) fn saw_answer(&mut self, response: &Response) {
+        if let Some(most) = self.content_bytes() {
+            self.heard().said = Some(Said::whole(&response.content, most));
+        }
         self.reported(response.usage);
         self.served_by(response.extra.service_tier);
         self.saw_stop(response.stop_reason);
@@ -274,7 +337,7 @@ impl OpenCall {
         if self.may_have_cost(error) {
             self.failed(error.code());
         } else {
-            self.cost_nothing();
+            self.cost_nothing(Outcome::Failed, Some(error.code()));
         }
     }
 
@@ -291,10 +354,16 @@ impl OpenCall {
     }
 
     /// The call has ended, and there is nothing to record of it: what it held is given back.
-    fn cost_nothing(&mut self) {
-        let Some(record) = self.record.take() else { return };
+    fn cost_nothing(&mut self, outcome: Outcome, error: Option<ErrorCode>) {
+        let Some(mut record) = self.record.take() else { return };
         if self.kind == Kind::Called {
             self.spool.void(record.id);
+        }
+        if let Some(span) = self.span.take() {
+            (record.outcome, record.latency_ms) = (outcome, millis_since(self.arrived));
+            (record.tokens, record.estimated) = (TokenUsage::default(), false);
+            (record.cost, record.cache_saved) = (None, None);
+            span.end(&record, error, (None, Money::ZERO));
         }
         self.settle(&Used::nothing());
     }
@@ -335,8 +404,8 @@ impl OpenCall {
         record.outcome = outcome;
         record.error = error.map(|code| code.name().to_owned());
         record.latency_ms = millis_since(self.arrived);
-        {
-            let heard = self.heard();
+        let said = {
+            let mut heard = self.heard();
             record.stop_reason = heard.stop_reason.map(|reason| reason.name().to_owned());
             record.first_token_ms = heard.first_token_ms.filter(|_| record.streamed);
             (record.tokens, record.estimated) = self.used(&heard, record.streamed);
@@ -344,11 +413,15 @@ impl OpenCall {
             record.guardrail = heard.guard;
             record.cache_saved = heard.saved.or(record.cache_saved);
             record.tier = heard.tier.map_or(record.tier, |tier| price_tier(Some(tier)));
-        }
+            heard.said.take()
+        };
         let pricing = self.pricing.as_ref().filter(|_| self.kind == Kind::Called);
         record.cost = pricing.and_then(|it| it.cost(record.tier, &record.tokens));
+        let mut saved = Money::ZERO;
         if let Some(pricing) = pricing {
-            self.spent.add(pricing.used(record.tier, &record.tokens, record.cost.as_ref()));
+            let used = pricing.used(record.tier, &record.tokens, record.cost.as_ref());
+            saved = used.saved;
+            self.spent.add(used);
         }
         tracing::debug!(
             request.id = %record.request_id,
@@ -365,6 +438,9 @@ impl OpenCall {
             "a model was called"
         );
         self.spool.append(&record);
+        if let Some(span) = self.span.take() {
+            span.end(&record, error, (said.as_ref(), saved));
+        }
         self.settle(&match self.kind {
             Kind::Called => Used { tokens: record.tokens, cost: record.cost },
             Kind::Reused => Used::nothing(),
@@ -381,7 +457,7 @@ impl Drop for OpenCall {
         // Whoever went away before the first part was sent, or between two attempts, cost nothing.
         let unused = self.tally.as_ref().is_some_and(|tally| tally.read().0.is_nothing());
         if (unused || self.paused) && self.heard().guard_units == 0 {
-            self.cost_nothing();
+            self.cost_nothing(Outcome::Cancelled, None);
         }
         self.write(Outcome::Cancelled, None);
     }

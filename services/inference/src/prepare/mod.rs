@@ -51,6 +51,8 @@ pub(crate) struct Prepared {
     pub(crate) strict: bool,
     /// Which of several answers to the same request it is for.
     pub(crate) choice: usize,
+    /// The names of what has no effect on its model.
+    pub(crate) dropped: Vec<&'static str>,
 }
 
 /// A request as its client sent it, with all media fetched: what is fitted anew to another model.
@@ -104,7 +106,8 @@ impl InferenceService {
         let Fitted { mut request, mut told, reshape } = for_model(request, info, fields, dropped)?;
         told.extend(held);
         told.extend(place::add(&mut request, self.prompt_cache_rule(model), info, dropped));
-        Ok(Prepared { request, told, reshape, entry, original, strict: false, choice: 0 })
+        let dropped = dropped.clone();
+        Ok(Prepared { request, told, reshape, entry, original, strict: false, choice: 0, dropped })
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures::{StreamExt as _, stream};
 use outcrop_chat::{Block, Document, DocumentSource, Event, Request, Response, Source, ToolResultBlock};
 use outcrop_ports::{EventStream, ModelError, ResolvedModel};
+use outcrop_telemetry::current;
 use outcrop_types::{CacheState, Classify as _, ErrorCode, PriceTier};
 
 use super::flight::{Boarding, Flights, Follower, Leader, Refused, Shared, alone};
@@ -59,7 +60,7 @@ pub(crate) async fn chat(
         }
         Aboard::Leads(mut follower, leader) => {
             let owner = Owner::of(service, caller);
-            let task = tokio::spawn(lead_whole(asked, owner, prepared, leader));
+            let task = tokio::spawn(current::carry(lead_whole(asked, owner, prepared, leader)));
             follower.flown_by(task.abort_handle());
             let facts = follower.begun().await?;
             let response = the_one(follower).await?;
@@ -98,7 +99,7 @@ pub(crate) async fn stream(
         }
         Aboard::Leads(mut follower, leader) => {
             let owner = Owner::of(service, caller);
-            let task = tokio::spawn(lead_stream(asked, owner, prepared, leader));
+            let task = tokio::spawn(current::carry(lead_stream(asked, owner, prepared, leader)));
             follower.flown_by(task.abort_handle());
             let facts = follower.begun().await?;
             Ok(Streamed { events: Box::pin(follower), open: service.open_aside(caller), facts })

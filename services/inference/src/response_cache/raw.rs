@@ -3,6 +3,7 @@
 use bytes::{BufMut as _, Bytes, BytesMut};
 use futures::{StreamExt as _, stream};
 use outcrop_ports::{CacheKey, InvokeAnswer, InvokeCall, ModelError};
+use outcrop_telemetry::current;
 use outcrop_types::{PriceTier, TokenUsage};
 use outcrop_wire::anthropic::invoke;
 use serde_json::Value;
@@ -61,7 +62,7 @@ pub(crate) async fn invoke(
         }
         Aboard::Leads(mut follower, leader) => {
             let owner = Owner::of(service, caller);
-            let task = tokio::spawn(lead_whole(asked, owner, raw, leader));
+            let task = tokio::spawn(current::carry(lead_whole(asked, owner, raw, leader)));
             follower.flown_by(task.abort_handle());
             let facts = follower.begun().await?;
             let answer = the_one(follower).await?;
@@ -113,7 +114,7 @@ pub(crate) async fn invoke_stream(
         }
         Aboard::Leads(mut follower, leader) => {
             let owner = Owner::of(service, caller);
-            let task = tokio::spawn(lead_stream(asked, owner, raw, leader));
+            let task = tokio::spawn(current::carry(lead_stream(asked, owner, raw, leader)));
             follower.flown_by(task.abort_handle());
             let facts = follower.begun().await?;
             Ok(RawStreamed { chunks: Box::pin(follower), open: service.open_aside(caller), facts })

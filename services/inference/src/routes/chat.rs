@@ -47,10 +47,11 @@ pub(crate) async fn answer(
     let need = service.chat_need(&request, choices, fields.max_tokens, &model, &manner.tags);
     let kept = service.cache_terms(caller, &model, &manner.cache, Some(body)).await?;
     let entry = service.enter(caller, &model, need).await?.keeping(kept);
-    let request = service.prepare(entry, &model, request, fields, &mut dropped).await?;
+    let mut request = service.prepare(entry, &model, request, fields, &mut dropped).await?;
     if functions {
         // One call at a time is what the legacy form means, not what the client asked for.
         dropped.retain(|it| *it != fields.parallel);
+        request.dropped.clone_from(&dropped);
     }
     manner.check(stream, &dropped)?;
     let request = request.strictly(manner.strict);

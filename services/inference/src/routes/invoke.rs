@@ -115,6 +115,9 @@ async fn whole(
         None if writes_text(model) => open.saw_output(invoke::written(&answer.body)),
         None => {}
     }
+    if writes_text(model) {
+        open.saw_body(&answer.body);
+    }
     open.completed();
     facts.told.extend(answer.usage.iter().flat_map(counts));
     facts.told.push(("content-type", answer.content_type));

@@ -13,6 +13,7 @@ mod order;
 mod plan;
 mod profiles;
 mod reload;
+mod resting;
 mod share;
 mod state;
 mod targets;

@@ -11,6 +11,7 @@ use outcrop_ports::{PortError, Resting};
 use tokio_util::sync::CancellationToken;
 
 use super::breaker::News;
+use super::resting::RestingTargets;
 use super::{Router, TargetState};
 
 /// Between two rounds.
@@ -22,7 +23,7 @@ const WANTED_LATELY: Duration = Duration::from_secs(10);
 impl Router {
     /// Tells other replicas of targets that fail, hears of theirs, and asks for leave to probe, until told to stop.
     pub(crate) async fn run(&self, stop: &CancellationToken) {
-        let mut away = false;
+        let (mut away, mut resting) = (false, RestingTargets::new());
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -37,6 +38,7 @@ impl Router {
                 Ok(()) | Err(_) => {}
             }
             away = round.is_err();
+            resting.tell(&self.targets.all());
             self.targets.sweep();
         }
     }

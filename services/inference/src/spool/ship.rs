@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use outcrop_ports::{Ledger, PortError, PortFailure};
+use outcrop_telemetry::{metric, names};
 use outcrop_types::UsageRecord;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::segment::Scan;
@@ -33,6 +34,8 @@ pub(crate) struct Shipper {
     /// Whether the last round failed; only so that each outage is logged once.
     away: bool,
     idle: Duration,
+    /// Since when something waits that could not be shipped.
+    waits_since: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -64,7 +67,15 @@ impl ShipError {
 impl Shipper {
     pub(crate) fn new(spool: Arc<Spool>, ledger: Arc<dyn Ledger>, flush: Duration) -> Self {
         let flush = flush.max(Duration::from_millis(10));
-        Self { spool, ledger, flush, progress: HashMap::new(), away: false, idle: Duration::ZERO }
+        Self {
+            spool,
+            ledger,
+            flush,
+            progress: HashMap::new(),
+            away: false,
+            idle: Duration::ZERO,
+            waits_since: None,
+        }
     }
 
     /// Ships every `flush` until told to stop. What is left then is left to [`Shipper::round`] or the next start.
@@ -90,7 +101,9 @@ impl Shipper {
     /// Ships everything that is there now; says whether that worked. Logs an outage when it begins and ends.
     pub(crate) async fn round(&mut self) -> bool {
         self.spool.rounds.send_modify(|it| it.begun += 1);
+        let began = Instant::now();
         let shipped = self.ship_all().await;
+        self.tell(began, shipped.is_ok());
         // One that is given up ends with the next.
         self.spool.rounds.send_modify(|it| it.ended = it.begun);
         match shipped {
@@ -227,9 +240,30 @@ impl Shipper {
 
     async fn record(&self, records: &[UsageRecord]) -> Result<(), PortError> {
         match timeout(LEDGER_TIMEOUT, self.ledger.record(records)).await {
-            Ok(result) => result,
+            Ok(Ok(())) => {
+                names::USAGE_WRITTEN.add(records.len() as f64, &[]);
+                Ok(())
+            }
+            Ok(Err(error)) => Err(error),
             Err(elapsed) => Err(PortError::unavailable("record usage in time", elapsed)),
         }
+    }
+
+    /// Tells how much waits after a round, and since when.
+    fn tell(&mut self, began: Instant, is_shipped: bool) {
+        self.waits_since = if is_shipped { None } else { Some(self.waits_since.unwrap_or(began)) };
+        if metric::is_going() {
+            let (bytes, waits) = self.waiting();
+            names::SPOOL_SIZE.set(bytes as f64, &[]);
+            names::SPOOL_OLDEST.set(waits.as_secs_f64(), &[]);
+        }
+    }
+
+    /// Bytes that are in the spool and not in the ledger, and for how long the ledger has not taken them.
+    pub(super) fn waiting(&self) -> (u64, Duration) {
+        let shipped = |part: &Part| self.progress.get(&part.sequence).map_or(0, |it| it.shipped);
+        let bytes = self.spool.parts().iter().map(|part| part.upto.saturating_sub(shipped(part))).sum();
+        (bytes, self.waits_since.map(|it| it.elapsed()).unwrap_or_default())
     }
 
     fn remove(&mut self, part: Part) -> io::Result<()> {

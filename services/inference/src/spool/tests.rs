@@ -100,6 +100,24 @@ async fn a_spoilt_record_is_kept_for_people_and_the_others_arrive() {
     assert_eq!(spool.bytes.load(Ordering::Relaxed), 0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_the_ledger_is_known_by_size_and_age() {
+    let (root, ledger) = (TempDir::new().unwrap(), Arc::new(TestLedger::default()));
+    let spool = open(&root, "a");
+    let mut shipper = Shipper::new(Arc::clone(&spool), Arc::clone(&ledger) as _, FLUSH);
+    fill(&spool, 1..=3);
+    ledger.set_away(true);
+    assert!(!shipper.round().await);
+    tokio::time::advance(Duration::from_secs(60)).await;
+    assert!(!shipper.round().await);
+    let (bytes, waits) = shipper.waiting();
+    assert_eq!(bytes, spool.bytes.load(Ordering::Relaxed));
+    assert!(waits >= Duration::from_secs(60), "{waits:?}");
+    ledger.set_away(false);
+    assert!(shipper.round().await);
+    assert_eq!(shipper.waiting(), (0, Duration::ZERO), "though the file may stay for a while");
+}
+
 #[tokio::test]
 async fn a_full_spool_says_so_until_the_ledger_has_taken_it() {
     let (root, ledger) = (TempDir::new().unwrap(), Arc::new(TestLedger::default()));

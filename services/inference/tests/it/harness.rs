@@ -15,7 +15,9 @@ use outcrop_embedded::{
 };
 use outcrop_emulator::{Counters, Emulator, EmulatorConfig, Faults, Lists};
 use outcrop_http::{Health, Layer, Server, ServerParts};
-use outcrop_inference::{InferenceOptions, InferencePorts, InferenceService, MediaOptions, routes};
+use outcrop_inference::{
+    InferenceOptions, InferencePorts, InferenceService, MediaOptions, TellingOptions, routes,
+};
 use outcrop_lifecycle::InFlight;
 use outcrop_ports::{Cache, ModelCatalog, Place, Places, PromptStore};
 use outcrop_types::{
@@ -104,6 +106,8 @@ pub(crate) struct Setup {
     pub(crate) response_cache: ResponseCacheConfig,
     /// Where answers are kept.
     pub(crate) cache: Arc<dyn Cache>,
+    /// How calls are told of.
+    pub(crate) telling: TellingOptions,
 }
 
 impl Default for Setup {
@@ -137,6 +141,7 @@ impl Default for Setup {
             spool: None,
             response_cache: ResponseCacheConfig::default(),
             cache: Arc::new(MemoryCache::default()),
+            telling: TellingOptions::default(),
         }
     }
 }
@@ -364,6 +369,7 @@ fn service(
         response_cache: setup.response_cache.clone(),
         longest_call: Duration::from_secs(60),
         drain: Duration::from_secs(5),
+        telling: setup.telling,
     };
     InferenceService::new(ports, options).unwrap()
 }

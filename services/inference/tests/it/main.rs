@@ -53,3 +53,5 @@ mod stores;
 mod structured;
 mod tags;
 mod test_limiter;
+mod told;
+mod told_content;

@@ -38,29 +38,50 @@ struct Displaced {
     teams: HashSet<TeamId>,
 }
 
+/// How much of somebody's budget is used, 1 being all of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Share {
+    /// The team, where it is one's.
+    pub(super) team: Option<TeamId>,
+    pub(super) level: Level,
+    pub(super) window: &'static str,
+    pub(super) used: f64,
+}
+
 /// By what an alert is the same as another: policy, holder, period and its beginning, share, budget.
 pub(super) type Mark = (PolicyId, String, (&'static str, DateTime<Utc>), u8, Money);
 
-/// A share that is spent.
+/// What a holder of a budget has spent of it.
 #[derive(Debug)]
-pub(super) struct Reached<'a> {
+pub(super) struct Standing<'a> {
     policy: &'a Policy,
     budget: &'a Budget,
     period_start: DateTime<Utc>,
     holder: String,
     team: Option<TeamId>,
-    per_cent: u8,
     spent: Money,
 }
 
+/// A share that is spent.
+#[derive(Debug)]
+pub(super) struct Reached<'a> {
+    standing: &'a Standing<'a>,
+    per_cent: u8,
+}
+
 impl<'a> Watch<'a> {
-    /// All budgets that ask for alerts.
-    pub(super) fn all(policies: &'a [Policy], now: DateTime<Utc>) -> Vec<Self> {
+    /// All budgets that ask for alerts; and those that do not for the time being, if they are `measured`.
+    pub(super) fn all(policies: &'a [Policy], now: DateTime<Utc>, measured: bool) -> Vec<Self> {
         let mut watches: BTreeMap<(Level, DateTime<Utc>, DateTime<Utc>), Vec<Watched<'a>>> = BTreeMap::new();
         for policy in policies {
-            for budget in policy.rules.budgets.iter().filter(|budget| !budget.alert_at.is_empty()) {
+            for budget in &policy.rules.budgets {
+                let tells = !budget.alert_at.is_empty();
+                if !tells && !measured {
+                    continue;
+                }
                 let (from, period_start) = begun(budget.period, now);
-                let times = [Some((from, now, period_start)), just_ended(policy, budget.period, now)];
+                let before = if tells { just_ended(policy, budget.period, now) } else { None };
+                let times = [Some((from, now, period_start)), before];
                 for (from, until, period_start) in times.into_iter().flatten() {
                     let displaced = Displaced::of(policy, budget, policies);
                     let watched = Watched { policy, budget, period_start, displaced };
@@ -97,29 +118,27 @@ impl<'a> Watch<'a> {
         query
     }
 
-    /// The shares that are spent.
-    pub(super) fn reached(&self, sums: &[Spent], catalog: &dyn ModelCatalog) -> Vec<Reached<'a>> {
+    /// Whether it is of periods that are not over.
+    pub(super) fn is_at(&self, now: DateTime<Utc>) -> bool {
+        self.until == now
+    }
+
+    /// What everybody has spent.
+    pub(super) fn standings(&self, sums: &[Spent], catalog: &dyn ModelCatalog) -> Vec<Standing<'a>> {
         let mut names = Names::new(catalog);
-        let mut reached = Vec::new();
+        let mut standings = Vec::new();
         for watched in &self.budgets {
-            for ((holder, team), spent) in watched.by_holder(sums, &mut names) {
-                let budget = watched.budget;
-                let is_spent = |share: &&u8| {
-                    let (spent, budget) = (u128::from(spent.nano_usd()), u128::from(budget.usd.nano_usd()));
-                    spent > 0 && spent * 100 >= budget * u128::from(**share)
-                };
-                reached.extend(budget.alert_at.iter().filter(is_spent).map(|per_cent| Reached {
-                    policy: watched.policy,
-                    budget,
-                    period_start: watched.period_start,
-                    holder: holder.clone(),
-                    team,
-                    per_cent: *per_cent,
-                    spent,
-                }));
-            }
+            let by_holder = watched.by_holder(sums, &mut names);
+            standings.extend(by_holder.into_iter().map(|((holder, team), spent)| Standing {
+                policy: watched.policy,
+                budget: watched.budget,
+                period_start: watched.period_start,
+                holder,
+                team,
+                spent,
+            }));
         }
-        reached
+        standings
     }
 }
 
@@ -245,30 +264,55 @@ fn just_ended(
     is_late.then_some((from, end, from))
 }
 
+impl Standing<'_> {
+    /// The shares that alerts are about and that are spent.
+    pub(super) fn reached(&self) -> impl Iterator<Item = Reached<'_>> {
+        let is_spent = |share: &&u8| {
+            let (spent, budget) = (u128::from(self.spent.nano_usd()), u128::from(self.budget.usd.nano_usd()));
+            spent > 0 && spent * 100 >= budget * u128::from(**share)
+        };
+        let shares = self.budget.alert_at.iter().filter(is_spent);
+        shares.map(|per_cent| Reached { standing: self, per_cent: *per_cent })
+    }
+
+    /// How much of the budget is used.
+    pub(super) fn share(&self) -> Share {
+        let (spent, budget) = (self.spent.nano_usd(), self.budget.usd.nano_usd());
+        Share {
+            team: self.team,
+            level: self.policy.target.level(),
+            window: self.budget.period.name(),
+            // Of a budget of nothing all is used.
+            used: if budget == 0 { 1.0 } else { spent as f64 / budget as f64 },
+        }
+    }
+}
+
 impl Reached<'_> {
     pub(super) fn mark(&self) -> Mark {
-        let time = (self.period(), self.period_start);
-        (self.policy.id, self.holder.clone(), time, self.per_cent, self.budget.usd)
+        let Standing { policy, budget, period_start, holder, .. } = self.standing;
+        (policy.id, holder.clone(), (self.period(), *period_start), self.per_cent, budget.usd)
     }
 
     pub(super) const fn period(&self) -> &'static str {
-        self.budget.period.name()
+        self.standing.budget.period.name()
     }
 
     pub(super) fn alert(&self, id: AlertId, now: DateTime<Utc>) -> Alert {
+        let Standing { policy, budget, period_start, ref holder, team, spent } = *self.standing;
         Alert {
             id,
             at: now,
-            policy: self.policy.id,
-            level: self.policy.target.level(),
-            holder: self.holder.clone(),
-            team: self.team,
-            model: self.policy.model.as_ref().map(|it| it.as_str().to_owned()),
-            budget: self.budget.usd,
-            period: self.budget.period,
-            period_start: self.period_start,
+            policy: policy.id,
+            level: policy.target.level(),
+            holder: holder.clone(),
+            team,
+            model: policy.model.as_ref().map(|it| it.as_str().to_owned()),
+            budget: budget.usd,
+            period: budget.period,
+            period_start,
             per_cent: self.per_cent,
-            spent: self.spent,
+            spent,
         }
     }
 }

@@ -60,12 +60,15 @@ fn spent(holder: Option<String>, team: Option<TeamId>, model: &str, usd: &str) -
 
 /// Holder and share of every alert there would be, for policies of one level and period.
 fn reached(policies: &[Policy], sums: &[Spent]) -> Vec<(String, u8)> {
-    let watches = Watch::all(policies, now());
+    let watches = Watch::all(policies, now(), false);
     assert!(watches.len() <= 1, "{watches:?}");
     let mut reached: Vec<_> = watches
         .iter()
-        .flat_map(|watch| watch.reached(sums, &OneModel))
-        .map(|it| it.alert(outcrop_types::AlertId::new(Uuid::nil()), now()))
+        .flat_map(|watch| watch.standings(sums, &OneModel))
+        .flat_map(|standing| {
+            let alert = |it: super::Reached<'_>| it.alert(outcrop_types::AlertId::new(Uuid::nil()), now());
+            standing.reached().map(alert).collect::<Vec<_>>()
+        })
         .map(|alert| (alert.holder, alert.per_cent))
         .collect();
     reached.sort();
@@ -123,12 +126,13 @@ fn only_the_models_of_the_policy_count() {
 fn a_rolling_budget_looks_back_and_goes_by_the_day() {
     let budget = json!([{"usd": "1", "period": "rolling", "days": 7, "alert_at": [100]}]);
     let policy = policy(1, json!({"level": "team", "team": team(1)}), None, budget);
-    let watches = Watch::all(std::slice::from_ref(&policy), now());
+    let watches = Watch::all(std::slice::from_ref(&policy), now(), false);
     let query = watches[0].query();
     assert_eq!((query.from, query.until), ("2026-11-14T20:00:00Z".parse().unwrap(), now()));
     assert_eq!((query.team, query.each), (Some(team(1)), Some(Level::Team)));
     let sums = [spent(Some(team(1).to_string()), Some(team(1)), "m", "1")];
-    let reached = watches[0].reached(&sums, &OneModel);
+    let standings = watches[0].standings(&sums, &OneModel);
+    let reached: Vec<_> = standings[0].reached().collect();
     let alert = reached[0].alert(outcrop_types::AlertId::new(Uuid::nil()), now());
     assert_eq!(alert.period_start, "2026-11-21T00:00:00Z".parse::<DateTime<Utc>>().unwrap());
     assert_eq!((alert.team, alert.holder), (Some(team(1)), team(1).to_string()));
@@ -141,7 +145,7 @@ fn a_period_is_looked_at_for_some_hours_after_its_end() {
     let times = |changed: &str, now: &str| {
         let policy = policy(1, json!({"level": "platform"}), None, budget.clone());
         let policy = Policy { updated_at: at(changed), ..policy };
-        let watches = Watch::all(std::slice::from_ref(&policy), at(now));
+        let watches = Watch::all(std::slice::from_ref(&policy), at(now), false);
         watches.iter().map(|it| (it.query().from, it.query().until)).collect::<Vec<_>>()
     };
     let early = "2026-11-22T05:59:59Z";
@@ -153,8 +157,27 @@ fn a_period_is_looked_at_for_some_hours_after_its_end() {
     assert_eq!(times("2026-11-22T01:00:00Z", early), [(today, at(early))], "it was another budget then");
     let policy = policy(1, json!({"level": "platform"}), None, budget);
     let policy = Policy { updated_at: at("2026-11-20T00:00:00Z"), ..policy };
-    let watches = Watch::all(std::slice::from_ref(&policy), at(early));
-    let reached = watches[0].reached(&[spent(None, None, "m", "1")], &OneModel);
+    let watches = Watch::all(std::slice::from_ref(&policy), at(early), false);
+    let standings = watches[0].standings(&[spent(None, None, "m", "1")], &OneModel);
+    let reached: Vec<_> = standings[0].reached().collect();
     let alert = reached[0].alert(outcrop_types::AlertId::new(Uuid::nil()), at(early));
     assert_eq!(alert.period_start, before.0);
+}
+
+#[test]
+fn budgets_without_alerts_are_looked_at_for_metrics_alone() {
+    let budgets = json!([{"usd": "4", "period": "day"}]);
+    let policy = Policy {
+        updated_at: now() - chrono::Duration::days(2),
+        ..policy(1, json!({"level": "platform"}), None, budgets)
+    };
+    let early = "2026-11-21T01:00:00Z".parse().unwrap();
+    assert!(Watch::all(std::slice::from_ref(&policy), early, false).is_empty());
+    let watches = Watch::all(std::slice::from_ref(&policy), early, true);
+    let [watch] = &watches[..] else { panic!("the day before is nobody's affair: {watches:?}") };
+    assert!(watch.is_at(early));
+    let standings = watch.standings(&[spent(None, None, "m", "1")], &OneModel);
+    assert_eq!(standings[0].reached().count(), 0);
+    let share = standings[0].share();
+    assert_eq!((share.team, share.level, share.window, share.used), (None, Level::Platform, "day", 0.25));
 }

@@ -13,6 +13,7 @@ use super::cut::Cut;
 use super::reader::LineReader;
 use crate::JobWorker;
 use crate::run_job::Ran;
+use crate::turn::Turn;
 use crate::ways::{BedrockStep, Submitted, WorkAtHand};
 
 /// How soon to look again at a batch whose parts are under way. The last part wakes it, but not while it is being looked at.
@@ -29,9 +30,15 @@ enum Checked {
 impl JobWorker {
     /// Looks after a batch as a whole: checks its file and cuts it, or puts together what its parts made, or sees that its
     /// time is over.
-    pub(crate) async fn run_batch(&self, job: &Job, lease: LeaseToken, stop: &CancellationToken) -> Ran {
+    pub(crate) async fn run_batch(
+        &self,
+        turn: &Turn,
+        job: &Job,
+        lease: LeaseToken,
+        stop: &CancellationToken,
+    ) -> Ran {
         let looked = tokio::select! {
-            looked = self.look_after(job, lease) => looked,
+            looked = self.look_after(turn, job, lease) => looked,
             // All of it can be begun anew.
             () = stop.cancelled() => return Ran::Finish(Finish::Later { not_before: self.ports.clock.now(), used: None }),
         };
@@ -41,7 +48,7 @@ impl JobWorker {
         }
     }
 
-    async fn look_after(&self, job: &Job, lease: LeaseToken) -> Result<Ran, PortError> {
+    async fn look_after(&self, turn: &Turn, job: &Job, lease: LeaseToken) -> Result<Ran, PortError> {
         let id = BatchId::new(job.id.uuid());
         for _ in 0..CHANGES {
             let Some(batch) = self.ports.batches.lookup_batch(id).await? else {
@@ -49,11 +56,15 @@ impl JobWorker {
             };
             let over = self.ports.clock.now() >= batch.expires_at;
             let ran = match batch.status {
-                BatchStatus::Validating if !over => self.begin(job, lease, &batch).await?,
-                BatchStatus::InProgress if !over => self.follow(job, lease, &batch).await?,
-                BatchStatus::Validating | BatchStatus::InProgress => self.expire(job, lease, &batch).await?,
-                BatchStatus::Cancelling => self.end(job, lease, &batch, BatchStatus::Cancelled).await?,
-                BatchStatus::Finalizing => self.finalize(job, lease, &batch).await?,
+                BatchStatus::Validating if !over => turn.below(self.begin(job, lease, &batch)).await?,
+                BatchStatus::InProgress if !over => self.follow(turn, job, lease, &batch).await?,
+                BatchStatus::Validating | BatchStatus::InProgress => {
+                    turn.below(self.expire(job, lease, &batch)).await?
+                }
+                BatchStatus::Cancelling => {
+                    turn.below(self.end(job, lease, &batch, BatchStatus::Cancelled)).await?
+                }
+                BatchStatus::Finalizing => turn.below(self.finalize(job, lease, &batch)).await?,
                 BatchStatus::Failed
                 | BatchStatus::Completed
                 | BatchStatus::Expired
@@ -123,14 +134,20 @@ impl JobWorker {
     }
 
     /// A batch in progress: Bedrock does it, its parts do, or they have done it.
-    async fn follow(&self, job: &Job, lease: LeaseToken, batch: &Batch) -> Result<Option<Ran>, PortError> {
+    async fn follow(
+        &self,
+        turn: &Turn,
+        job: &Job,
+        lease: LeaseToken,
+        batch: &Batch,
+    ) -> Result<Option<Ran>, PortError> {
         let parts = self.ports.batches.batch_parts(batch.id).await?;
         if parts.is_empty() {
-            return self.follow_bedrock(job, lease, batch).await;
+            return self.follow_bedrock(turn, job, lease, batch).await;
         }
         if !parts.iter().any(|part| matches!(part.state, JobState::Queued | JobState::Running)) {
             // A part that was set aside does not hold up what is done: its lines are among the failures.
-            return self.end(job, lease, batch, BatchStatus::Completed).await;
+            return turn.below(self.end(job, lease, batch, BatchStatus::Completed)).await;
         }
         let look_at = (self.ports.clock.now() + LOOK_AGAIN).min(batch.expires_at);
         Ok(Some(later(look_at)))
@@ -138,19 +155,20 @@ impl JobWorker {
 
     async fn follow_bedrock(
         &self,
+        turn: &Turn,
         job: &Job,
         lease: LeaseToken,
         batch: &Batch,
     ) -> Result<Option<Ran>, PortError> {
         let choice = match (&batch.bedrock, &job.choice) {
             (Some(bedrock), _) if !bedrock.arn.is_empty() => {
-                match self.bedrock_step(job, lease, batch).await? {
+                match self.bedrock_step(turn, job, batch).await? {
                     BedrockStep::Wait { look_at } => return Ok(Some(later(look_at.min(batch.expires_at)))),
                     BedrockStep::Done(choice) => choice,
                 }
             }
             (_, Some(choice)) if choice.way == Way::Batch => {
-                match self.submit_bedrock(job, lease, batch, choice).await? {
+                match turn.below(self.submit_bedrock(job, lease, batch, choice)).await? {
                     Submitted::Yes { look_at } => return Ok(Some(later(look_at.min(batch.expires_at)))),
                     Submitted::Unfit(choice) => choice,
                 }
@@ -158,7 +176,7 @@ impl JobWorker {
             (_, Some(choice)) => choice.clone(),
             (_, None) => Choice { way: Way::OnDemand, reason: "no way was chosen".to_owned() },
         };
-        self.cut_late(job, lease, batch, &choice).await
+        turn.below(self.cut_late(job, lease, batch, &choice)).await
     }
 
     /// Cuts a batch that Bedrock has done, or will not do.
@@ -181,9 +199,7 @@ impl JobWorker {
         if !store.add_parts(batch.id, lease, &parts, now).await? {
             return Ok(None);
         }
-        for part in &parts {
-            self.nudge(part.job).await;
-        }
+        self.nudge_all(&parts.iter().map(|part| part.job).collect::<Vec<_>>()).await;
         Ok(Some(later((now + LOOK_AGAIN).min(batch.expires_at))))
     }
 

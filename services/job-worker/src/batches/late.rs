@@ -4,6 +4,7 @@ use outcrop_ports::{PortError, RecordOutput};
 use outcrop_types::{Batch, Job, KeptLine, LeaseToken};
 
 use super::line::{LineCall, PartCalls};
+use super::line_span::LineSpan;
 use crate::JobWorker;
 use crate::owner::Barred;
 use crate::ways::BedrockAnswers;
@@ -53,7 +54,8 @@ impl JobWorker {
         if !matches!(&line.made, Some((_, RecordOutput::Output(_)))) {
             return Ok(None);
         }
-        let answered = self.call_line(&late.calls, line).await;
+        let span = LineSpan::start(&late.calls, line);
+        let answered = span.below(self.call_line(&late.calls, line)).await;
         let patient = self.ports.clock.now() < batch.cancelling_at.unwrap_or(batch.expires_at) + PATIENCE;
         match &answered {
             Ok(answer) if answer.status >= 429 && !answer.is_final && patient => {
@@ -64,6 +66,8 @@ impl JobWorker {
             Err(_) if patient => return answered.map(|_| None),
             Err(_) => {}
         }
-        self.written(&late.calls, line, answered).await.map(Some)
+        let kept = self.written(&late.calls, line, answered).await?;
+        span.kept(&kept);
+        Ok(Some(kept))
     }
 }

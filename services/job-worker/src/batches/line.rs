@@ -11,7 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::gate::Slot;
 use super::keep::ToKeep;
+use super::line_span::LineSpan;
 use crate::JobWorker;
+use crate::turn::current_of;
 
 /// The longest that one call may take.
 const CALL_DEADLINE: Duration = Duration::from_secs(600);
@@ -99,6 +101,19 @@ impl JobWorker {
         slot: Slot,
         halt: &CancellationToken,
     ) -> Result<LineEnd, PortError> {
+        let span = LineSpan::start(calls, &line);
+        let ended = span.below(self.try_line(calls, &line, slot, halt)).await;
+        span.end(&ended);
+        ended
+    }
+
+    async fn try_line(
+        &self,
+        calls: &Arc<PartCalls>,
+        line: &LineCall,
+        slot: Slot,
+        halt: &CancellationToken,
+    ) -> Result<LineEnd, PortError> {
         let (mut failed, mut busy, mut used) = (0, 0, Used::default());
         loop {
             let permit = tokio::select! {
@@ -108,7 +123,7 @@ impl JobWorker {
             };
             let mark = slot.mark();
             let began = tokio::time::Instant::now();
-            let answered = self.call_line(calls, &line).await;
+            let answered = self.call_line(calls, line).await;
             if let Ok(answer) = &answered {
                 // What a try cost is paid, whether it helped or not.
                 used += answer.used;
@@ -118,11 +133,11 @@ impl JobWorker {
                     if matches!(&answered, Ok(answer) if answer.status < 400) {
                         slot.went_well();
                     }
-                    let line = KeptLine { used, ..self.written(calls, &line, answered).await? };
+                    let line = KeptLine { used, ..self.written(calls, line, answered).await? };
                     return Ok(LineEnd::Keep(Box::new(ToKeep { line, slot, permit })));
                 }
                 Verdict::Failing(_) if failed + 1 >= self.options.batches.line_attempts => {
-                    let line = KeptLine { used, ..self.written(calls, &line, answered).await? };
+                    let line = KeptLine { used, ..self.written(calls, line, answered).await? };
                     return Ok(LineEnd::Keep(Box::new(ToKeep { line, slot, permit })));
                 }
                 Verdict::Failing(pause) => {
@@ -164,11 +179,12 @@ impl JobWorker {
             way: calls.way,
             response: None,
         };
+        let (current, inference) = (current_of(&call), &self.ports.inference);
         match &line.made {
             Some((record, output)) => {
-                self.ports.inference.recorded(call, record.clone(), output.clone()).await
+                current.scope(inference.recorded(call, record.clone(), output.clone())).await
             }
-            None => self.ports.inference.call(call).await,
+            None => current.scope(inference.call(call)).await,
         }
     }
 
@@ -182,7 +198,7 @@ impl JobWorker {
         let answer = match answered {
             Ok(answer) => answer,
             Err(error) => {
-                tracing::warn!(job.id = %calls.part, line = line.number, error = error.chain(), "a line of a batch failed");
+                tracing::warn!(job.id = %calls.part, batch.id = %calls.batch, line = line.number, error = error.chain(), "a line of a batch failed");
                 let message = "The call failed, and was tried as often as it may be.";
                 return Ok(calls.failure(line.number, &line.custom_id, "server_error", message));
             }

@@ -12,6 +12,7 @@ mod gate;
 mod keep;
 mod late;
 mod line;
+mod line_span;
 mod output;
 mod part;
 pub(crate) mod reader;

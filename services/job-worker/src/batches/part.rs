@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use outcrop_ports::{Finish, LinesKept, PartEnded, PortError, PortFailure};
+use outcrop_telemetry::current;
 use outcrop_types::{Batch, BatchId, BatchPart, Job, KeptLine, LeaseToken};
 use outcrop_wire::openai::batches;
 use tokio::sync::mpsc;
@@ -164,13 +165,13 @@ impl JobWorker {
             };
             let (worker, calls, sender, halt) =
                 (self.clone(), Arc::clone(calls), sender.clone(), halt.clone());
-            tasks.spawn(async move {
+            tasks.spawn(current::carry(async move {
                 match worker.do_line(&calls, call, slot, &halt).await? {
                     LineEnd::PutOff(wait) => Ok(Some(wait)),
                     // Whoever keeps lines is gone only if the lease is.
                     LineEnd::Keep(line) => Ok(sender.send(*line).await.err().map(|_| Duration::ZERO)),
                 }
-            });
+            }));
         }
         if halt.is_cancelled() && matches!(ended, Ok(Fed::All)) {
             ended = Ok(Fed::Rest(Duration::ZERO));
@@ -307,7 +308,7 @@ impl JobWorker {
     /// is not removed here, whoever looks through the notes removes.
     pub(super) fn clear_away(&self, keys: Vec<String>) {
         let worker = self.clone();
-        tokio::spawn(async move {
+        tokio::spawn(current::carry(async move {
             let mut removed = Vec::with_capacity(keys.len());
             for key in keys {
                 match worker.ports.blobs.delete(&key).await {
@@ -324,7 +325,7 @@ impl JobWorker {
             if let Err(error) = worker.ports.jobs.forget_leftovers(&removed).await {
                 tracing::warn!(error = error.chain(), "could not strike removed blobs off");
             }
-        });
+        }));
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use outcrop_ports::{PortError, SubmittedBatch};
+use outcrop_telemetry::current;
 use outcrop_types::{
     Batch, BatchCounts, BatchId, BatchStatus, Classify, ErrorCode, FilePurpose, FileStatus, IdempotencyKey,
     Job, JobId, JobKind, JobState, Page, Principal, Priority, StoredFile, TeamId, Used,
@@ -253,6 +254,7 @@ impl JobWorker {
             deadline: Some(expires_at),
             metadata: request.metadata.clone(),
             response: None,
+            trace: current::trace().to_line(),
             state: JobState::Queued,
             attempts: 0,
             status: None,

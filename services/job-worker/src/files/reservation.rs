@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 use outcrop_ports::{FileInserted, PortError};
+use outcrop_telemetry::current;
 use outcrop_types::{FileId, FilePurpose, FileStatus, Principal};
 
 use super::{AFTERWARDS, FileError, NewFile};
@@ -49,10 +50,10 @@ impl Drop for Reservation {
             return;
         };
         let id = self.id;
-        runtime.spawn(async move {
+        runtime.spawn(current::carry(async move {
             if let Err(error) = worker.ports.files.forget_file(id).await {
                 tracing::warn!(file.id = %id, error = error.chain(), "an upload that broke off counts until the upkeep");
             }
-        });
+        }));
     }
 }

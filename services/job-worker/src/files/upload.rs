@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::Stream;
 use outcrop_ports::{BlobUpload, FileInserted, PortError};
+use outcrop_telemetry::current;
 use outcrop_types::{FileId, FileStatus, Principal, StoredFile};
 use outcrop_wire::openai::files as wire;
 use sha2::{Digest as _, Sha256};
@@ -158,7 +159,7 @@ impl JobWorker {
         reserved: Reservation,
     ) -> Result<StoredFile, FileError> {
         let (worker, quota) = (self.clone(), self.options.files.quota_bytes_per_team);
-        let kept = tokio::spawn(async move {
+        let kept = tokio::spawn(current::carry(async move {
             upload.finish().await?;
             // Its row takes the place of the one that held the room.
             reserved.release().await?;
@@ -178,7 +179,7 @@ impl JobWorker {
                 FileInserted::OverQuota { used } => Err(FileError::OverQuota { used, quota }),
                 FileInserted::Yes => Ok(file),
             }
-        });
+        }));
         kept.await.unwrap_or_else(|error| Err(PortError::broken("keep a file", error).into()))
     }
 }

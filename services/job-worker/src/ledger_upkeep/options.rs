@@ -13,6 +13,8 @@ pub struct UpkeepOptions {
     pub retention_months: u32,
     /// How often budgets are held against what was spent.
     pub alert_interval: Duration,
+    /// How many teams metrics have names for.
+    pub top_teams: usize,
     /// Who is told, if anybody.
     pub webhook: Option<Webhook>,
 }
@@ -36,6 +38,7 @@ impl TryFrom<&Config> for UpkeepOptions {
         Ok(Self {
             retention_months: config.usage.retention_months,
             alert_interval: Duration::from_secs(alerts.interval_s.max(1)),
+            top_teams: config.metrics.top_teams,
             webhook,
         })
     }

@@ -10,8 +10,10 @@ use chrono::{DateTime, Utc};
 use outcrop_ports::{BatchModelState, BatchModels, PortError};
 use outcrop_types::{Batch, BatchId, BedrockBatch, Choice, Job, LeaseToken, Way};
 
+use super::bedrock_span::{called, found};
 use super::{BedrockAnswers, index};
 use crate::JobWorker;
+use crate::turn::Turn;
 
 /// How soon to look again at a job that was told to stop.
 const STOPPING: Duration = Duration::from_secs(10);
@@ -49,8 +51,8 @@ impl JobWorker {
     /// Looks at what Bedrock does of a batch; stops it where time runs short.
     pub(crate) async fn bedrock_step(
         &self,
+        turn: &Turn,
         job: &Job,
-        _lease: LeaseToken,
         batch: &Batch,
     ) -> Result<BedrockStep, PortError> {
         let choice = chosen(job);
@@ -62,7 +64,11 @@ impl JobWorker {
             return self.done_unless(now < until, look_at, batch, choice).await;
         };
         let reserve = batch.expires_at - until;
-        let ended = match seen(&**models, batch, bedrock).await {
+        let state = seen(&**models, batch, bedrock).await;
+        if let Some(state) = state.as_ref().filter(|state| **state != BatchModelState::Running) {
+            found(state, turn.context(), now.into(), (batch, bedrock));
+        }
+        let ended = match state {
             None if now < until => {
                 let look_at = (now + self.poll().max(self.patience(batch))).min(until);
                 return Ok(BedrockStep::Wait { look_at });
@@ -167,7 +173,9 @@ impl JobWorker {
             Ok(Some(bedrock.arn.clone()))
         };
         let stopped = match found {
-            Ok(Some(arn)) => models.stop(&bedrock.region, &arn).await,
+            Ok(Some(arn)) => {
+                called("StopModelInvocationJob", batch, bedrock, models.stop(&bedrock.region, &arn)).await
+            }
             Ok(None) => Ok(()),
             Err(error) => Err(error),
         };

@@ -4,6 +4,7 @@
 //! `bedrock.rs` looks after the job, `index.rs` finds its answers again.
 
 mod bedrock;
+mod bedrock_span;
 mod choose;
 mod index;
 mod policies;

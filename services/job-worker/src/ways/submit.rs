@@ -10,6 +10,7 @@ use outcrop_types::{Batch, BedrockBatch, Choice, Job, LeaseToken};
 
 use super::WorkAtHand;
 use super::bedrock::{Submitted, key, name_of, warn};
+use super::bedrock_span::called;
 use super::records::Written;
 use crate::JobWorker;
 use crate::owner::Barred;
@@ -62,7 +63,8 @@ impl JobWorker {
         let Some(models) = &self.ports.batch_models else {
             return self.unfit(job, batch, "it is not set up here any more").await;
         };
-        let arn = match models.submit(&asked).await {
+        let submitted = called("CreateModelInvocationJob", batch, &noted, models.submit(&asked));
+        let arn = match submitted.await {
             Ok(arn) => arn,
             Err(error) if error.failure == PortFailure::Broken => {
                 warn(batch, &error, "Bedrock refuses a job of batch inference");

@@ -11,6 +11,7 @@ mod endpoints;
 mod error;
 mod secrets;
 pub(crate) mod signing;
+mod span;
 mod tell;
 mod verdict;
 

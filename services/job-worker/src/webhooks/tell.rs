@@ -4,21 +4,31 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use outcrop_ports::{ClaimedDelivery, PortError};
+use outcrop_telemetry::current::Current;
+use outcrop_telemetry::trace::Span;
 use outcrop_types::{DeliveryState, WebhookEndpoint};
 
 use super::WebhookError;
 use super::signing::Message;
+use super::span;
 use super::verdict::Tried;
 use crate::JobWorker;
 
 impl JobWorker {
     pub(super) async fn tell(&self, claimed: ClaimedDelivery) -> Result<(), PortError> {
+        let span = self.delivering(&claimed.delivery).await;
+        let current = Current::new(claimed.delivery.id.to_string(), span.context().clone());
+        current.scope(self.tell_now(claimed, span)).await
+    }
+
+    async fn tell_now(&self, claimed: ClaimedDelivery, span: Span) -> Result<(), PortError> {
         let tried = self.try_to_tell(&claimed).await;
         let ClaimedDelivery { delivery, endpoint, lease } = claimed;
         let mut jitter = [0];
         self.ports.ids.fill(&mut jitter);
         let now = self.moment();
         let told = tried.told(delivery.attempts, jitter[0], now);
+        span::end(span, &told);
         if told.state == DeliveryState::Failed {
             let error = told.error.as_deref().unwrap_or_default();
             tracing::warn!(webhook.id = %endpoint.id, delivery.id = %delivery.id, error, "a webhook could not be told, and is not tried again");

@@ -13,6 +13,7 @@ use outcrop_http::testing::TestServer;
 use outcrop_job_worker::{LedgerUpkeep, UpkeepOptions};
 use outcrop_ports::contract::samples;
 use outcrop_ports::{AlertFilter, AlertStore as _, Ledger as _, PolicyStore as _};
+use outcrop_telemetry::testing::recorder;
 use outcrop_types::{Alert, Cost, Money, Policy, Rules, Target, UsageRecord};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -285,4 +286,34 @@ fn a_secret_that_signs_nothing_is_refused() {
         let error = UpkeepOptions::try_from(&config).unwrap_err();
         assert!(!error.to_string().contains(&STANDARD.encode(SECRET)), "{error}");
     }
+}
+
+/// Whether or not it asks for alerts.
+#[tokio::test]
+async fn how_much_of_a_budget_is_used_is_told() {
+    let recorder = recorder();
+    let keeper = Keeper::at(NOW).await;
+    let team = samples::team_id(1);
+    for (number, target) in [(1, Target::Team { team: None }), (2, Target::Platform)] {
+        let budgets = json!([{"usd": "8", "period": "rolling", "days": 7}]);
+        let rules = Rules { budgets: serde_json::from_value(budgets).unwrap(), ..Rules::default() };
+        let policy = Policy { target, model: None, rules, ..samples::policy(number) };
+        done(keeper.store.insert_policy(&policy, &samples::draft("policy.create")).await);
+    }
+    spend(&keeper, 1, 1, "2").await;
+    spend(&keeper, 2, 2, "10").await;
+    let upkeep = keeper.upkeep(keeping(0));
+    let _running = running(&upkeep);
+    let used = |team: &str, level: &str| {
+        let labels = [("outcrop.team", team), ("outcrop.level", level), ("outcrop.window", "rolling")];
+        recorder.metric("outcrop.budget.used", &labels)
+    };
+    let (one, two) = (team.to_string(), samples::team_id(2).to_string());
+    let expected = [0.25, 1.25, 1.5];
+    let told = until(async || {
+        let told = [used(&one, "team"), used(&two, "team"), used("platform", "platform")];
+        (told == expected).then_some(told)
+    });
+    told.await;
+    assert_eq!(alerts(&keeper).await, []);
 }

@@ -6,15 +6,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::TimeDelta;
 use outcrop_config::JobsConfig;
-use outcrop_embedded::SystemIdGen;
-use outcrop_http::testing::TestServer;
-use outcrop_job_worker::{JobOptions, JobWorker, metrics_routes};
+use outcrop_job_worker::{JobOptions, JobWorker};
 use outcrop_ports::contract::samples;
 use outcrop_types::{Job, JobState, Way};
 use tokio::task::JoinHandle;
 
 use crate::tries::{new_job, place};
-use crate::world::{Scripted, World, calls, client, developer, ended, scripted, submit, until};
+use crate::world::{Scripted, World, calls, developer, ended, scripted, submit, until};
 
 /// With the shortest lease and the most frequent sweep that there are.
 fn hasty() -> JobsConfig {
@@ -176,22 +174,4 @@ async fn what_ended_long_ago_is_forgotten_with_its_blobs() {
             assert_eq!(world.ports.blobs.get(key).await.unwrap().is_some(), kept, "{key}");
         }
     }
-}
-
-#[actix_web::test]
-async fn the_process_of_the_worker_says_how_much_work_there_is() {
-    let world = World::idle().await;
-    submit(&world, developer(1)).await;
-    let metrics = TestServer::start(None, Arc::new(SystemIdGen), Vec::new(), metrics_routes(&world.worker));
-    let answer = client().get(format!("{}/metrics", metrics.url)).send().await.unwrap();
-    assert_eq!(answer.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
-    let text = answer.text().await.unwrap();
-    for line in
-        ["outcrop_jobs_due 1", "outcrop_jobs_backlog_per_worker 1.000", "outcrop_jobs_queue_waiting 1"]
-    {
-        assert!(text.lines().any(|it| it == line), "{line}: {text}");
-    }
-    let public = world.serve(developer(1));
-    let answer = client().get(format!("{}/metrics", public.url)).send().await.unwrap();
-    assert_eq!(answer.status(), 404, "not for everybody");
 }

@@ -78,5 +78,5 @@ impl Keeper {
 }
 
 pub(crate) fn keeping(retention_months: u32) -> UpkeepOptions {
-    UpkeepOptions { retention_months, alert_interval: Duration::from_millis(20), webhook: None }
+    UpkeepOptions { retention_months, alert_interval: Duration::from_millis(20), top_teams: 2, webhook: None }
 }

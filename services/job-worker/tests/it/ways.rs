@@ -18,10 +18,12 @@ use outcrop_ports::{
     InferenceAnswer, InferenceCall, PolicyStore as _, PortError, RecordOutput, Recorded, SignedUrl,
     SignedUse,
 };
+use outcrop_telemetry::testing::recorder;
 use outcrop_types::{Money, Policy, Rules, Target, Used, Way};
 use serde_json::{Value, json};
 
 use crate::batches_world::{Batches, LineModel, good_lines, small_parts};
+use crate::traces::{named, trace_id};
 use crate::world::done;
 
 const BUCKET: &str = "s3://bucket/";
@@ -309,6 +311,20 @@ async fn a_batch_that_can_wait_is_done_by_batch_inference_for_less() {
     assert_eq!((job.model.as_str(), job.region.as_str()), ("m-v1", "us-east-1"));
     assert!(job.name.len() <= 63 && job.input.ends_with("/bedrock/input.jsonl"), "{job:?}");
     assert!(job.output.ends_with("/bedrock/output/"), "{job:?}");
+}
+
+#[actix_web::test]
+async fn calls_of_batch_inference_are_traced_and_looks_that_find_nothing_new_are_not() {
+    recorder();
+    let at = AtBedrock::new(Plan { runs: 2, ..Plan::default() }, []).await;
+    let job = at.run(6).await["id"].as_str().unwrap().replace("batch_", "job_").parse().unwrap();
+    let trace = trace_id(&at.batches.world, job).await;
+    let created = &named(&trace, "Bedrock.CreateModelInvocationJob", 1).await[0];
+    let looked = &named(&trace, "Bedrock.GetModelInvocationJob", 1).await[0];
+    let turns = named(&trace, "process batch", 4).await;
+    assert!([created, looked].iter().all(|it| turns.iter().any(|turn| turn.span_id == it.parent_id)));
+    assert_eq!((created.get("cloud.region"), looked.get("outcrop.outcome")), ("us-east-1", "completed"));
+    assert!(named(&trace, "line", 6).await.iter().all(|line| line.get("outcrop.way") == "batch"));
 }
 
 #[actix_web::test]

@@ -4,6 +4,9 @@ use std::path::Path;
 
 use outcrop_auth::Acting;
 use outcrop_config::Config;
+use outcrop_http::MetricsListener;
+use outcrop_telemetry::metric::Page;
+use tokio_util::sync::CancellationToken;
 
 use crate::commands::config::together;
 use crate::failure::Failure;
@@ -15,7 +18,23 @@ pub(crate) async fn run(config: Config, data_dir: Option<&Path>) -> Result<(), F
     together(&config)?;
     let stop = outcrop_lifecycle::stop_on_signal().map_err(|error| Failure::from_error(&error))?;
     let config = outcrop_wiring::resolve(config).await?;
-    let platform = Box::pin(Platform::build(&config)).await?;
+    let telemetry = outcrop_wiring::start_telemetry("outcrop", &config)?;
+    let served = Box::pin(serve(&config, telemetry.page(), data_dir, stop)).await;
+    telemetry.finish();
+    served
+}
+
+async fn serve(
+    config: &Config,
+    metrics: Option<Page>,
+    data_dir: Option<&Path>,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
+    outcrop_wiring::follow_log(config, stop.clone())?;
+    let platform = Box::pin(Platform::build(config)).await?;
+    // At an address of its own alone: the platform's is the public's.
+    let _metrics = MetricsListener::start(&config.metrics, metrics)
+        .map_err(|error| Failure::failed(error.to_string()))?;
     let url = welcome::base_url(platform.addr());
     // Only once the address is ours: a key that nobody gets to see would be lost.
     let first = platform

@@ -81,7 +81,8 @@ impl Platform {
         Self::together_with(&env).await
     }
 
-    async fn together_with(env: &[(String, String)]) -> Self {
+    /// The one process, with these settings too.
+    pub(crate) async fn together_with(env: &[(String, String)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let emulator = Emulator::start_here().await;
         let port = port();
@@ -111,15 +112,16 @@ impl Platform {
         Self::apart_in(folder, &Backends::shared(), &[setting("STORE__URL", &file)]).await
     }
 
-    async fn apart_in(folder: TempDir, backends: &Backends, over: &[(String, String)]) -> Self {
+    /// The four services in this folder, on these servers, with these settings too.
+    pub(crate) async fn apart_in(folder: TempDir, backends: &Backends, over: &[(String, String)]) -> Self {
         let emulator = Emulator::start(folder.path()).await;
         let mut env = common(&emulator);
         env.extend(backends.settings().await);
-        // Of two of one name the later counts.
-        env.extend_from_slice(over);
         env.push(setting("MODELS__URL", "bedrock://us-east-1"));
         env.push(setting("AUTH__KEY_SECRET", KEY_SECRET));
         env.push(setting("INTERNAL__SECRET", INTERNAL_SECRET));
+        // Of two of one name the later counts.
+        env.extend_from_slice(over);
         let command = |arguments: &'static [&'static str]| {
             Program::new("outcrop", folder.path()).arguments(arguments).envs(&env)
         };
@@ -173,10 +175,15 @@ impl Platform {
 
     /// A second gateway before the same services.
     pub(crate) async fn another_gateway(&mut self) -> Service {
+        self.another_gateway_with(&[]).await
+    }
+
+    /// The same, with these settings too.
+    pub(crate) async fn another_gateway_with(&mut self, env: &[(String, String)]) -> Service {
         let folder = tempfile::tempdir_in(self.folder.path()).unwrap().keep();
         let port = port();
         let gateway = &self.services.apart().gateway;
-        let service = gateway.twin(&folder, port).await;
+        let service = gateway.twin_with(&folder, port, env).await;
         let client = Client::new(&service.url, None);
         until(&service.url, async || (client.get("/readyz").await.status == 200).then_some(())).await;
         service

@@ -121,8 +121,8 @@ impl Service {
         .await;
     }
 
-    /// Another process of the same program and settings, with a folder of its own.
-    pub(crate) async fn twin(&self, folder: &Path, port: u16) -> Self {
+    /// Another process of the same program and settings and these, with a folder of its own.
+    pub(crate) async fn twin_with(&self, folder: &Path, port: u16, env: &[(String, String)]) -> Self {
         let program = &self.program;
         let twin = Program {
             name: program.name,
@@ -131,7 +131,7 @@ impl Service {
             env: program.env.clone(),
             folder: folder.to_owned(),
         };
-        twin.env("OUTCROP__SERVER__PORT", port.to_string()).start(port).await
+        twin.envs(env).env("OUTCROP__SERVER__PORT", port.to_string()).start(port).await
     }
 
     /// What it printed and logged so far.

@@ -57,6 +57,8 @@ pub(crate) fn tools() -> Tools {
         postgres_bin: path("OUTCROP_TEST_POSTGRES_BIN"),
         redis_server: path("OUTCROP_TEST_REDIS_SERVER"),
         python: outcrop_testkit::python().into(),
+        // No server of a journey's needs it.
+        promtool: "promtool".into(),
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::{Held, Presence, lock};
+use crate::operation::Listening;
 
 /// A request that runs here, until it is dropped.
 #[derive(Debug)]
@@ -89,6 +90,7 @@ impl Drop for Followed {
 pub(in super::super) struct Place {
     pub(super) presence: Arc<Presence>,
     pub(super) by: u64,
+    pub(super) _listening: Listening,
 }
 
 impl Drop for Place {

@@ -83,6 +83,7 @@ async fn a_batch_begins_with_its_parts(store: &dyn BatchTables) {
     assert_eq!((whole.state, whole.attempts, whole.choice), (JobState::Queued, 0, Some(choice())));
     assert_eq!(store.batch_parts(id).await.unwrap(), [part(0), part(1)]);
     let (job, _) = try_claim(store, 102).await.unwrap();
+    let (batch_job, _) = super::batch(1);
     let expected = Job {
         id: part(0).job,
         kind: JobKind::Part,
@@ -93,6 +94,8 @@ async fn a_batch_begins_with_its_parts(store: &dyn BatchTables) {
         input: whole.input,
         deadline: whole.deadline,
         choice: Some(choice()),
+        // All of it is one trace.
+        trace: batch_job.trace,
         ..job.clone()
     };
     assert_eq!(job, expected, "the batch's own job waits for later");

@@ -41,6 +41,7 @@ pub fn job(number: u32, team: TeamId) -> Job {
         deadline: None,
         metadata: BTreeMap::new(),
         response: None,
+        trace: None,
         choice: None,
         used: Used::default(),
         created_at: at(number.into()),

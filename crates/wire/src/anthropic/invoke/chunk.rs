@@ -26,6 +26,14 @@ pub struct Chunk {
     pub(super) usage: Option<Usage>,
 }
 
+impl Chunk {
+    /// Its JSON, as it came.
+    #[must_use]
+    pub const fn json(&self) -> &Bytes {
+        &self.json
+    }
+}
+
 /// What an event is, as far as that matters here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChunkKind {

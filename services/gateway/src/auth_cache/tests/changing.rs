@@ -19,6 +19,10 @@ fn id(credential: &Credential) -> outcrop_types::KeyId {
     key.id().clone()
 }
 
+fn log() -> Change {
+    Change::Log { filter: Some("debug".into()), until: chrono::DateTime::UNIX_EPOCH }
+}
+
 impl Bench {
     fn hear(&self, heard: Heard) {
         self.cache.0.hear(heard);
@@ -91,6 +95,7 @@ async fn a_change_removes_what_depends_on_it_and_nothing_else() {
         (Change::Session(SessionId::new(Uuid::nil())), &[0, 1, 2, 3]),
         (Change::Team(TeamId::new(Uuid::from_u128(5))), &[0, 1, 2, 3]),
         (Change::Subject(Subject::User(UserId::new(Uuid::nil()))), &[0, 1, 2, 3]),
+        (log(), &[0, 1, 2, 3]),
         (Change::Team(caller.team), &[]),
         (Change::Subject(caller.subject), &[]),
         (Change::Everything, &[]),
@@ -110,6 +115,7 @@ async fn bad_answers_go_unless_another_key_is_meant() {
     for (change, key_known, token_known) in [
         (Change::Key(id(&key(1))), false, false),
         (Change::Key(id(&key(2))), true, false),
+        (log(), true, true),
         (Change::Session(login()), false, false),
         (Change::Team(TeamId::new(Uuid::nil())), false, false),
         (Change::Everything, false, false),

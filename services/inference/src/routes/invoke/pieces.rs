@@ -27,6 +27,7 @@ impl Piece for Chunk {
                 open.saw_output(written);
             }
         }
+        open.saw_body(&self.0);
         // Which chunk is the last one differs from model to model; a connection that breaks is an error.
         Some(true)
     }

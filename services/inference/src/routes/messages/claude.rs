@@ -212,6 +212,7 @@ async fn whole(
         open.failed(ErrorCode::Upstream);
         return Err(ChatError::Malformed);
     };
+    open.saw_body(&answer.body);
     if let Some(usage) = whole.usage.or(answer.usage) {
         open.reported(usage);
     }
@@ -259,6 +260,7 @@ impl Piece for Chunk {
     fn meter(&self, open: &mut OpenCall) -> Option<bool> {
         if self.output > Weight::default() {
             open.saw_output(self.output);
+            open.saw_body(self.json());
         }
         if let Some(usage) = self.usage_over(open.told()) {
             // What a stream begins with counts the input alone.

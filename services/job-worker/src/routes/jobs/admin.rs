@@ -187,7 +187,7 @@ impl JobWorker {
 }
 
 impl From<DeadLetter> for MessageView {
-    fn from(DeadLetter { receipt: _, body, reason, attempts, died_at }: DeadLetter) -> Self {
+    fn from(DeadLetter { receipt: _, body, reason, attempts, died_at, trace: _ }: DeadLetter) -> Self {
         Self { body, reason, attempts, died_at }
     }
 }

@@ -19,6 +19,8 @@ pub(super) struct Got {
     pub(super) id: String,
     pub(super) timestamp: String,
     signatures: String,
+    /// Whether it says anything of our traces.
+    pub(super) is_traced: bool,
     body: Vec<u8>,
 }
 
@@ -111,6 +113,7 @@ async fn receive(request: HttpRequest, desk: web::Data<Desk>, body: web::Bytes) 
         id: header("webhook-id"),
         timestamp: header("webhook-timestamp"),
         signatures: header("webhook-signature"),
+        is_traced: request.headers().keys().any(|name| name.as_str().contains("trace")),
         body: body.to_vec(),
     });
     tokio::time::sleep(desk.delay).await;

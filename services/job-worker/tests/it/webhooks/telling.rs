@@ -3,6 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use outcrop_ports::JobStore as _;
+use outcrop_ports::contract::samples;
+use outcrop_telemetry::testing::recorder;
+use outcrop_telemetry::trace::SpanKind;
+use outcrop_types::Job;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -226,4 +231,46 @@ async fn old_deliveries_are_forgotten() {
     telling.deliveries(&path, |all| all.len() == 2 && all[0]["state"] == "delivered").await;
     telling.clock.forward(25 * 3_600);
     telling.deliveries(&path, |all| all.len() == 1).await;
+}
+
+#[actix_web::test]
+async fn telling_is_a_part_of_the_trace_of_what_is_told_of() {
+    recorder();
+    let (telling, receiver) = (Telling::here().await, Receiver::start());
+    receiver.answer(503, &[]);
+    let outcome = |outcome| recorder().metric("outcrop.webhook.deliveries", &[("outcrop.outcome", outcome)]);
+    let before = (outcome("again"), outcome("delivered"));
+    let (path, _) = telling.endpoint(&receiver.url()).await;
+    let line = "00-6ace45e0b1c7d2e3f40516273849aaaa-00f067aa0ba902b7-01";
+    let job = samples::job(1, samples::team_id(1));
+    let job = Job { trace: Some(line.to_owned()), ..job };
+    telling.world.store.submit_job(&job).await.unwrap();
+    telling.world.store.cancel_job(job.id, telling.now()).await.unwrap().unwrap();
+    let _worker = telling.run();
+    telling.tried(&path, 1).await;
+    telling.clock.forward(6);
+    let delivery = telling.tried(&path, 2).await;
+    let spans = recorder().trace_of("6ace45e0b1c7d2e3f40516273849aaaa", 2).await;
+    let webhook = path.rsplit('/').next().unwrap();
+    assert_eq!(spans.len(), 2, "{spans:#?}");
+    for (span, (attempt, status, outcome)) in
+        spans.iter().zip([("1", "503", "again"), ("2", "200", "delivered")])
+    {
+        assert_eq!((span.name.as_str(), &span.kind), ("deliver", &SpanKind::Client));
+        assert_eq!(span.parent_id, "00f067aa0ba902b7");
+        for (name, value) in [
+            ("webhook.id", webhook),
+            ("delivery.id", delivery["id"].as_str().unwrap()),
+            ("outcrop.attempt", attempt),
+            ("http.response.status_code", status),
+            ("outcrop.outcome", outcome),
+        ] {
+            assert_eq!(span.get(name), value, "{name} of {span:#?}");
+        }
+        assert_eq!(span.failed.is_some(), status != "200");
+        assert!(!format!("{span:?}").contains("hunter2"), "addresses may be secrets: {span:#?}");
+    }
+    assert!(receiver.got().iter().all(|got| !got.is_traced), "our traces are nobody else's business");
+    let after = (outcome("again"), outcome("delivered"));
+    assert!(after.0 >= before.0 + 1.0 && after.1 >= before.1 + 1.0, "{before:?} {after:?}");
 }

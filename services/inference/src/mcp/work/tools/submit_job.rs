@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use outcrop_http::ApiError;
 use outcrop_mcp::{Caller, Exchange};
 use outcrop_ports::{JobAsk, Modality};
-use outcrop_types::{IdempotencyKey, Permission, Priority, Scope};
+use outcrop_types::{IdempotencyKey, JOB_PATHS, Permission, Priority, Scope, job_path};
 use outcrop_wire::mcp::{Params, Tool, ToolAnnotations, ToolResult};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -19,20 +19,6 @@ pub(super) const NAME: &str = "submit_job";
 
 /// Where a prompt goes: the first of them that the credential is good for.
 const GENERATE: [&str; 2] = ["/generate", "/v1/generate"];
-/// The paths that a job may call, and what their models write; those below `/v1` are also below `/api/v1`. The job worker has
-/// the last word.
-const PATHS: [(&str, Modality); 10] = [
-    ("/v1/chat/completions", Modality::Text),
-    ("/v1/completions", Modality::Text),
-    ("/v1/responses", Modality::Text),
-    ("/v1/messages", Modality::Text),
-    ("/v1/embeddings", Modality::Embedding),
-    ("/v1/rerank", Modality::Ranking),
-    ("/v2/rerank", Modality::Ranking),
-    ("/v1/images/generations", Modality::Image),
-    ("/v1/generate", Modality::Text),
-    ("/generate", Modality::Text),
-];
 /// The furthest that a deadline can be away, seconds: thirty days.
 const LONGEST_DEADLINE_S: u64 = 30 * 24 * 60 * 60;
 
@@ -110,10 +96,9 @@ pub(super) fn tool() -> Tool {
 /// a job may call, too.
 pub(super) fn is_for(caller: &Caller) -> bool {
     let scope = caller.principal.scope();
-    let mut paths = PATHS.iter().map(|(path, _)| *path);
     caller.may(Permission::WriteJobs)
         && caller.may(Permission::InvokeModel)
-        && paths.any(|it| scope.allows_route(it))
+        && JOB_PATHS.into_iter().any(|it| scope.allows_route(it))
 }
 
 pub(super) async fn call(work: &Work, exchange: &Exchange, arguments: &Params) -> Result<ToolResult, Stop> {
@@ -153,13 +138,24 @@ async fn check_model(
     is_prompt: bool,
 ) -> Result<(), ApiError> {
     let named = body.get("model").and_then(Value::as_str).filter(|it| !it.is_empty());
-    let place = path.strip_prefix("/api").filter(|it| it.starts_with("/v1/")).unwrap_or(path);
-    let output = PATHS.iter().find(|(it, _)| *it == place).map(|(_, output)| *output);
-    let Some(output) = output.filter(|_| is_prompt || named.is_some()) else { return Ok(()) };
+    // The job worker has the last word on the path.
+    let Some(output) = job_path(path).map(written_at).filter(|_| is_prompt || named.is_some()) else {
+        return Ok(());
+    };
     let wants = Wants::named(named.map(str::to_owned), output);
     let found = work.service.resolve(&caller.principal, wants).await.map_err(ApiError::from);
     let checked = found.and_then(|it| it.must_write(output, "do that"));
     checked.map_err(|error| if is_prompt { error } else { within_body(error) })
+}
+
+/// What the models of a path write.
+fn written_at(path: &str) -> Modality {
+    match path {
+        "/v1/embeddings" => Modality::Embedding,
+        "/v1/rerank" | "/v2/rerank" => Modality::Ranking,
+        "/v1/images/generations" => Modality::Image,
+        _ => Modality::Text,
+    }
 }
 
 /// A refusal of a field of `body`.

@@ -1,0 +1,60 @@
+//! The settings of what a process tells of itself.
+
+use toml::Value;
+
+use super::{Entry, secret, size, text, whole};
+use crate::{LogFormat, MetricsConfig, TelemetryConfig, TraceContent, TracesConfig};
+
+pub(super) fn of_telemetry(it: &TelemetryConfig) -> [Entry; 7] {
+    let TelemetryConfig {
+        format,
+        filter,
+        access_log,
+        environment,
+        otlp_endpoint,
+        otlp_headers,
+        otlp_timeout_ms,
+    } = it;
+    let format = match format {
+        LogFormat::Auto => "auto",
+        LogFormat::Json => "json",
+        LogFormat::Text => "text",
+    };
+    [
+        ("telemetry.format", text(format)),
+        ("telemetry.filter", text(filter)),
+        ("telemetry.access_log", Some(Value::Boolean(*access_log))),
+        ("telemetry.environment", text(environment)),
+        ("telemetry.otlp_endpoint", text(otlp_endpoint)),
+        ("telemetry.otlp_headers", secret(otlp_headers.as_ref())),
+        ("telemetry.otlp_timeout_ms", whole(*otlp_timeout_ms)),
+    ]
+}
+
+pub(super) fn of_traces(it: &TracesConfig) -> [Entry; 6] {
+    let TracesConfig { sample_percent, slow_ms, follow_clients, content, content_bytes, queue_spans } = it;
+    let content = match content {
+        TraceContent::Off => "off",
+        TraceContent::Redacted => "redacted",
+    };
+    [
+        ("traces.sample_percent", whole(u64::from(*sample_percent))),
+        ("traces.slow_ms", whole(*slow_ms)),
+        ("traces.follow_clients", Some(Value::Boolean(*follow_clients))),
+        ("traces.content", text(content)),
+        ("traces.content_bytes", size(*content_bytes)),
+        ("traces.queue_spans", size(*queue_spans)),
+    ]
+}
+
+pub(super) fn of_metrics(it: &MetricsConfig) -> [Entry; 6] {
+    let MetricsConfig { listen, emf, emf_namespace, interval_s, top_teams, top_models } = it;
+    [
+        ("metrics.listen", text(listen)),
+        ("metrics.emf", text(emf)),
+        ("metrics.emf_namespace", text(emf_namespace)),
+        ("metrics.interval_s", whole(*interval_s)),
+        ("metrics.top_teams", size(*top_teams)),
+        ("metrics.top_models", size(*top_models)),
+    ]
+}

@@ -1,0 +1,207 @@
+//! What an event says, piece by piece, for whoever writes it down.
+
+use std::error::Error;
+use std::fmt::{self, Write as _};
+
+use outcrop_telemetry::{current, names};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level};
+
+/// Longest line: more of it would be refused by those who collect logs, or cut where it hurts.
+pub(super) const LINE: usize = 16 * 1_024;
+/// Longest single value, so that the fields behind it are seen too.
+pub(super) const VALUE: usize = 8 * 1_024;
+
+/// A value as it was given.
+pub(super) enum Value<'a> {
+    /// Written as it is.
+    Bare(&'a dyn fmt::Display),
+    /// Text.
+    Text(&'a str),
+}
+
+/// What there is to be written.
+pub(super) enum Said<'a> {
+    /// Somebody logged it.
+    Event(&'a Event<'a>),
+    /// So many lines are missing.
+    Lost(u64),
+}
+
+impl<'a> Said<'a> {
+    pub(super) const fn of(event: &'a Event<'a>) -> Self {
+        Self::Event(event)
+    }
+
+    pub(super) const fn lost(lines: u64) -> Self {
+        Self::Lost(lines)
+    }
+
+    pub(super) fn level(&self) -> Level {
+        match self {
+            Self::Event(event) => *event.metadata().level(),
+            Self::Lost(_) => Level::WARN,
+        }
+    }
+
+    /// Where it comes from; of the `log` crate's records the real place.
+    pub(super) fn target(&self) -> String {
+        let Self::Event(event) = self else { return module_path!().to_owned() };
+        let target = event.metadata().target();
+        if target != "log" {
+            return target.to_owned();
+        }
+        let mut real = None;
+        self.fields(|name, value| {
+            if name == "log.target" {
+                real = Some(value.to_string());
+            }
+        });
+        real.unwrap_or_else(|| target.to_owned())
+    }
+
+    /// What OpenTelemetry's libraries tell of themselves is told by us, once and not for each batch.
+    pub(super) fn is_ours_to_write(&self) -> bool {
+        match self {
+            Self::Event(event) => !event.metadata().target().starts_with("opentelemetry"),
+            Self::Lost(_) => true,
+        }
+    }
+
+    /// Every field, its message among them.
+    pub(super) fn fields(&self, each: impl FnMut(&'static str, Value<'_>)) {
+        let mut each = Each(each);
+        match self {
+            Self::Event(event) => event.record(&mut each),
+            Self::Lost(lines) => {
+                each.0("message", Value::Text("log lines were lost: whoever reads them is too slow"));
+                each.0("lines", Value::Bare(lines));
+            }
+        }
+    }
+
+    /// What the task works on.
+    pub(super) fn about(&self, mut each: impl FnMut(&'static str, &dyn fmt::Display)) {
+        if matches!(self, Self::Lost(_)) {
+            return;
+        }
+        current::with(|current| {
+            each(names::REQUEST_ID, &current.request_id);
+            let trace = &current.trace;
+            if let (Some(id), Some(xray)) = (trace.trace_id(), trace.xray_trace_id()) {
+                each(names::TRACE_ID, &id);
+                if let Some(span) = trace.span_id() {
+                    each(names::SPAN_ID, &span);
+                }
+                each(names::XRAY_TRACE_ID, &xray);
+            }
+            if let Some(who) = current.who() {
+                each(names::TEAM_ID, &who.team);
+                each(names::SUBJECT, &who.subject);
+                if let Some(key) = &who.key {
+                    each(names::API_KEY_PREFIX, key);
+                }
+            }
+        });
+    }
+}
+
+impl fmt::Display for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bare(value) => value.fmt(f),
+            Self::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+/// Hands on each field of an event, texts with our own secrets taken out. That is the last line of defence only: whoever logs
+/// a secret has made a mistake already.
+struct Each<F>(F);
+
+impl<F: FnMut(&'static str, Value<'_>)> Each<F> {
+    fn text(&mut self, field: &Field, text: &str) {
+        (self.0)(field.name(), Value::Text(&outcrop_types::without_secrets(text)));
+    }
+
+    fn written(&mut self, field: &Field, value: fmt::Arguments<'_>) {
+        let mut text = Bounded(String::new());
+        // Stopped where it is long enough.
+        let _ = text.write_fmt(value);
+        self.text(field, &text.0);
+    }
+}
+
+impl<F: FnMut(&'static str, Value<'_>)> Visit for Each<F> {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.written(field, format_args!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.text(field, up_to(value, VALUE + 4));
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn Error + 'static)) {
+        let mut text = Bounded(String::new());
+        let mut next = Some(value);
+        while let Some(error) = next {
+            let separator = if text.0.is_empty() { "" } else { ": " };
+            if write!(text, "{separator}{error}").is_err() {
+                break;
+            }
+            next = error.source();
+        }
+        self.text(field, &text.0);
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        (self.0)(field.name(), Value::Bare(&value));
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        (self.0)(field.name(), Value::Bare(&value));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        (self.0)(field.name(), Value::Bare(&value));
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        // JSON has no word for what is no number.
+        if value.is_finite() {
+            (self.0)(field.name(), Value::Bare(&value));
+        } else {
+            self.written(field, format_args!("{value}"));
+        }
+    }
+}
+
+/// A text that takes one byte more than a value may have, so that a cut is seen, and then no more.
+struct Bounded(String);
+
+impl fmt::Write for Bounded {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = (VALUE + 4).saturating_sub(self.0.len());
+        let fits = up_to(text, room);
+        self.0.push_str(fits);
+        if fits.len() == text.len() { Ok(()) } else { Err(fmt::Error) }
+    }
+}
+
+/// So many bytes at most, cut between characters.
+pub(super) fn up_to(text: &str, most: usize) -> &str {
+    text.get(..text.floor_char_boundary(most)).unwrap_or(text)
+}
+
+/// The moment, as RFC 3339 has it.
+pub(super) fn now(line: &mut String) {
+    use tracing_subscriber::fmt::format::Writer;
+    use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
+    // A clock that cannot be written leaves its place empty.
+    let _ = SystemTime.format_time(&mut Writer::new(line));
+}
+
+/// What would break a line, or play tricks on a terminal.
+pub(super) fn is_control(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}

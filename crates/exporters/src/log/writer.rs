@@ -1,0 +1,148 @@
+//! Lines on their way out: a bounded queue, and a thread that does the waiting.
+
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use opentelemetry::KeyValue;
+use outcrop_telemetry::names;
+
+/// Most bytes that wait. What comes then is lost, and counted.
+const MOST: usize = 8 * 1_024 * 1_024;
+/// About so much is written at a time.
+const CHUNK: usize = 64 * 1_024;
+
+/// Takes lines and waits for nobody. Clones write to the same.
+#[derive(Clone)]
+pub(super) struct Writer(Arc<Shared>);
+
+struct Shared {
+    queue: Mutex<Queue>,
+    /// There is something to be written.
+    filled: Condvar,
+    /// All of it is written.
+    emptied: Condvar,
+    /// Whether whoever logs writes by itself,
+    direct: AtomicBool,
+    /// and where.
+    out: Mutex<Box<dyn Write + Send>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    lines: VecDeque<String>,
+    bytes: usize,
+    lost: u64,
+    /// The thread has lines in its hands.
+    writing: bool,
+}
+
+impl Writer {
+    /// Every line is written by whoever logs it.
+    pub(super) fn at_once(out: Box<dyn Write + Send>) -> Self {
+        Self(Arc::new(Shared::new(true, out)))
+    }
+
+    /// A thread writes them. `lost` makes the line that tells how many are missing.
+    pub(super) fn start(
+        out: Box<dyn Write + Send>,
+        lost: impl Fn(u64) -> String + Send + 'static,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared::new(false, Box::new(io::stderr())));
+        let theirs = Arc::clone(&shared);
+        std::thread::Builder::new().name("log".to_owned()).spawn(move || theirs.run(out, &lost))?;
+        Ok(Self(shared))
+    }
+
+    /// Takes a line, its end included.
+    pub(super) fn write(&self, line: &str) {
+        if self.0.direct.load(Ordering::Acquire) {
+            // There is nowhere to tell that telling fails.
+            let _ = lock(&self.0.out).write_all(line.as_bytes());
+            return;
+        }
+        let mut queue = lock(&self.0.queue);
+        if queue.bytes + line.len() > MOST {
+            queue.lost += 1;
+            drop(queue);
+            names::TELEMETRY_LINES_DROPPED.add(1.0, &[KeyValue::new(names::SIGNAL, "logs")]);
+            return;
+        }
+        queue.bytes += line.len();
+        queue.lines.push_back(line.to_owned());
+        let wake = !queue.writing;
+        drop(queue);
+        if wake {
+            self.0.filled.notify_one();
+        }
+    }
+
+    /// Waits until all is written, for at most so long. Whether it is.
+    pub(super) fn flush(&self, within: Duration) -> bool {
+        let queue = lock(&self.0.queue);
+        let busy = |queue: &mut Queue| queue.writing || !queue.lines.is_empty() || queue.lost > 0;
+        let waited = self.0.emptied.wait_timeout_while(queue, within, busy);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+
+    /// The same; whoever logs after that writes by itself, as the thread may end with the process at any moment.
+    pub(super) fn finish(&self, within: Duration) {
+        if !self.0.direct.load(Ordering::Acquire) && self.flush(within) {
+            self.0.direct.store(true, Ordering::Release);
+        }
+    }
+}
+
+impl Shared {
+    fn new(direct: bool, out: Box<dyn Write + Send>) -> Self {
+        Self {
+            queue: Mutex::default(),
+            filled: Condvar::new(),
+            emptied: Condvar::new(),
+            direct: AtomicBool::new(direct),
+            out: Mutex::new(out),
+        }
+    }
+
+    fn run(&self, mut out: Box<dyn Write + Send>, tell: &dyn Fn(u64) -> String) {
+        let mut chunk = String::new();
+        loop {
+            let mut queue = lock(&self.queue);
+            queue.writing = false;
+            if queue.lines.is_empty() && queue.lost == 0 {
+                self.emptied.notify_all();
+            }
+            let idle = |queue: &mut Queue| queue.lines.is_empty() && queue.lost == 0;
+            queue = self.filled.wait_while(queue, idle).unwrap_or_else(PoisonError::into_inner);
+            queue.writing = true;
+            chunk.clear();
+            while let Some(line) = queue.lines.pop_front() {
+                chunk.push_str(&line);
+                if chunk.len() >= CHUNK {
+                    break;
+                }
+            }
+            queue.bytes = queue.bytes.saturating_sub(chunk.len());
+            // Behind the last line that came before the lost ones.
+            let lost = if queue.lines.is_empty() { std::mem::take(&mut queue.lost) } else { 0 };
+            drop(queue);
+            if lost > 0 {
+                chunk.push_str(&tell(lost));
+            }
+            // A reader that has gone takes nothing; those who log are not to suffer from it.
+            let _ = out.write_all(chunk.as_bytes());
+            let _ = out.flush();
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Whoever panicked with it left whole lines behind.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+#[path = "writer_tests.rs"]
+mod tests;

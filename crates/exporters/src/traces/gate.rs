@@ -1,0 +1,83 @@
+//! How many spans wait, and whether the collector takes them. What does not fit is dropped here, where it is counted.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+
+use opentelemetry::KeyValue;
+use outcrop_telemetry::names;
+
+/// Bounds the queue of spans, and tells of trouble once.
+#[derive(Debug)]
+pub(super) struct Gate {
+    most: usize,
+    /// Handed to the SDK and not yet taken by the collector, nor given up.
+    waiting: AtomicUsize,
+    /// Since trouble began.
+    lost: AtomicU64,
+    trouble: AtomicBool,
+}
+
+impl Gate {
+    pub(super) const fn new(most: usize) -> Self {
+        Self { most, waiting: AtomicUsize::new(0), lost: AtomicU64::new(0), trouble: AtomicBool::new(false) }
+    }
+
+    /// Whether one more fits. If so it has to be handed on.
+    pub(super) fn admit(&self) -> bool {
+        let more = |waiting| (waiting < self.most).then(|| waiting + 1);
+        let fits = self.waiting.fetch_update(Ordering::AcqRel, Ordering::Relaxed, more).is_ok();
+        if !fits {
+            count(1, "dropped");
+            self.lost.fetch_add(1, Ordering::Relaxed);
+            if !self.trouble.swap(true, Ordering::AcqRel) {
+                tracing::warn!("the collector is too slow for our spans: some are dropped");
+            }
+        }
+        fits
+    }
+
+    /// The collector took so many.
+    pub(super) fn taken(&self, spans: usize) {
+        count(spans, "exported");
+        let waiting = self.waiting.fetch_sub(spans, Ordering::AcqRel).saturating_sub(spans);
+        // A collector that takes some of what it gets is in trouble still; half the queue is room enough for a good one.
+        if waiting <= self.most / 2 && self.trouble.swap(false, Ordering::AcqRel) {
+            let lost = self.lost.swap(0, Ordering::Relaxed);
+            tracing::info!(spans_lost = lost, "the collector takes our spans again");
+        }
+    }
+
+    /// The collector did not take so many; they are given up.
+    pub(super) fn failed(&self, spans: usize, error: &dyn std::error::Error) {
+        count(spans, "failed");
+        names::TELEMETRY_FAILURES.add(1.0, &[KeyValue::new(names::SIGNAL, "traces")]);
+        self.waiting.fetch_sub(spans, Ordering::AcqRel);
+        self.lost.fetch_add(spans as u64, Ordering::Relaxed);
+        if !self.trouble.swap(true, Ordering::AcqRel) {
+            tracing::warn!(error = %error, "the collector does not take our spans: they are lost until it does");
+        }
+    }
+
+    /// Nothing is handed over any more. How many were left.
+    pub(super) fn close(&self) -> usize {
+        let left = self.waiting.load(Ordering::Acquire);
+        count(left, "dropped");
+        left
+    }
+
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Acquire)
+    }
+
+    #[cfg(test)]
+    pub(super) fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+}
+
+/// What became of so many spans.
+pub(super) fn count(spans: usize, outcome: &'static str) {
+    if spans > 0 {
+        names::TELEMETRY_SPANS.add(spans as f64, &[KeyValue::new(names::OUTCOME, outcome)]);
+    }
+}

@@ -1,0 +1,226 @@
+//! From a span to the collector, whatever state that is in.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::time::Instant;
+
+use flate2::read::GzDecoder;
+use opentelemetry::trace::{Span as _, Status, TraceContextExt as _, Tracer as _};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::common::v1::{AnyValue, any_value};
+use opentelemetry_proto::tonic::trace::v1::ResourceSpans;
+use opentelemetry_sdk::trace::SdkTracer;
+use prost::Message as _;
+
+use super::*;
+use crate::{Format, LogOptions};
+
+/// How a collector answers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    Takes,
+    Refuses,
+    /// Reads and never answers.
+    Hangs,
+}
+
+/// What one request was.
+struct Request {
+    head: String,
+    body: ExportTraceServiceRequest,
+}
+
+fn collector(manner: Manner) -> (String, Receiver<Request>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut hanging = Vec::new();
+        for stream in listener.incoming().map_while(Result::ok) {
+            if manner == Manner::Hangs {
+                hanging.push(stream);
+            } else {
+                let tell = tell.clone();
+                std::thread::spawn(move || serve(stream, manner, &tell));
+            }
+        }
+    });
+    (address, told)
+}
+
+fn serve(mut stream: TcpStream, manner: Manner, tell: &Sender<Request>) {
+    while let Some(request) = read(&mut stream) {
+        let answer = match manner {
+            Manner::Refuses => "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
+            _ => "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+        };
+        let told = tell.send(request).is_ok();
+        if !told || stream.write_all(answer.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+fn read(stream: &mut TcpStream) -> Option<Request> {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte).ok()?;
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "))?.parse().unwrap();
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).ok()?;
+    let mut plain = Vec::new();
+    GzDecoder::new(&body[..]).read_to_end(&mut plain).unwrap();
+    Some(Request { head, body: ExportTraceServiceRequest::decode(&plain[..]).unwrap() })
+}
+
+fn options(endpoint: &str, sample_percent: u8, queue: usize) -> Options {
+    Options {
+        service: "outcrop-gateway",
+        environment: "test".into(),
+        log: LogOptions { format: Format::Json, filter: "info".into(), at_once: true },
+        otlp: Some(Otlp {
+            endpoint: endpoint.to_owned(),
+            headers: vec![("x-api-key".into(), "s3cret".into())],
+            timeout: Duration::from_secs(30),
+        }),
+        traces: TraceOptions { sample_percent, slow: Duration::from_secs(5), queue },
+        metrics: None,
+    }
+}
+
+fn traces(options: &Options) -> (Traces, SdkTracer) {
+    let traces = Traces::new(exporter(options.otlp.as_ref().unwrap()).unwrap(), options);
+    let tracer = traces.provider.tracer("outcrop");
+    (traces, tracer)
+}
+
+fn text(attributes: &[opentelemetry_proto::tonic::common::v1::KeyValue], key: &str) -> Option<String> {
+    let value = attributes.iter().find(|it| it.key == key)?.value.clone();
+    match value {
+        Some(AnyValue { value: Some(any_value::Value::StringValue(text)) }) => Some(text),
+        _ => None,
+    }
+}
+
+fn all(requests: &Receiver<Request>) -> Vec<ResourceSpans> {
+    requests.try_iter().flat_map(|it| it.body.resource_spans).collect()
+}
+
+fn names(of: &[ResourceSpans]) -> Vec<&str> {
+    of.iter().flat_map(|it| &it.scope_spans).flat_map(|it| &it.spans).map(|it| it.name.as_str()).collect()
+}
+
+fn record(tracer: &SdkTracer, spans: usize) -> Duration {
+    let began = Instant::now();
+    for _ in 0..spans {
+        let mut span = tracer.start("POST /v1/chat/completions");
+        span.set_attribute(KeyValue::new("http.request.method", "POST"));
+    }
+    began.elapsed()
+}
+
+#[test]
+fn spans_arrive_with_parents_attributes_and_who_they_are_of() {
+    let (address, requests) = collector(Manner::Takes);
+    let (traces, tracer) = traces(&options(&format!("{address}/"), 100, 100));
+    let mut root = tracer.start("root");
+    root.set_attribute(KeyValue::new("http.route", "/v1/chat/completions"));
+    let above = Context::new().with_remote_span_context(root.span_context().clone());
+    drop(tracer.start_with_context("child", &above));
+    let (trace, span) = (root.span_context().trace_id(), root.span_context().span_id());
+    drop(root);
+    traces.finish(Duration::from_secs(10));
+    let request = requests.try_recv().unwrap();
+    assert!(request.head.starts_with("post /v1/traces http/1.1\r\n"), "{}", request.head);
+    assert!(request.head.contains("content-type: application/x-protobuf"));
+    assert!(request.head.contains("x-api-key: s3cret"));
+    let of = &request.body.resource_spans[0];
+    let resource = &of.resource.as_ref().unwrap().attributes;
+    assert_eq!(text(resource, "service.name").as_deref(), Some("outcrop-gateway"));
+    assert_eq!(text(resource, "deployment.environment.name").as_deref(), Some("test"));
+    assert!(text(resource, "service.instance.id").is_some() && text(resource, "host.arch").is_some());
+    let [child, root] = &of.scope_spans[0].spans[..] else { panic!("two spans") };
+    assert_eq!((child.name.as_str(), root.name.as_str()), ("child", "root"));
+    assert_eq!(child.parent_span_id, span.to_bytes());
+    assert_eq!(child.trace_id, trace.to_bytes());
+    assert!(root.parent_span_id.is_empty());
+    assert_eq!(text(&root.attributes, "http.route").as_deref(), Some("/v1/chat/completions"));
+}
+
+#[test]
+fn of_unsampled_traces_those_that_failed_arrive_whole() {
+    let (address, requests) = collector(Manner::Takes);
+    let (traces, tracer) = traces(&options(&address, 0, 100));
+    for fails in [false, true] {
+        let mut root = tracer.start(if fails { "failed" } else { "went well" });
+        let above = Context::new().with_remote_span_context(root.span_context().clone());
+        drop(tracer.start_with_context(if fails { "below" } else { "not there" }, &above));
+        if fails {
+            root.set_status(Status::error("it broke"));
+        }
+    }
+    traces.finish(Duration::from_secs(10));
+    let arrived = all(&requests);
+    assert_eq!(names(&arrived), ["below", "failed"]);
+    assert!(arrived[0].scope_spans[0].spans.iter().all(|span| span.flags & 1 == 1));
+}
+
+#[test]
+fn nobody_waits_for_a_collector_in_trouble() {
+    const SPANS: usize = 100_000;
+    const QUEUE: usize = 2_048;
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (refusing, _refused) = collector(Manner::Refuses);
+    let (hanging, _hung) = collector(Manner::Hangs);
+    let (good, taken) = collector(Manner::Takes);
+    let usual = {
+        let (traces, tracer) = traces(&options(&good, 100, QUEUE));
+        let usual = record(&tracer, SPANS);
+        let gate = Arc::clone(&traces.gate);
+        traces.finish(Duration::from_secs(30));
+        assert_eq!(gate.waiting(), 0);
+        usual
+    };
+    assert!(!names(&all(&taken)).is_empty());
+    for address in [format!("http://{closed}"), refusing, hanging] {
+        let (traces, tracer) = traces(&options(&address, 100, QUEUE));
+        let took = record(&tracer, SPANS);
+        // Ten times would be a span that waits now and then; a wait for the collector would be hundreds of times.
+        assert!(took < usual * 10 + Duration::from_millis(500), "{address}: {took:?}, usually {usual:?}");
+        let gate = Arc::clone(&traces.gate);
+        assert!(gate.waiting() <= QUEUE);
+        let began = Instant::now();
+        traces.finish(Duration::from_millis(300));
+        assert!(began.elapsed() < Duration::from_secs(3), "{address}: {:?}", began.elapsed());
+        assert!(
+            gate.lost() + gate.waiting() as u64 == SPANS as u64,
+            "{address}: every span is accounted for"
+        );
+    }
+}
+
+/// As services do: made, used and finished where a runtime is entered.
+#[test]
+fn a_runtime_does_not_mind() {
+    let (address, requests) = collector(Manner::Takes);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (traces, tracer) = traces(&options(&address, 100, 100));
+        tracer.start("span").end();
+        traces.finish(Duration::from_secs(10));
+    });
+    assert_eq!(names(&all(&requests)), ["span"]);
+}
+
+#[test]
+fn an_address_that_is_none_is_refused() {
+    let refused = exporter(options("not an address", 100, 1).otlp.as_ref().unwrap());
+    let error = refused.map(drop).unwrap_err();
+    assert!(error.to_string().contains("telemetry.otlp_endpoint"), "{error}");
+}

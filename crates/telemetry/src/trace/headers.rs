@@ -1,0 +1,124 @@
+//! What headers say of a trace, read with care: they come from anybody.
+
+use std::fmt;
+
+use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
+use opentelemetry_aws::trace::xray_propagator::{span_context_from_str, span_context_to_string};
+
+/// Nobody has said whether the trace is kept: X-Ray's `Sampled=?`, as its propagator keeps it.
+pub const UNDECIDED: TraceFlags = TraceFlags::new(0x02);
+
+/// Longest `traceparent` of a future version that is looked at, and longest header of X-Ray's.
+const MOST: usize = 1_024;
+/// Most of `tracestate` that is passed on: W3C asks for as much at least.
+const MOST_STATE: usize = 512;
+/// Entries that are longer go first (<https://www.w3.org/TR/trace-context/#tracestate-limits>).
+const LONG_ENTRY: usize = 128;
+
+/// Whether nobody has decided on it.
+pub(super) fn is_undecided(span: &SpanContext) -> bool {
+    span.trace_flags() & UNDECIDED == UNDECIDED
+}
+
+/// W3C's `traceparent` and `tracestate`. Of future versions what version 0 has in it is read, as W3C asks for.
+pub(super) fn from_w3c(parent: &str, state: Option<&str>) -> Option<SpanContext> {
+    let parent = parent.trim();
+    if parent.len() > MOST {
+        return None;
+    }
+    let mut parts = parent.split('-');
+    let version = hex::<2>(parts.next()?)?;
+    let (trace, span, flags) =
+        (hex::<32>(parts.next()?)?, hex::<16>(parts.next()?)?, hex::<2>(parts.next()?)?);
+    if version == 0xff || version == 0 && parts.next().is_some() {
+        return None;
+    }
+    let flags = TraceFlags::new(u8::try_from(flags).ok()?) & TraceFlags::SAMPLED;
+    let state = state.map(state_of).unwrap_or_default();
+    let span =
+        SpanContext::new(TraceId::from(trace), SpanId::from(u64::try_from(span).ok()?), flags, true, state);
+    span.is_valid().then_some(span)
+}
+
+/// X-Ray's header. Without a `Parent` the trace alone is known: load balancers write it so.
+pub(super) fn from_xray(header: &str) -> Option<SpanContext> {
+    if header.len() > MOST {
+        return None;
+    }
+    // `Self`, `Lineage` and whatever else there may be are others' affairs; the propagator would make vendors of them.
+    let find = |name: &str| {
+        header.split(';').filter_map(|part| part.split_once('=')).find_map(|(key, value)| {
+            key.trim().eq_ignore_ascii_case(name).then(|| value.trim().to_ascii_lowercase())
+        })
+    };
+    let root = find("Root")?;
+    let mut parts = root.split('-');
+    let (version, time, random) = (parts.next()?, parts.next()?, parts.next()?);
+    if version != "1" || parts.next().is_some() {
+        return None;
+    }
+    hex::<8>(time).and(hex::<24>(random))?;
+    let mut clean = format!("Root={root}");
+    if let Some(parent) = find("Parent").filter(|it| hex::<16>(it).is_some()) {
+        clean = format!("{clean};Parent={parent}");
+    }
+    if let Some(sampled) = find("Sampled") {
+        clean = format!("{clean};Sampled={sampled}");
+    }
+    span_context_from_str(&clean)
+}
+
+/// W3C's `traceparent`.
+pub(super) fn to_w3c(span: &SpanContext) -> Option<String> {
+    let sampled = u8::from(span.is_sampled());
+    span.is_valid().then(|| format!("00-{}-{}-{sampled:02x}", span.trace_id(), span.span_id()))
+}
+
+/// X-Ray's header. What `tracestate` says is not X-Ray's.
+pub(super) fn to_xray(span: &SpanContext) -> Option<String> {
+    let (trace, id, flags) = (span.trace_id(), span.span_id(), span.trace_flags());
+    if id == SpanId::INVALID {
+        return (trace != TraceId::INVALID).then(|| format!("Root={}", XrayTraceId(trace)));
+    }
+    span_context_to_string(&SpanContext::new(trace, id, flags, true, TraceState::default()))
+}
+
+/// As X-Ray writes a trace's id: `1-<time>-<random>`.
+pub(super) struct XrayTraceId(pub(super) TraceId);
+
+impl fmt::Display for XrayTraceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = u128::from_be_bytes(self.0.to_bytes());
+        write!(f, "1-{:08x}-{:024x}", id >> 96, id & ((1 << 96) - 1))
+    }
+}
+
+/// Exactly so many digits, all lower case.
+fn hex<const DIGITS: usize>(text: &str) -> Option<u128> {
+    let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if text.len() != DIGITS || !text.bytes().all(digit) {
+        return None;
+    }
+    u128::from_str_radix(text, 16).ok()
+}
+
+/// The vendors' entries; none where they make no sense, and no more than what is passed on.
+fn state_of(text: &str) -> TraceState {
+    let text = text.trim();
+    if text.len() > 8 * MOST || !text.bytes().all(|byte| (b' '..=b'~').contains(&byte) || byte == b'\t') {
+        return TraceState::default();
+    }
+    let mut entries: Vec<_> = text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).collect();
+    if entries.iter().any(|entry| entry.starts_with('=')) {
+        return TraceState::default();
+    }
+    let length =
+        |entries: &[&str]| entries.iter().map(|entry| entry.len() + 1).sum::<usize>().saturating_sub(1);
+    if length(&entries) > MOST_STATE {
+        entries.retain(|entry| entry.len() <= LONG_ENTRY);
+    }
+    while length(&entries) > MOST_STATE {
+        entries.pop();
+    }
+    entries.join(",").parse().unwrap_or_default()
+}
