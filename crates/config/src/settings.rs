@@ -232,8 +232,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
     text("metrics.emf"),
     text("metrics.emf_namespace"),
     whole("metrics.interval_s", 1, 3_600),
-    whole("metrics.top_teams", 0, 10_000),
-    whole("metrics.top_models", 0, 10_000),
+    whole("metrics.top_teams", 0, 250),
+    whole("metrics.top_models", 0, 250),
 ];
 
 /// The setting with this key.

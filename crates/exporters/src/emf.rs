@@ -39,12 +39,14 @@ impl Cloudwatch {
             namespace: wanted.namespace.clone(),
             environment: line::value(&options.environment),
             arch: crate::resource::arch(),
+            service: options.service,
         };
         let (metrics, intervals) = (ResourceMetrics::default(), Intervals::default());
         Some(Self { reader, metrics, intervals, layout, sink })
     }
 
-    /// Writes what happened since the last time. Blocks as long as whoever reads it does, who is given up after some seconds.
+    /// Writes what happened since the last time. An agent that takes nothing is given up after some seconds. Whoever reads
+    /// stdout is waited for, however long it takes: nothing else of the process waits then but what prints there too.
     pub(crate) fn write(&mut self) {
         if self.reader.collect(&mut self.metrics).is_err() {
             return;

@@ -4,6 +4,9 @@
 //! here makes a request wait: whatever is handed on goes through a bounded queue to a thread of its own, and what does not fit
 //! is dropped and counted. Start at [`start`].
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
+use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 mod emf;
@@ -53,15 +56,42 @@ impl Exporters {
     pub fn finish(self, within: Duration) {
         let Self { log, traces, metrics } = self;
         let until = Instant::now() + within;
+        let traces = Mutex::new(traces);
+        let last_spans = || {
+            let traces = traces.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let Some(traces) = traces {
+                calmly("traces", || traces.finish(within));
+            }
+        };
         // Side by side, as both may wait for a collector that does not answer.
         std::thread::scope(|scope| {
-            if let Some(traces) = traces {
-                scope.spawn(move || traces.finish(within));
-            }
+            let beside = Builder::new().name("last-spans".to_owned()).spawn_scoped(scope, last_spans);
             if let Some(metrics) = metrics {
-                metrics.finish(within);
+                calmly("metrics", || metrics.finish(within));
+            }
+            if beside.is_err() {
+                // There is no thread to be had.
+                last_spans();
             }
         });
         log.finish(until.saturating_duration_since(Instant::now()).max(LAST_LINES));
+    }
+}
+
+/// A fault of what only tells of the work does not become the end of a process that did it well. Whether there was none.
+fn calmly(what: &'static str, work: impl FnOnce()) -> bool {
+    let went_well = catch_unwind(AssertUnwindSafe(work)).is_ok();
+    if !went_well {
+        tracing::error!(signal = what, "the last of it could not be handed on");
+    }
+    went_well
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_fault_at_the_end_stays_there() {
+        assert!(super::calmly("traces", || {}));
+        assert!(!super::calmly("traces", || panic!("at the end")));
     }
 }

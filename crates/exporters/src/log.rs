@@ -1,14 +1,15 @@
 //! The log: lines on stderr, so that stdout stays free for what a command prints.
 //!
 //! [`fields`] reads an event, [`json`] and [`text`] write it as a line, [`writer`] hands lines to a thread that writes them:
-//! whoever reads stderr slowly delays nobody. Spans of `tracing` are not looked at; what a task works on is known by
+//! whoever reads stderr slowly delays nobody. [`ceiling`] is what no filter lifts. Spans of `tracing` are not looked at; what a task works on is known by
 //! [`outcrop_telemetry::current`].
 
 use std::cell::RefCell;
 use std::io::{IsTerminal, stderr};
 use std::time::Duration;
 
-use tracing::{Event, Subscriber};
+use tracing::subscriber::Interest;
+use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, reload};
@@ -17,6 +18,7 @@ use self::fields::Said;
 use self::writer::Writer;
 use crate::{ExporterError, Format, LogOptions, Options};
 
+mod ceiling;
 mod fields;
 mod json;
 mod text;
@@ -52,7 +54,11 @@ pub(crate) fn start(options: &Options) -> Result<Log, ExporterError> {
         .try_init()
         .map_err(|source| ExporterError::AlreadySet { source })?;
     let configured = wanted.clone();
-    outcrop_telemetry::filter::install(configured, move |asked| change(&handle, asked.unwrap_or(&wanted)));
+    outcrop_telemetry::filter::install(
+        configured,
+        |asked| checked(asked).map(drop),
+        move |asked| change(&handle, asked.unwrap_or(&wanted)),
+    );
     if !at_once {
         write_before_panics(writer.clone());
     }
@@ -82,13 +88,16 @@ fn parse(filter: &str) -> Result<EnvFilter, ExporterError> {
 }
 
 fn change<S: Subscriber>(handle: &reload::Handle<EnvFilter, S>, filter: &str) -> Result<(), String> {
+    handle.reload(checked(filter)?).map_err(|_| "the log has ended".to_owned())
+}
+
+/// A filter that somebody asks for.
+fn checked(filter: &str) -> Result<EnvFilter, String> {
     let filter = filter.trim();
     if filter.is_empty() || filter.len() > MOST_FILTER {
         return Err(format!("a log filter has 1 to {MOST_FILTER} bytes"));
     }
-    let parsed =
-        parse(filter).map_err(|_| "it is not a log filter (for example `info` or `outcrop=debug`)")?;
-    handle.reload(parsed).map_err(|_| "the log has ended".to_owned())
+    parse(filter).map_err(|_| "it is not a log filter (for example `info` or `outcrop=debug`)".to_owned())
 }
 
 /// The message of a panic is written by the standard library, at once; the lines before it come first.
@@ -146,6 +155,15 @@ thread_local! {
 }
 
 impl<S: Subscriber> Layer<S> for Lines {
+    fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
+        if ceiling::is_below(metadata) { Interest::always() } else { Interest::never() }
+    }
+
+    /// Of the `log` crate's records this sees the real place, which their events hide.
+    fn enabled(&self, metadata: &Metadata<'_>, _: Context<'_, S>) -> bool {
+        ceiling::is_below(metadata)
+    }
+
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         LINE.with(|line| match line.try_borrow_mut() {
             Ok(mut line) => self.line(event, &mut line),

@@ -14,6 +14,7 @@ use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use opentelemetry_sdk::metrics::reader::MetricReader;
 use opentelemetry_sdk::metrics::{InstrumentKind, Pipeline, SdkMeterProvider, Temporality};
 use outcrop_telemetry::metric::Page;
+use outcrop_telemetry::names;
 
 use crate::emf::Cloudwatch;
 use crate::options::Emf;
@@ -26,10 +27,13 @@ mod limits;
 mod ticker;
 
 use self::collector::Collector;
+use self::limits::Room;
 pub(crate) use self::ticker::Ticker;
 
 /// How often the process looks at itself.
 const LOOK: Duration = Duration::from_secs(5);
+/// Every so many looks it is counted which instruments are full: a minute.
+const LOOKS_TO_COUNT: u32 = 12;
 
 /// What reads the metrics.
 pub(crate) struct Metrics {
@@ -51,13 +55,20 @@ pub(crate) fn start(options: &Options) -> Result<Option<Metrics>, ExporterError>
         let mut collector = Collector::new(otlp, reader.clone())?;
         tickers.push(Ticker::start("metrics-otlp", wanted.interval, move || collector.send())?);
     }
-    if let Some(mut cloudwatch) = Cloudwatch::new(options, wanted, reader) {
+    if let Some(mut cloudwatch) = Cloudwatch::new(options, wanted, reader.clone()) {
         tickers.push(Ticker::start("metrics-emf", wanted.interval, move || cloudwatch.write())?);
     }
     crate::process::watch_runtime();
-    // Stopped first: what readers hand on at the end is as new as can be.
-    let mut readings = Readings::new();
-    tickers.insert(0, Ticker::start("metrics-process", LOOK, move || readings.take())?);
+    // The first, so that it is also the first to be stopped: what is handed on at the end is as new as can be.
+    let (mut readings, mut room, mut looks) = (Readings::new(), Room::of(reader), 0_u32);
+    let look = move || {
+        readings.take();
+        looks = looks.wrapping_add(1);
+        if looks.is_multiple_of(LOOKS_TO_COUNT) {
+            names::TELEMETRY_FULL.set(room.full() as f64, &[]);
+        }
+    };
+    tickers.insert(0, Ticker::start("metrics-process", LOOK, look)?);
     Ok(Some(Metrics { page: wanted.prometheus.then_some(page), tickers }))
 }
 
@@ -90,7 +101,12 @@ impl Metrics {
     /// Has everybody read once more, for at most so long all together.
     pub(crate) fn finish(self, within: Duration) {
         let until = Instant::now() + within;
-        let ending: Vec<_> = self.tickers.into_iter().map(Ticker::end).collect();
+        let mut tickers = self.tickers.into_iter();
+        // The last look at the process, which takes no time, before those who tell of it begin.
+        if let Some(look) = tickers.next() {
+            let _ = look.end().recv_timeout(within);
+        }
+        let ending: Vec<_> = tickers.map(Ticker::end).collect();
         for ended in ending {
             // Whoever is not done by then is left behind; the process ends all the same.
             let _ = ended.recv_timeout(until.saturating_duration_since(Instant::now()));

@@ -1,7 +1,7 @@
 //! Spans on their way to a collector: all those that were sampled, and whole traces in which something failed or took long.
 //!
 //! A span that ends goes through [`keep::Keeper`], which holds what is not sampled until its fate is known, and past
-//! [`gate::Gate`], which counts what waits: the SDK's queue behind it is never full. The SDK's thread hands batches to the
+//! [`gate::Gate`], which counts what waits, and its text: the SDK's queue behind it is never full. The SDK's thread hands batches to the
 //! collector.
 
 use std::collections::HashMap;
@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use opentelemetry::global::BoxedTracer;
 use opentelemetry::trace::TracerProvider as _;
-use opentelemetry_otlp::{Compression, Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _};
+use opentelemetry_otlp::{
+    Compression, Protocol, RetryPolicy, SpanExporter, WithExportConfig as _, WithHttpConfig as _,
+};
 use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider};
 use outcrop_telemetry::trace::{self, Ids};
 
@@ -25,6 +27,7 @@ mod export;
 mod gate;
 mod keep;
 mod sampler;
+mod weight;
 
 /// Most spans of one request to the collector.
 const BATCH: usize = 512;
@@ -88,6 +91,8 @@ fn exporter(otlp: &Otlp) -> Result<SpanExporter, ExporterError> {
         .with_headers(headers)
         .with_timeout(otlp.timeout)
         .with_compression(Compression::Gzip)
+        // A retry would sleep in the one thread that hands spans over, while all others wait behind it.
+        .with_retry_policy(RetryPolicy::disabled())
         .build()
         .map_err(|source| ExporterError::Otlp { source })
 }

@@ -74,7 +74,7 @@ fn spans_of_the_process_leave_it_and_its_filter_changes() {
         assert!(filter::configured().is_some());
         filter::change(Some("outcrop=loud")).unwrap_err();
         filter::change(Some("debug")).unwrap();
-        assert!(tracing::enabled!(tracing::Level::DEBUG));
+        assert!(tracing::enabled!(target: "outcrop", tracing::Level::DEBUG));
         filter::change(None).unwrap();
         exporters.finish(Duration::from_secs(10));
     });

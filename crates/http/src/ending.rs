@@ -13,6 +13,7 @@ use outcrop_wire::Dialect;
 
 use crate::browser::{Browser, Page};
 use crate::failure::Failure;
+use crate::patterns::RoutePattern;
 use crate::record::Record;
 use crate::tracked::TrackedBody;
 use crate::{REQUEST_ID_HEADER, RequestContext, USED_HEADER};
@@ -20,8 +21,8 @@ use crate::{REQUEST_ID_HEADER, RequestContext, USED_HEADER};
 /// What is kept of a request until it is answered.
 pub(crate) struct Ending {
     context: RequestContext,
-    /// Without the query, which is the client's business.
-    path: Box<str>,
+    /// Whether no cache on the way may keep the answer.
+    secret: bool,
     /// Where the public is faced: what to tell browsers, and which page may read the answer.
     browser: Option<(Browser, Option<Page>)>,
     /// What is told of it; nothing of probes.
@@ -40,7 +41,7 @@ impl Ending {
     ) -> Self {
         Self {
             context,
-            path: request.path().into(),
+            secret: holds_secrets(request.path()),
             browser: browser.map(|browser| (browser.clone(), browser.page(request))),
             record,
             guard,
@@ -52,6 +53,11 @@ impl Ending {
         if let (false, Some((_, page))) = (may, &mut self.browser) {
             *page = None;
         }
+    }
+
+    /// Where the pattern of the path may be told, if anything is told of the request.
+    pub(crate) fn pattern(&self) -> Option<RoutePattern> {
+        self.record.as_ref().map(Record::pattern)
     }
 
     /// Finishes an answer. What is told of it, its body tells when it has been sent.
@@ -98,7 +104,7 @@ impl Ending {
 
     /// Puts on an answer what every answer carries.
     fn mark(&self, headers: &mut HeaderMap) {
-        if holds_secrets(&self.path) {
+        if self.secret {
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
         self.name(headers);

@@ -13,7 +13,7 @@ use outcrop_types::ErrorCode;
 use outcrop_wire::Dialect;
 use outcrop_wire::error::{ErrorBody, LimitFacts, render_limit};
 
-use crate::{ApiError, RequestContext};
+use crate::{ApiError, RequestContext, own_words};
 
 /// A failure as it is told and logged, wherever it came from.
 pub(crate) struct Failure<'a> {
@@ -24,7 +24,7 @@ pub(crate) struct Failure<'a> {
     retry_after: Option<Duration>,
     limit: Option<&'a LimitFacts>,
     headers: &'a [(&'static str, String)],
-    /// The failure and its causes, for the log.
+    /// The failure and its causes, for the log: of a client's mistake our own words alone.
     pub(crate) chain: String,
 }
 
@@ -36,14 +36,19 @@ impl<'a> Failure<'a> {
         }
         if let Some(error) = error.as_error::<PayloadError>() {
             let (code, message) = of_payload(error);
-            return Self { chain: error.to_string(), ..Self::plain(code, message) };
+            return Self { chain: told(code, error.to_string()), ..Self::plain(code, message) };
         }
         let code = of_status(error.as_response_error().status_code().as_u16());
         let text = error.to_string();
         // What actix says of a bad request is meant for the client; what it says of a bad server is not.
         let message: Cow<'_, str> =
             if code.status() < 500 { text.clone().into() } else { words(code).into() };
-        Self { chain: text, ..Self::plain(code, message) }
+        Self { chain: told(code, text), ..Self::plain(code, message) }
+    }
+
+    /// Where in the request it is, for the log.
+    pub(crate) fn place(&self) -> Option<String> {
+        self.param.map(own_words::of_param)
     }
 
     /// A bare status without a body, as actix-web gives for a wrong method.
@@ -103,12 +108,18 @@ impl<'a> From<&'a ApiError> for Failure<'a> {
     }
 }
 
+/// What the log hears of a text.
+fn told(code: ErrorCode, text: String) -> String {
+    if code.status() >= 500 { text } else { own_words::of_text(&text) }
+}
+
 /// The error and its causes in one line; a cause that only repeats what was said is left out.
 fn chain(error: &ApiError) -> String {
-    let mut text = error.message.clone();
+    let code = error.code;
+    let mut text = told(code, error.message.clone());
     let mut cause: Option<&dyn StdError> = error.source.as_deref().map(|error| error as &dyn StdError);
     while let Some(error) = cause {
-        let said = error.to_string();
+        let said = told(code, error.to_string());
         if !text.ends_with(&said) {
             text.push_str(": ");
             text.push_str(&said);

@@ -20,6 +20,7 @@ mod internal;
 mod layer;
 mod mcp;
 mod metrics;
+mod own_words;
 mod patterns;
 mod pieces;
 mod record;
@@ -30,6 +31,7 @@ mod telling;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod tracked;
+mod watch;
 
 pub use allowed::{Allowed, PermissionMarker, check_scope, permission, require};
 pub use body::{JsonBytes, next_piece, read_body};
@@ -52,7 +54,7 @@ pub use pieces::BodyPieces;
 pub use scope::{Scope, ScopeService, body_too_large};
 pub use serve::{BindError, Draining, Server, ServerParts, Serving};
 pub use telling::method_name;
-pub use tracked::TrackedBody;
+pub use tracked::{TrackedBody, broke_off};
 
 /// The header in which our pages prove beside their cookie that they are ours; see [`csrf_token`].
 pub const CSRF_HEADER: &str = "x-outcrop-csrf";

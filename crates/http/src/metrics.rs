@@ -6,15 +6,19 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use actix_web::dev::ServerHandle;
 use actix_web::{App, HttpResponse, HttpServer, web};
+use bytes::Bytes;
 use outcrop_config::MetricsConfig;
 use outcrop_telemetry::metric::Page;
+use outcrop_types::ErrorCode;
+use tokio::sync::Mutex;
 
-use crate::Layer;
 use crate::serve::reason;
+use crate::{ApiError, Layer};
 
 pub(crate) const METRICS_PATH: &str = "/metrics";
 
@@ -27,12 +31,15 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// Several readers at most.
 const MOST_CONNECTIONS: usize = 64;
 
+/// How long a page is shown again: nobody who reads it sooner learns more.
+const FRESH: Duration = Duration::from_secs(1);
+
 /// The route, for the address of a service that is reached through the gateway alone. Nothing is there without a page.
 pub fn metrics_routes(page: Option<Page>) -> impl Fn(&mut web::ServiceConfig) + Clone + Send + 'static {
+    let shown = page.map(|page| web::Data::new(Shown { page, kept: Arc::default() }));
     move |service: &mut web::ServiceConfig| {
-        if let Some(page) = &page {
-            service
-                .service(web::resource(METRICS_PATH).app_data(web::Data::new(Shown(page.clone()))).get(show));
+        if let Some(shown) = &shown {
+            service.service(web::resource(METRICS_PATH).app_data(shown.clone()).get(show));
         }
     }
 }
@@ -111,8 +118,31 @@ impl fmt::Debug for MetricsListener {
     }
 }
 
-struct Shown(Page);
+/// The page, for all workers.
+struct Shown {
+    page: Page,
+    /// The last one, and when it was made. Locked while the next is.
+    kept: Arc<Mutex<Option<(Instant, Bytes)>>>,
+}
 
-async fn show(page: web::Data<Shown>) -> HttpResponse {
-    HttpResponse::Ok().content_type(CONTENT_TYPE).body((page.0)())
+/// Anybody may ask, and there are thousands of series to write: it is done one at a time, aside of the threads that serve.
+async fn show(shown: web::Data<Shown>) -> Result<HttpResponse, ApiError> {
+    let mut kept = Arc::clone(&shown.kept).lock_owned().await;
+    let fresh = kept.as_ref().filter(|(made, _)| made.elapsed() < FRESH).map(|(_, text)| text.clone());
+    let text = match fresh {
+        Some(text) => text,
+        None => {
+            let page = Arc::clone(&shown.page);
+            // The lock goes along: it is held until the page is there, even if nobody waits for it any more.
+            let make = move || {
+                let text = Bytes::from(page());
+                *kept = Some((Instant::now(), text.clone()));
+                text
+            };
+            web::block(make)
+                .await
+                .map_err(|_| ApiError::new(ErrorCode::Unavailable, "the metrics could not be read now"))?
+        }
+    };
+    Ok(HttpResponse::Ok().content_type(CONTENT_TYPE).body(text))
 }

@@ -1,17 +1,32 @@
 //! The pattern of a request's path, which has no ids in it: what spans, metrics and lines go by.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use actix_web::dev::ServiceRequest;
 use actix_web::{HttpMessage, HttpRequest};
 use outcrop_telemetry::top::OTHER;
 use outcrop_telemetry::trace::Value;
 
-/// Put into a request by whoever knows the pattern of its path without a resource for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RoutePattern(pub &'static str);
+/// Where whoever knows the pattern of a path without a resource for it tells it. It is known from then on, whether the request
+/// is ever answered or not. Clones are one.
+#[derive(Debug, Clone, Default)]
+pub struct RoutePattern(Rc<Cell<Option<&'static str>>>);
+
+impl RoutePattern {
+    /// This is the pattern of the request's path.
+    pub fn tell(request: &ServiceRequest, pattern: &'static str) {
+        if let Some(Self(told)) = request.extensions().get() {
+            told.set(Some(pattern));
+        }
+    }
+
+    pub(crate) fn told(&self) -> Option<Pattern> {
+        self.0.get().map(Pattern::Listed)
+    }
+}
 
 /// A pattern, cheap to clone.
 #[derive(Debug, Clone)]
@@ -47,9 +62,6 @@ pub(crate) struct Patterns(Rc<RefCell<HashMap<Box<str>, Arc<str>>>>);
 impl Patterns {
     /// That of a request's path.
     pub(crate) fn of(&self, request: &HttpRequest) -> Pattern {
-        if let Some(RoutePattern(text)) = request.extensions().get() {
-            return Pattern::Listed(text);
-        }
         // Most patterns are paths without parameters, and need not be looked for.
         if let Some(known) = self.0.borrow().get(request.path()) {
             return Pattern::Found(Arc::clone(known));

@@ -3,6 +3,7 @@
 //! All of it ends with the last byte of the answer, or when that is given up: a stream takes as long as it takes. A failure has
 //! one line, which is the access line too.
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 use std::net::IpAddr;
@@ -17,13 +18,16 @@ use actix_web::{HttpMessage, HttpRequest};
 use outcrop_telemetry::current::Current;
 use outcrop_telemetry::metric::KeyValue;
 use outcrop_telemetry::names;
-use outcrop_telemetry::trace::{Span, SpanKind, TraceContext};
+use outcrop_telemetry::trace::{Span, SpanKind, TRACESTATE, TraceContext};
 use outcrop_types::{ErrorCode, Principal, TeamId, without_secrets};
 
 use crate::RequestContext;
 use crate::failure::{self, Failure};
-use crate::patterns::{Pattern, Patterns};
+use crate::patterns::{Pattern, Patterns, RoutePattern};
 use crate::telling::{Telling, method_name, status_class};
+
+/// Most of a path that is told, bytes: strangers choose it, and spans wait for their collector with it.
+const MOST_PATH: usize = 1024;
 
 /// Most of what a client says that it is, bytes.
 const MOST_USER_AGENT: usize = 200;
@@ -54,22 +58,26 @@ struct Fault {
     code: ErrorCode,
     /// It and its causes.
     chain: String,
+    /// Where in the request it is.
+    place: Option<String>,
 }
 
 /// One request. Told when it is dropped.
 pub(crate) struct Record {
     telling: Arc<Telling>,
-    patterns: Patterns,
     current: Current,
     span: Span,
     method: Method,
-    /// Without the query, which is the client's business.
-    path: Box<str>,
+    /// As it is told: without the query, which is the client's business.
+    path: Arc<str>,
+    /// As the routes have it.
     pattern: Pattern,
+    /// Who knows better.
+    told_pattern: RoutePattern,
     dialect: &'static str,
     arrived: Instant,
     client_ip: Option<IpAddr>,
-    user_agent: Option<Box<str>>,
+    user_agent: Option<Arc<str>>,
     asked_bytes: Option<u64>,
     team: Option<TeamId>,
     status: Option<u16>,
@@ -95,12 +103,13 @@ impl Record {
         names::HTTP_SERVER_ACTIVE.add(1.0, &[]);
         Self {
             telling: Arc::clone(telling),
-            patterns: patterns.clone(),
             current,
             span,
             method: request.method().clone(),
-            path: request.path().into(),
-            pattern: Pattern::Unknown,
+            path: shown_path(request.path()),
+            // Known from the path alone, so that it is known of those, too, who do not wait for an answer.
+            pattern: patterns.of(request.request()),
+            told_pattern: RoutePattern::default(),
             dialect: context.dialect.name(),
             arrived: context.arrived,
             client_ip: context.client_ip,
@@ -127,9 +136,13 @@ impl Record {
         self.span.context()
     }
 
+    /// Where the pattern of its path may be told.
+    pub(crate) fn pattern(&self) -> RoutePattern {
+        self.told_pattern.clone()
+    }
+
     /// Takes over what became known while it was worked on.
     pub(crate) fn learn(&mut self, request: &HttpRequest) {
-        self.pattern = self.patterns.of(request);
         let extensions = request.extensions();
         self.team = extensions.get::<Principal>().map(|principal| principal.team);
         // Not the one kept: behind a service of ours it is known only once that one has been believed.
@@ -138,7 +151,8 @@ impl Record {
 
     /// It failed.
     pub(crate) fn fail(&mut self, failure: &Failure<'_>) {
-        self.fault = Some(Fault { code: failure.code, chain: failure.chain.clone() });
+        let (code, chain) = (failure.code, failure.chain.clone());
+        self.fault = Some(Fault { code, chain, place: failure.place() });
     }
 
     /// The head of the answer goes out.
@@ -164,7 +178,16 @@ impl Record {
     /// These were the last.
     pub(crate) fn ended(&mut self, bytes: usize) {
         self.sent += bytes as u64;
-        self.outcome = Outcome::Answered;
+        if self.outcome != Outcome::BrokenOff {
+            self.outcome = Outcome::Answered;
+        }
+    }
+
+    /// What is sent now tells the client itself that the answer is not whole.
+    pub(crate) fn told_failure(&mut self, code: ErrorCode) {
+        self.outcome = Outcome::BrokenOff;
+        let chain = format!("the answer broke off, and says so: {}", failure::words(code));
+        self.fault.get_or_insert(Fault { code, chain, place: None });
     }
 
     /// There is no more of it, and it is not whole.
@@ -177,7 +200,7 @@ impl Record {
             chain.push_str(&error.to_string());
             cause = error.source();
         }
-        self.fault.get_or_insert(Fault { code: ErrorCode::Upstream, chain });
+        self.fault.get_or_insert(Fault { code: ErrorCode::Upstream, chain, place: None });
     }
 
     /// What went wrong, whoever found it.
@@ -194,6 +217,11 @@ impl Record {
         }
     }
 
+    /// Who it was, if that came out before there was an answer.
+    fn team(&self) -> Option<TeamId> {
+        self.team.or_else(|| self.current.who()?.team.parse().ok())
+    }
+
     fn end_span(&mut self) {
         if !self.span.is_recording() {
             return;
@@ -203,7 +231,7 @@ impl Record {
         span.rename(format!("{method} {}", self.pattern.text()));
         span.set(names::HTTP_METHOD, method);
         span.set(names::ROUTE, self.pattern.value());
-        span.set(names::HTTP_PATH, without_secrets(&self.path).into_owned());
+        span.set(names::HTTP_PATH, Arc::clone(&self.path));
         span.set(names::DIALECT, self.dialect);
         span.set(names::REQUEST_ID, Arc::clone(&self.current.request_id));
         span.set(names::OUTCOME, self.outcome.name());
@@ -215,7 +243,7 @@ impl Record {
             span.set(names::CLIENT_ADDRESS, address.to_string());
         }
         if let Some(text) = &self.user_agent {
-            span.set(names::USER_AGENT, text.to_string());
+            span.set(names::USER_AGENT, Arc::clone(text));
         }
         if let Some(who) = self.current.who() {
             span.set(names::TEAM_ID, who.team.to_string());
@@ -242,10 +270,15 @@ impl Record {
         }
         let (Some(public), Some(status)) = (self.telling.public(), self.status) else { return };
         let class = KeyValue::new(names::STATUS_CLASS, status_class(status));
-        names::REQUESTS.add(1.0, &[KeyValue::new(names::TEAM, public.team(self.team)), class]);
+        names::ANSWERS.add(1.0, std::slice::from_ref(&class));
+        names::REQUESTS.add(1.0, &[KeyValue::new(names::TEAM, public.team(self.team())), class]);
         match status {
             400..=499 => names::CLIENT_ERRORS.add(1.0, &[]),
             500..=599 => names::SERVER_ERRORS.add(1.0, &[]),
+            // Whatever the status says that went out before it broke off.
+            _ if self.error_type().is_some() && self.code().is_some_and(|code| code.status() >= 500) => {
+                names::SERVER_ERRORS.add(1.0, &[]);
+            }
             _ => {}
         }
     }
@@ -263,10 +296,11 @@ impl Record {
                     subject.id = who.map(|it| &*it.subject),
                     api_key.prefix = who.and_then(|it| it.key.as_deref()),
                     http.request.method = %self.method,
-                    url.path = %without_secrets(&self.path),
+                    url.path = &*self.path,
                     http.route = self.pattern.text(),
                     http.response.status_code = self.status,
                     error.code = self.code().map(ErrorCode::name),
+                    error.param = self.fault.as_ref().and_then(|it| it.place.as_deref()),
                     error = self.fault.as_ref().map(|it| tracing::field::display(without_secrets(&it.chain))),
                     client.address = self.client_ip.map(tracing::field::display),
                     user_agent.original = self.user_agent.as_deref(),
@@ -282,10 +316,9 @@ impl Record {
         match &self.fault {
             Some(fault) if fault.code.status() >= 500 => line!(error, "outcrop_http", "request failed"),
             Some(_) => line!(info, "outcrop_http", "request failed"),
-            None if self.telling.public().is_some_and(|it| it.access_log) => {
-                line!(info, "outcrop::access", "answered");
-            }
-            None => {}
+            None if self.telling.public().is_none_or(|it| !it.access_log) => {}
+            None if self.status.is_none() => line!(info, "outcrop::access", "given up"),
+            None => line!(info, "outcrop::access", "answered"),
         }
     }
 }
@@ -293,6 +326,9 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         let took = self.arrived.elapsed();
+        if let Some(told) = self.told_pattern.told() {
+            self.pattern = told;
+        }
         self.end_span();
         self.count(took);
         self.current().enter(|| self.log(took));
@@ -310,11 +346,34 @@ fn parent(telling: &Telling, headers: &HeaderMap) -> TraceContext {
     if telling.public().is_some_and(|public| !public.follow_clients) {
         return TraceContext::none();
     }
-    TraceContext::extract(|name| headers.get(name)?.to_str().ok().map(str::to_owned))
+    let trace = TraceContext::extract(|name| said(headers, name));
+    // A client may name its trace; whether it is exported is not for strangers to say.
+    if telling.faces_public() { trace.undecided() } else { trace }
+}
+
+/// What a header of a trace says. `tracestate` may come in several lines; of two parents neither is believed, as W3C asks for.
+fn said<'a>(headers: &'a HeaderMap, name: &str) -> Option<Cow<'a, str>> {
+    let mut lines = headers.get_all(name).map(|line| line.to_str().ok());
+    let first = lines.next()??;
+    match lines.next() {
+        None => Some(first.into()),
+        Some(second) if name == TRACESTATE => {
+            let more = lines.map_while(|line| line);
+            Some([first, second?].into_iter().chain(more).collect::<Vec<_>>().join(",").into())
+        }
+        Some(_) => None,
+    }
+}
+
+/// A path as far as it is told. Secrets go first: cut in two, a key is no longer known for one.
+fn shown_path(path: &str) -> Arc<str> {
+    let shown = without_secrets(path);
+    let end = (0..=MOST_PATH.min(shown.len())).rev().find(|at| shown.is_char_boundary(*at));
+    shown[..end.unwrap_or_default()].into()
 }
 
 /// What a client says that it is, as far as that is worth keeping.
-fn user_agent(headers: &HeaderMap) -> Option<Box<str>> {
+fn user_agent(headers: &HeaderMap) -> Option<Arc<str>> {
     let text = headers.get(USER_AGENT)?.to_str().ok()?;
     // `to_str` lets ASCII through alone, so every byte is a place to cut.
     let text = text.get(..MOST_USER_AGENT).unwrap_or(text);

@@ -29,6 +29,7 @@ use crate::record::Record;
 use crate::serve::Draining;
 use crate::telling::{Telling, TellingOptions};
 use crate::tracked::TrackedBody;
+use crate::watch::Watch;
 use crate::{ApiError, Bounds, REQUEST_ID_HEADER, RequestContext, Spent, client_ip, is_health_path};
 
 /// How much longer than the deadline a handler may take before it is cut off: handlers keep the deadline
@@ -84,7 +85,7 @@ impl Scope {
         let given = request.headers().get(REQUEST_ID_HEADER).and_then(|value| value.to_str().ok());
         RequestContext {
             request_id: given
-                .and_then(RequestId::parse)
+                .and_then(RequestId::of_client)
                 .unwrap_or_else(|| RequestId::from_uuid(self.ids.uuid())),
             dialect: Dialect::of_request(request.path(), request.headers().contains_key("anthropic-version")),
             client_ip: client_ip::find(
@@ -138,7 +139,8 @@ where
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(ScopeService { service, scope: self.clone(), patterns: Patterns::default() }))
+        let (scope, patterns) = (self.clone(), Patterns::default());
+        ready(Ok(ScopeService { service, scope, patterns, _watch: Watch::start() }))
     }
 }
 
@@ -148,6 +150,7 @@ pub struct ScopeService<S> {
     service: S,
     scope: Scope,
     patterns: Patterns,
+    _watch: Watch,
 }
 
 impl<S> Service<ServiceRequest> for ScopeService<S>
@@ -190,7 +193,12 @@ where
             return Box::pin(ready(Ok(answer)));
         }
         let deadline = context.arrived + context.deadline + GRACE;
-        request.extensions_mut().insert(context);
+        let mut extensions = request.extensions_mut();
+        extensions.insert(context);
+        if let Some(pattern) = ending.pattern() {
+            extensions.insert(pattern);
+        }
+        drop(extensions);
         // Layers begin their work before anybody waits for it.
         let begin = || self.service.call(request);
         let answer = match current.clone() {

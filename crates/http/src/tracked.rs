@@ -1,5 +1,6 @@
 //! An answer's body that counts as open work until it has been sent or given up, and then has it told.
 
+use std::cell::Cell;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -7,8 +8,21 @@ use std::task::{Context, Poll};
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use bytes::Bytes;
 use outcrop_lifecycle::Guard;
+use outcrop_types::ErrorCode;
 
 use crate::record::Record;
+
+tokio::task_local! {
+    /// The failure that the piece of a body tells of which is being made.
+    static TOLD: Cell<Option<ErrorCode>>;
+}
+
+/// Says that the body which is being made tells its client of a failure in the middle of an answer that had begun well: for
+/// those who read the status alone it would be a success. To be called while a piece is made; elsewhere nobody hears it.
+pub fn broke_off(code: ErrorCode) {
+    // Outside of a body there is nothing to be told of.
+    let _ = TOLD.try_with(|told| told.set(Some(code)));
+}
 
 /// A body with the guard of its request, if the request counts, and what is told of it, if anything is.
 pub struct TrackedBody {
@@ -47,7 +61,11 @@ impl MessageBody for TrackedBody {
         let Self { body, record, .. } = &mut *self;
         let Some(record) = record else { return Pin::new(body).poll_next(cx) };
         // What is made on the way is made for this request.
-        let polled = record.current().enter(|| Pin::new(body).poll_next(cx));
+        let make = || (Pin::new(body).poll_next(cx), TOLD.with(Cell::take));
+        let (polled, told) = record.current().enter(|| TOLD.sync_scope(Cell::default(), make));
+        if let Some(code) = told {
+            record.told_failure(code);
+        }
         match &polled {
             Poll::Ready(Some(Ok(bytes))) => record.sent(bytes.len()),
             Poll::Ready(Some(Err(error))) => record.broke_off(error.as_ref()),

@@ -12,6 +12,7 @@ use outcrop_telemetry::current::{self, Current};
 use outcrop_telemetry::metric::KeyValue;
 use outcrop_telemetry::names;
 use outcrop_telemetry::trace::{Span, SpanKind, TRACEPARENT, TRACESTATE, TraceContext};
+use outcrop_types::ErrorCode;
 use outcrop_wire::mcp::{MessageId, Params, Request, RpcError, Version, code};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -40,8 +41,11 @@ const METHODS: [&str; 15] = [
 const OTHER: &str = "_OTHER";
 /// What the conventions call a tool that says that it failed.
 const TOOL_ERROR: &str = "tool_error";
-/// Most of a request's own id that is told, in characters.
-const MAX_ID: usize = 64;
+/// What the platform is to be sorry for.
+const OURS: [ErrorCode; 4] =
+    [ErrorCode::Internal, ErrorCode::Upstream, ErrorCode::Unavailable, ErrorCode::Timeout];
+/// Where in its `_meta` a tool's result has the platform's own error.
+const TOLD: &str = "outcrop/error";
 /// Longest scheme of a resource that is told, bytes.
 const MAX_SCHEME: usize = 16;
 /// Bytes of a session's name that are told: the name is a hash of its secret, and so many tell sessions apart.
@@ -128,8 +132,7 @@ impl Operation {
     pub(crate) fn answered(&self, result: &Params) {
         let has_failed = result.get("isError").and_then(Value::as_bool).unwrap_or_default();
         let ending = match has_failed {
-            // Whose fault it is, the spans below tell.
-            true => Ending::Error { kind: TOOL_ERROR, code: None, is_ours: false },
+            true => Ending::Error { kind: TOOL_ERROR, code: None, is_ours: is_ours(result) },
             false => Ending::Answered,
         };
         drop(self.0.ending.set(ending));
@@ -225,7 +228,7 @@ fn as_of<F: Future>(
 /// for one HTTP request is one trace.
 fn place(options: &McpOptions, http: &TraceContext, params: &Params) -> (TraceContext, Option<TraceContext>) {
     let about = params.get("_meta");
-    let said = |name: &str| about?.get(name)?.as_str().map(str::to_owned);
+    let said = |name: &str| about?.get(name)?.as_str();
     if !outcrop_telemetry::trace::is_on() || said(TRACEPARENT).is_none() {
         return (http.clone(), None);
     }
@@ -236,7 +239,7 @@ fn place(options: &McpOptions, http: &TraceContext, params: &Params) -> (TraceCo
     let trace_of = |it: &TraceContext| it.span_context().map(|it| it.trace_id());
     match trace_of(&theirs) {
         None => (http.clone(), None),
-        id if id == trace_of(http) && options.follow_clients => (theirs, None),
+        id if id == trace_of(http) && options.follow_clients => (theirs.undecided(), None),
         Some(_) => (http.clone(), Some(theirs)),
     }
 }
@@ -244,11 +247,10 @@ fn place(options: &McpOptions, http: &TraceContext, params: &Params) -> (TraceCo
 /// What is known of it before it is worked on.
 fn tell(span: &mut Span, method: &'static str, request: &Request) {
     span.set(names::MCP_METHOD, method);
-    let id = match &request.id {
-        MessageId::Number(number) => number.to_string(),
-        MessageId::Text(text) => text.chars().take(MAX_ID).collect(),
-    };
-    span.set(names::JSONRPC_ID, id);
+    // An id of text is whatever a client likes to write, a secret or a prompt as well.
+    if let MessageId::Number(number) = &request.id {
+        span.set(names::JSONRPC_ID, number.to_string());
+    }
     if method == "tools/call" {
         span.set(names::GEN_AI_OPERATION, "execute_tool");
     }
@@ -260,6 +262,12 @@ fn tell(span: &mut Span, method: &'static str, request: &Request) {
     {
         span.set(names::MCP_RESOURCE, format!("{scheme}://"));
     }
+}
+
+/// Whether a tool failed by a fault of the platform, which says so beside its words.
+fn is_ours(result: &Params) -> bool {
+    let told = || result.get("_meta")?.get(TOLD)?.get("code")?.as_str();
+    told().is_some_and(|said| OURS.iter().any(|code| code.name() == said))
 }
 
 /// The conventions' `error.type`: the code of JSON-RPC, as text.

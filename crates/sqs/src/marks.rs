@@ -53,8 +53,9 @@ impl Marks {
 
 /// Where in its trace a message was sent: what others than we sent may have X-Ray's word alone.
 pub(crate) fn trace_of(message: &Message) -> TraceContext {
-    let own = || message.message_attributes()?.get(TRACEPARENT)?.string_value().map(str::to_owned);
-    let system = || message.attributes()?.get(&MessageSystemAttributeName::AwsTraceHeader).cloned();
+    let own = || message.message_attributes()?.get(TRACEPARENT)?.string_value();
+    let system =
+        || message.attributes()?.get(&MessageSystemAttributeName::AwsTraceHeader).map(String::as_str);
     TraceContext::extract(|name| match name {
         TRACEPARENT => own(),
         XRAY_HEADER => system(),

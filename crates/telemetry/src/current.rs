@@ -42,7 +42,7 @@ impl Current {
     /// The same work, further down in its trace.
     #[must_use]
     pub fn below(&self, trace: &TraceContext) -> Self {
-        Self { trace: trace.clone(), ..self.clone() }
+        Self { request_id: Arc::clone(&self.request_id), trace: trace.clone(), who: Arc::clone(&self.who) }
     }
 
     /// Takes note of who it is; the first word counts.
@@ -97,7 +97,7 @@ pub fn carry<F: Future>(work: F) -> impl Future<Output = F::Output> {
 
 /// Does `work` further down in the trace of this task's work.
 pub fn below<F: Future>(trace: &TraceContext, work: F) -> impl Future<Output = F::Output> + use<F> {
-    let current = get().map(|current| current.below(trace));
+    let current = with(|current| current.below(trace));
     async move {
         match current {
             Some(current) => current.scope(work).await,

@@ -3,13 +3,25 @@
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::SystemTime;
 
+type Check = dyn Fn(&str) -> Result<(), String> + Send + Sync;
 type Set = dyn Fn(Option<&str>) -> Result<(), String> + Send + Sync;
 
-static SET: OnceLock<(Box<Set>, String)> = OnceLock::new();
+struct Installed {
+    configured: String,
+    check: Box<Check>,
+    set: Box<Set>,
+}
 
-/// Who changes the filter, and what it is by the settings. To be called once, at the set-up of the log.
-pub fn install(configured: String, set: impl Fn(Option<&str>) -> Result<(), String> + Send + Sync + 'static) {
-    drop(SET.set((Box::new(set), configured)));
+static INSTALLED: OnceLock<Installed> = OnceLock::new();
+
+/// What the filter is by the settings, who knows what is one, and who changes it. To be called once, at the set-up of the
+/// log.
+pub fn install(
+    configured: String,
+    check: impl Fn(&str) -> Result<(), String> + Send + Sync + 'static,
+    set: impl Fn(Option<&str>) -> Result<(), String> + Send + Sync + 'static,
+) {
+    drop(INSTALLED.set(Installed { configured, check: Box::new(check), set: Box::new(set) }));
 }
 
 /// Logs by this filter (`RUST_LOG` syntax) from now on; by the settings' with `None`.
@@ -17,13 +29,13 @@ pub fn install(configured: String, set: impl Fn(Option<&str>) -> Result<(), Stri
 /// # Errors
 /// What is wrong with it, in words.
 pub fn change(filter: Option<&str>) -> Result<(), String> {
-    SET.get().map_or(Ok(()), |(set, _)| set(filter))
+    INSTALLED.get().map_or(Ok(()), |log| (log.set)(filter))
 }
 
 /// The filter of the settings.
 #[must_use]
 pub fn configured() -> Option<&'static str> {
-    SET.get().map(|(_, configured)| configured.as_str())
+    INSTALLED.get().map(|log| log.configured.as_str())
 }
 
 /// A filter that holds for a while in place of the settings'.
@@ -37,15 +49,12 @@ pub struct Meanwhile {
 
 static MEANWHILE: Mutex<Option<Meanwhile>> = Mutex::new(None);
 
-/// Whether lines could be logged by this filter.
+/// Whether lines could be logged by this filter. Nothing is logged by it yet.
 ///
 /// # Errors
 /// What is wrong with it, in words.
 pub fn check(filter: &str) -> Result<(), String> {
-    let held = MEANWHILE.lock().unwrap_or_else(PoisonError::into_inner);
-    // Only who sets a filter knows what is one.
-    change(Some(filter))?;
-    change(held.as_ref().map(|it| it.filter.as_str()))
+    INSTALLED.get().map_or(Ok(()), |log| (log.check)(filter))
 }
 
 /// Logs by this filter for a while, or by that of the settings again.
@@ -74,4 +83,26 @@ pub fn over(now: SystemTime) -> bool {
         return true;
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_filter_that_is_looked_at_is_not_set() {
+        static SET: AtomicUsize = AtomicUsize::new(0);
+        let check = |filter: &str| if filter == "loud" { Err("no filter".to_owned()) } else { Ok(()) };
+        let set = |_: Option<&str>| {
+            SET.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        };
+        install("info".to_owned(), check, set);
+        assert_eq!((super::check("off"), super::check("loud")), (Ok(()), Err("no filter".to_owned())));
+        assert_eq!(SET.load(Ordering::SeqCst), 0);
+        change(Some("off")).unwrap();
+        assert_eq!(SET.load(Ordering::SeqCst), 1);
+    }
 }

@@ -7,9 +7,13 @@ use crate::metric::KeyValue;
 use crate::names;
 use crate::trace::{self, Span, SpanKind, TraceContext};
 
+/// What a call is said to be that nobody waits for any more.
+const GIVEN_UP: &str = "cancelled";
+
 /// A call under way. One that is dropped was given up by who made it, which is nobody's failure.
 #[derive(Debug)]
 pub struct Hop {
+    ended: bool,
     span: Span,
     peer: &'static str,
     method: &'static str,
@@ -20,12 +24,10 @@ impl Hop {
     /// Calls `peer` now, below `parent`. Both names are of closed lists.
     #[must_use]
     pub fn begin(method: &'static str, peer: &'static str, parent: &TraceContext) -> Self {
-        let name: Cow<'static, str> =
-            if trace::is_on() { format!("{method} {peer}").into() } else { Cow::Borrowed(method) };
-        let mut span = Span::start(SpanKind::Client, name, parent);
+        let mut span = Span::start(SpanKind::Client, name(method, peer), parent);
         span.set(names::HTTP_METHOD, method);
         span.set(names::PEER, peer);
-        Self { span, peer, method, began: Instant::now() }
+        Self { ended: false, span, peer, method, began: Instant::now() }
     }
 
     /// What the peer is to be told.
@@ -53,7 +55,8 @@ impl Hop {
         self.record(&[KeyValue::new(names::ERROR_TYPE, kind)]);
     }
 
-    fn record(&self, ended: &[KeyValue]) {
+    fn record(&mut self, ended: &[KeyValue]) {
+        self.ended = true;
         let (peer, method) =
             (KeyValue::new(names::PEER, self.peer), KeyValue::new(names::HTTP_METHOD, self.method));
         let (took, to) = (self.began.elapsed().as_secs_f64(), &names::HTTP_CLIENT_DURATION);
@@ -63,6 +66,29 @@ impl Hop {
             _ => to.record(took, &[peer, method]),
         }
     }
+}
+
+impl Drop for Hop {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.span.set(names::OUTCOME, GIVEN_UP);
+        }
+    }
+}
+
+/// Made once for the calls that there are most of.
+fn name(method: &'static str, peer: &'static str) -> Cow<'static, str> {
+    let known = match (method, peer) {
+        _ if !trace::is_on() => method,
+        ("GET", "auth") => "GET auth",
+        ("POST", "auth") => "POST auth",
+        ("GET", "inference") => "GET inference",
+        ("POST", "inference") => "POST inference",
+        ("GET", "jobs") => "GET jobs",
+        ("POST", "jobs") => "POST jobs",
+        _ => return format!("{method} {peer}").into(),
+    };
+    known.into()
 }
 
 /// The statuses of a service that is to blame.

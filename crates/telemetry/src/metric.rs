@@ -1,6 +1,8 @@
 //! The kinds of instruments: each is a `static` in [`names`](crate::names), and is recorded to where it is used.
 //!
-//! Until [`go`] was called nothing is kept, and recording costs one load. Values are `f64`: whole numbers up to 2^53 are exact.
+//! Until [`go`] was called nothing is kept, and recording costs one load. Counters whose series can be foretold are there
+//! from then on, at 0: a backend sees what is added by the difference of two readings, so of a series that is not there
+//! before something happens it never learns the first of it. Values are `f64`: whole numbers up to 2^53 are exact.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -26,6 +28,8 @@ pub struct Spec {
     pub help: &'static str,
     /// Every label it may carry.
     pub labels: &'static [&'static str],
+    /// Every value of its one label, for a counter whose series shall be there before anything happens.
+    pub values: &'static [&'static str],
     /// How it goes to CloudWatch; `None` if it does not.
     pub emf: Option<Emf>,
 }
@@ -42,6 +46,8 @@ pub struct Emf {
     /// Sets of labels that become dimensions, besides `Environment`, which is in each. What CloudWatch charges for
     /// grows with each; `&[]` alone is the sum over all.
     pub dimensions: &'static [&'static [&'static str]],
+    /// Of a gauge's series that come together in one, the least is told, where what is little is bad; else the most.
+    pub least: bool,
 }
 
 /// Which kind an instrument is of.
@@ -74,6 +80,7 @@ static GOING: AtomicBool = AtomicBool::new(false);
 /// recorded.
 pub fn go() {
     GOING.store(true, Ordering::Release);
+    crate::names::begin();
 }
 
 /// Whether anything is kept.
@@ -142,6 +149,31 @@ impl Counter {
         }
     }
 }
+
+/// What there is to do with an instrument when metrics begin to be kept.
+pub(crate) trait Begin {
+    /// Begins those of its series that can be foretold.
+    fn begin(&self) {}
+}
+
+impl Begin for Counter {
+    fn begin(&self) {
+        match self.spec.labels {
+            [] => self.add(0.0, &[]),
+            [label] => {
+                for value in self.spec.values {
+                    self.add(0.0, &[KeyValue::new(*label, *value)]);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+// Of these the state counts, which there is none of yet, or quantiles, which a series of nothing adds nothing to.
+impl Begin for UpDown {}
+impl Begin for Gauge {}
+impl Begin for Histogram {}
 
 impl UpDown {
     /// Adds to it, or takes from it.

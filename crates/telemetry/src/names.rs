@@ -7,7 +7,7 @@
 //! [`INSTRUMENTS`] is the table that Prometheus, OTLP and CloudWatch are fed from, and that dashboards and alarms are checked
 //! against. A metric that is not in it does not exist.
 
-use crate::metric::{Counter, Emf, Gauge, Histogram, Instrument, Spec, Unit, UpDown};
+use crate::metric::{Begin as _, Counter, Emf, Gauge, Histogram, Instrument, Spec, Unit, UpDown};
 
 /// Which process wrote the line.
 pub const SERVICE: &str = "service";
@@ -197,6 +197,8 @@ pub const LEVEL: &str = "outcrop.level";
 pub const WINDOW: &str = "outcrop.window";
 /// The processor's architecture, `arm64` or `amd64`, of the process itself; in every metric of every backend.
 pub const ARCH: &str = "host.arch";
+/// Which program it is, of the process itself; in every metric of every backend.
+pub const SERVICE_NAME: &str = "service.name";
 
 /// Bounds of times that people wait for, seconds: fine where answers are, so that quantiles tell something.
 pub const SECONDS: &[f64] = &[
@@ -213,8 +215,11 @@ pub const LONG: &[f64] =
 pub const TOKEN_COUNTS: &[f64] =
     &[1.0, 4.0, 16.0, 64.0, 256.0, 1_024.0, 4_096.0, 16_384.0, 65_536.0, 262_144.0, 1_048_576.0, 4_194_304.0];
 
+/// What is exported.
+const SIGNALS: &[&str] = &["logs", "metrics", "traces"];
+
 const fn spec(name: &'static str, unit: Unit, labels: &'static [&'static str], help: &'static str) -> Spec {
-    Spec { name, unit, help, labels, emf: None }
+    Spec { name, unit, help, labels, values: &[], emf: None }
 }
 
 impl Spec {
@@ -225,7 +230,20 @@ impl Spec {
         scale: f64,
         dimensions: &'static [&'static [&'static str]],
     ) -> Self {
-        Self { emf: Some(Emf { name, unit, scale, dimensions }), ..self }
+        Self { emf: Some(Emf { name, unit, scale, dimensions, least: false }), ..self }
+    }
+
+    /// What is little is bad: of several alike CloudWatch is told the least.
+    const fn least(self) -> Self {
+        match self.emf {
+            Some(emf) => Self { emf: Some(Emf { least: true, ..emf }), ..self },
+            None => self,
+        }
+    }
+
+    /// The values of its one label, each of which is there from the beginning.
+    const fn values(self, values: &'static [&'static str]) -> Self {
+        Self { values, ..self }
     }
 }
 
@@ -235,6 +253,11 @@ macro_rules! instruments {
 
         /// Every instrument there is.
         pub static INSTRUMENTS: &[Instrument] = &[$($name.row()),*];
+
+        /// Begins the series that can be foretold.
+        pub(crate) fn begin() {
+            $($name.begin();)*
+        }
     };
 }
 
@@ -249,6 +272,9 @@ instruments! {
     /// Answers to clients, at the public address alone.
     REQUESTS: Counter = Counter::new(spec("outcrop.requests", "{request}", &[TEAM, STATUS_CLASS],
         "Requests of clients that were answered.").emf("Requests", "Count", 1.0, &[&[], &[ARCH]]));
+    /// The same by class alone, so that each is there before the first: shares of answers are taken of these.
+    ANSWERS: Counter = Counter::new(spec("outcrop.answers", "{request}", &[STATUS_CLASS],
+        "Requests of clients that were answered, of all teams.").values(&["2xx", "3xx", "4xx", "5xx"]));
     /// Those answered with 4xx.
     CLIENT_ERRORS: Counter = Counter::new(spec("outcrop.client_errors", "{request}", &[],
         "Requests of clients that were answered with 4xx.").emf("ClientErrors", "Count", 1.0, &[&[]]));
@@ -273,8 +299,8 @@ instruments! {
     GEN_AI_SERVER_PER_TOKEN: Histogram = Histogram::new(spec("gen_ai.server.time_per_output_token", "s", &[GEN_AI_OPERATION, GEN_AI_PROVIDER, GEN_AI_REQUEST_MODEL],
         "How long each token takes after the first."), SHORT);
     /// One for each usage record, and for each call that failed at no cost.
-    MODEL_CALLS: Counter = Counter::new(spec("outcrop.model.calls", "{call}", &[TEAM, GEN_AI_REQUEST_MODEL, REGION, OUTCOME, CACHE],
-        "Calls of models, one for each usage record, and those that failed at no cost.").emf("Inferences", "Count", 1.0, &[&[], &[ARCH]]));
+    MODEL_CALLS: Counter = Counter::new(spec("outcrop.model.calls", "{call}", &[TEAM, GEN_AI_REQUEST_MODEL, OUTCOME, CACHE],
+        "Calls of models, one for each usage record, and those that failed at no cost.").emf("Inferences", "Count", 1.0, &[&[], &[ARCH], &[OUTCOME]]));
     /// By kind.
     TOKENS: Counter = Counter::new(spec("outcrop.tokens", "{token}", &[TEAM, GEN_AI_REQUEST_MODEL, GEN_AI_TOKEN_TYPE],
         "Tokens used, by kind; none is of two kinds, so that their sum is all of them.").emf("Tokens", "Count", 1.0, &[&[GEN_AI_TOKEN_TYPE], &[ARCH, GEN_AI_TOKEN_TYPE], &[GEN_AI_REQUEST_MODEL, GEN_AI_TOKEN_TYPE]]));
@@ -382,7 +408,7 @@ instruments! {
     // --- what it stands on ---
     /// 1 or 0.
     DEPENDENCY_UP: Gauge = Gauge::new(spec("outcrop.dependency.up", "", &[DEPENDENCY],
-        "1 while a dependency answers, else 0.").emf("DependencyUp", "None", 1.0, &[&[], &[DEPENDENCY]]));
+        "1 while a dependency answers, else 0.").emf("DependencyUp", "None", 1.0, &[&[], &[DEPENDENCY]]).least());
     /// The pools of stores.
     DB_CONNECTIONS: Gauge = Gauge::new(spec("db.client.connection.count", "{connection}", &[DB_SYSTEM, POOL, POOL_STATE], "Connections to the database."));
     /// What they may come to.
@@ -393,27 +419,30 @@ instruments! {
     /// Both modes.
     PROCESS_CPU: Counter = Counter::new(spec("process.cpu.time", "s", &[CPU_MODE], "Processor time used."));
     /// Resident.
-    PROCESS_MEMORY: Gauge = Gauge::new(spec("process.memory.usage", "By", &[], "Memory in use.").emf("MemoryUsage", "Bytes", 1.0, &[&[ARCH]]));
+    PROCESS_MEMORY: Gauge = Gauge::new(spec("process.memory.usage", "By", &[], "Memory in use.").emf("MemoryUsage", "Bytes", 1.0, &[&[ARCH], &[SERVICE_NAME]]));
     /// Open files and sockets.
     PROCESS_FILES: Gauge = Gauge::new(spec("process.open_file_descriptor.count", "{file_descriptor}", &[], "Open files and sockets."));
     /// Threads.
     PROCESS_THREADS: Gauge = Gauge::new(spec("process.thread.count", "{thread}", &[], "Threads."));
     /// Since the start.
-    PROCESS_UPTIME: Gauge = Gauge::new(spec("process.uptime", "s", &[], "How long the process has been running.").emf("Uptime", "Seconds", 1.0, &[&[]]));
+    PROCESS_UPTIME: Gauge = Gauge::new(spec("process.uptime", "s", &[], "How long the process has been running.").emf("Uptime", "Seconds", 1.0, &[&[], &[SERVICE_NAME]]).least());
     /// Of the main runtime.
     RUNTIME_TASKS: Gauge = Gauge::new(spec("outcrop.runtime.tasks", "{task}", &[], "Background tasks that are alive."));
     /// How late timers are.
-    RUNTIME_DELAY: Histogram = Histogram::new(spec("outcrop.runtime.delay", "s", &[], "How late a timer of the main runtime fires: what work waits for a thread."), SHORT);
+    RUNTIME_DELAY: Histogram = Histogram::new(spec("outcrop.runtime.delay", "s", &[], "How late a timer fires, of the main runtime and of each thread that serves requests: what work waits for a thread."), SHORT);
 
     // --- this itself ---
     /// What became of spans.
     TELEMETRY_SPANS: Counter = Counter::new(spec("outcrop.telemetry.spans", "{span}", &[OUTCOME],
-        "Spans: exported, failed, dropped (the queue was full), left_out (not sampled).").emf("Spans", "Count", 1.0, &[&[OUTCOME]]));
+        "Spans: exported, failed, dropped (the queue was full), left_out (not sampled).").emf("Spans", "Count", 1.0, &[&[OUTCOME]]).values(&["exported", "failed", "dropped", "left_out"]));
     /// Whoever reads the log is too slow.
     TELEMETRY_LINES_DROPPED: Counter = Counter::new(spec("outcrop.telemetry.lines_dropped", "{line}", &[SIGNAL],
-        "Lines of the log or of metrics that were dropped because nobody took them.").emf("LinesDropped", "Count", 1.0, &[&[]]));
+        "Lines of the log or of metrics that were dropped because nobody took them.").emf("LinesDropped", "Count", 1.0, &[&[]]).values(SIGNALS));
+    /// Their labels are incomplete.
+    TELEMETRY_FULL: Gauge = Gauge::new(spec("outcrop.telemetry.full", "{instrument}", &[],
+        "Instruments with no room for further series: what comes has lost its labels."));
     /// The backend does not take what it is sent.
-    TELEMETRY_FAILURES: Counter = Counter::new(spec("outcrop.telemetry.export_failures", "{export}", &[SIGNAL], "Exports that failed.").emf("ExportFailures", "Count", 1.0, &[&[]]));
+    TELEMETRY_FAILURES: Counter = Counter::new(spec("outcrop.telemetry.export_failures", "{export}", &[SIGNAL], "Exports that failed, or were cut short by a fault of ours.").emf("ExportFailures", "Count", 1.0, &[&[]]).values(SIGNALS));
 }
 
 #[cfg(test)]
@@ -432,10 +461,21 @@ mod tests {
     }
 
     #[test]
+    fn values_are_those_of_the_one_label_of_a_counter() {
+        for Instrument { spec, kind, .. } in INSTRUMENTS.iter().filter(|it| !it.spec.values.is_empty()) {
+            assert_eq!((*kind, spec.labels.len()), (crate::metric::Kind::Counter, 1), "{}", spec.name);
+        }
+    }
+
+    #[test]
     fn dimensions_are_labels() {
         for Instrument { spec, .. } in INSTRUMENTS {
             for dimension in spec.emf.iter().flat_map(|it| it.dimensions.iter().copied().flatten()) {
-                assert!(*dimension == ARCH || spec.labels.contains(dimension), "{} {dimension}", spec.name);
+                assert!(
+                    [ARCH, SERVICE_NAME].contains(dimension) || spec.labels.contains(dimension),
+                    "{} {dimension}",
+                    spec.name
+                );
             }
         }
     }

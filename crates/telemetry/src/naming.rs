@@ -13,6 +13,7 @@ pub const ENVIRONMENT_DIMENSION: &str = "Environment";
 /// What labels are called as dimensions in CloudWatch.
 pub const DIMENSIONS: &[(&str, &str)] = &[
     (names::ARCH, "Architecture"),
+    (names::SERVICE_NAME, "Service"),
     (names::GEN_AI_REQUEST_MODEL, "Model"),
     (names::GEN_AI_TOKEN_TYPE, "TokenType"),
     (names::TEAM, "Team"),
@@ -25,7 +26,7 @@ pub const DIMENSIONS: &[(&str, &str)] = &[
 ];
 
 /// Labels that every series on Prometheus' page has besides those of its instrument: of the process itself.
-pub const PROCESS_LABELS: &[&str] = &["service.name", "deployment.environment.name", names::ARCH];
+pub const PROCESS_LABELS: &[&str] = &[names::SERVICE_NAME, "deployment.environment.name", names::ARCH];
 
 /// A label as a dimension in CloudWatch; `None` if it cannot be one.
 #[must_use]

@@ -11,7 +11,7 @@ use opentelemetry::global::{self, BoxedTracer};
 use opentelemetry::trace::{SpanKind, Status, TracerProvider as _};
 use opentelemetry_sdk::metrics::data::{AggregatedMetrics, Metric, MetricData};
 use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
-use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SpanData};
+use opentelemetry_sdk::trace::{InMemorySpanExporter, Sampler, SdkTracerProvider, SpanData};
 
 use crate::metric::KeyValue;
 use crate::{metric, trace};
@@ -68,7 +68,11 @@ impl SeenSpan {
 impl Recorder {
     fn install() -> Self {
         let spans = InMemorySpanExporter::default();
-        let tracers = SdkTracerProvider::builder().with_simple_exporter(spans.clone()).build();
+        // Whatever clients say of their traces, tests look at all of them.
+        let tracers = SdkTracerProvider::builder()
+            .with_sampler(Sampler::AlwaysOn)
+            .with_simple_exporter(spans.clone())
+            .build();
         trace::install(BoxedTracer::new(Box::new(tracers.tracer("outcrop"))));
         let metrics = InMemoryMetricExporter::default();
         let reader = PeriodicReader::builder(metrics.clone()).build();

@@ -26,8 +26,8 @@ static OTHERS: LazyLock<Arc<str>> = LazyLock::new(|| Arc::from(OTHER));
 /// Bounds the values of one label.
 ///
 /// The first keys get names at once. After each [`WINDOW`] whoever was used more than one that has a name gets its place,
-/// until there have been four times as many names as there may be at a time; from then on the names stay where they are. To
-/// use a key that has a name takes no lock that another reader would wait for.
+/// until there have been four times as many names as there may be at a time; from then on the names stay where they are:
+/// whoever becomes busy later is [`OTHER`] until the process is started anew, however much it is used. To use a key that has a name takes no lock that another reader would wait for.
 #[derive(Debug)]
 pub struct Top<K> {
     most: usize,

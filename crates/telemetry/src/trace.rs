@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use opentelemetry::global::{BoxedSpan, BoxedTracer};
@@ -47,7 +47,21 @@ pub fn is_on() -> bool {
 
 /// Where in a trace something happens: what a child needs to know of its parent. Cheap to clone; empty outside of any trace.
 #[derive(Clone, PartialEq, Eq, Default)]
-pub struct TraceContext(Option<SpanContext>);
+pub struct TraceContext(Option<Known>);
+
+/// What is known of a place in a trace. Vendors' words are a client's, up to 512 bytes of many entries: they are one shared text
+/// that nobody takes apart, and the `TraceState` of the span's context is empty, so that a copy of it allocates nothing.
+#[derive(Clone, PartialEq, Eq)]
+struct Known {
+    span: SpanContext,
+    state: Option<Arc<str>>,
+}
+
+impl From<SpanContext> for Known {
+    fn from(span: SpanContext) -> Self {
+        Self { span, state: None }
+    }
+}
 
 impl TraceContext {
     /// In no trace.
@@ -58,23 +72,27 @@ impl TraceContext {
 
     /// What headers say: W3C's, or X-Ray's where those say nothing. What makes no sense says nothing. X-Ray's may name a trace
     /// and no parent in it, as load balancers do: then the next span is a root of that trace.
-    pub fn extract(get: impl Fn(&str) -> Option<String>) -> Self {
-        let w3c = || headers::from_w3c(&get(TRACEPARENT)?, get(TRACESTATE).as_deref());
-        let xray = || headers::from_xray(&get(XRAY_HEADER)?);
+    pub fn extract<'a, T: Into<Cow<'a, str>>>(get: impl Fn(&'static str) -> Option<T>) -> Self {
+        let get = |name| get(name).map(Into::into);
+        let w3c = || {
+            let span = headers::from_w3c(&get(TRACEPARENT)?)?;
+            let state = get(TRACESTATE).and_then(|text| headers::state_of(&text));
+            Some(Known { span, state })
+        };
+        let xray = || Some(headers::from_xray(&get(XRAY_HEADER)?)?.into());
         Self(w3c().or_else(xray))
     }
 
     /// The headers that tell a peer: W3C's and X-Ray's. None outside of any trace.
     pub fn inject(&self, mut set: impl FnMut(&'static str, String)) {
-        let Some(span) = &self.0 else { return };
+        let Some(Known { span, state }) = &self.0 else { return };
         // W3C has no word for what nobody has decided: to say no would be a decision.
         if !headers::is_undecided(span)
             && let Some(parent) = headers::to_w3c(span)
         {
             set(TRACEPARENT, parent);
-            let state = span.trace_state().header();
-            if !state.is_empty() {
-                set(TRACESTATE, state);
+            if let Some(state) = state {
+                set(TRACESTATE, state.to_string());
             }
         }
         if let Some(header) = headers::to_xray(span) {
@@ -85,43 +103,43 @@ impl TraceContext {
     /// As one line, for rows and messages: W3C's `traceparent`.
     #[must_use]
     pub fn to_line(&self) -> Option<String> {
-        headers::to_w3c(self.0.as_ref()?)
+        headers::to_w3c(self.known()?)
     }
 
     /// From one line; empty where it makes no sense.
     #[must_use]
     pub fn from_line(line: &str) -> Self {
-        Self(headers::from_w3c(line, None))
+        Self(headers::from_w3c(line).map(Into::into))
     }
 
     /// X-Ray's own way to write it, for SQS' `AWSTraceHeader`.
     #[must_use]
     pub fn to_xray(&self) -> Option<String> {
-        headers::to_xray(self.0.as_ref()?)
+        headers::to_xray(self.known()?)
     }
 
     /// From X-Ray's own way; empty where it makes no sense.
     #[must_use]
     pub fn from_xray(header: &str) -> Self {
-        Self(headers::from_xray(header))
+        Self(headers::from_xray(header).map(Into::into))
     }
 
     /// The trace's id in hex.
     #[must_use]
     pub fn trace_id(&self) -> Option<impl fmt::Display + use<>> {
-        self.0.as_ref().map(SpanContext::trace_id)
+        self.known().map(SpanContext::trace_id)
     }
 
     /// The trace's id as X-Ray writes it: `1-<time>-<random>`.
     #[must_use]
     pub fn xray_trace_id(&self) -> Option<impl fmt::Display + use<>> {
-        self.0.as_ref().map(|span| headers::XrayTraceId(span.trace_id()))
+        self.known().map(|span| headers::XrayTraceId(span.trace_id()))
     }
 
     /// The span's id in hex; none where the trace alone is known.
     #[must_use]
     pub fn span_id(&self) -> Option<impl fmt::Display + use<>> {
-        self.0.as_ref().map(SpanContext::span_id).filter(|id| *id != SpanId::INVALID)
+        self.known().map(SpanContext::span_id).filter(|id| *id != SpanId::INVALID)
     }
 
     /// Whether it is in any trace.
@@ -133,21 +151,29 @@ impl TraceContext {
     /// The same with nobody's word on whether it is to be kept: of callers who are not believed in that.
     #[must_use]
     pub fn undecided(self) -> Self {
-        let state = TraceState::default;
-        Self(self.0.map(|span| SpanContext::new(span.trace_id(), span.span_id(), UNDECIDED, true, state())))
+        let undecided = |Known { span, state }| Known {
+            span: SpanContext::new(span.trace_id(), span.span_id(), UNDECIDED, true, TraceState::NONE),
+            state,
+        };
+        Self(self.0.map(undecided))
     }
 
     /// As OpenTelemetry has it; none where the trace alone is known.
     #[must_use]
     pub fn span_context(&self) -> Option<&SpanContext> {
-        self.0.as_ref().filter(|span| span.is_valid())
+        self.known().filter(|span| span.is_valid())
     }
 
-    /// Of a span of ours, which is decided whatever its parent was.
-    fn of(span: &SpanContext) -> Self {
+    fn known(&self) -> Option<&SpanContext> {
+        self.0.as_ref().map(|known| &known.span)
+    }
+
+    /// Of a span of ours below `parent`, which is decided whatever that was.
+    fn of(span: &SpanContext, parent: &Self) -> Self {
         let flags = span.trace_flags() & TraceFlags::SAMPLED;
-        let state = span.trace_state().clone();
-        Self(Some(SpanContext::new(span.trace_id(), span.span_id(), flags, false, state)))
+        let state = parent.0.as_ref().and_then(|known| known.state.clone());
+        let span = SpanContext::new(span.trace_id(), span.span_id(), flags, false, TraceState::NONE);
+        Self(Some(Known { span, state }))
     }
 }
 
@@ -199,17 +225,18 @@ impl Span {
     fn begin(parent: &TraceContext, builder: impl FnOnce() -> SpanBuilder) -> Self {
         let Some(tracer) = TRACER.get() else { return Self::none(parent.clone()) };
         let builder = builder();
-        let above = match parent.span_context() {
+        // Also where the trace alone is known: that makes no parent of it, and the sampler sees what was decided.
+        let above = match parent.known() {
             Some(parent) => Context::new().with_remote_span_context(parent.clone()),
             None => Context::new(),
         };
-        let trace = parent.0.as_ref().map(SpanContext::trace_id);
+        let trace = parent.known().map(SpanContext::trace_id);
         let recorded = ids::with_root(trace, || tracer.build_with_context(builder, &above));
         if !recorded.is_recording() {
             // The process is about to end, and nothing is recorded any more.
             return Self::none(parent.clone());
         }
-        Self { context: TraceContext::of(recorded.span_context()), recorded: Some(recorded) }
+        Self { context: TraceContext::of(recorded.span_context(), parent), recorded: Some(recorded) }
     }
 
     /// Nothing is recorded; children are those of `parent`.

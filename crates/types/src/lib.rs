@@ -29,6 +29,7 @@ mod response;
 mod roles;
 mod route;
 mod scope;
+mod secrets;
 mod session;
 mod team;
 mod time_zone;
@@ -39,7 +40,6 @@ mod work;
 pub use alert::Alert;
 pub use api_key::{
     ApiKey, KeyHash, KeyHasher, KeyId, KeySecretTooShort, MalformedKey, PresentedKey, SecretKind,
-    without_secrets,
 };
 pub use audit::{Actor, AuditDraft, AuditEvent, AuditFault, AuditHash, AuditOutcome, AuditRow, AuditSealer};
 pub use batch::{Batch, BatchCounts, BatchError, BatchPart, BatchStatus, BedrockBatch, KeptLine};
@@ -83,6 +83,7 @@ pub use route::{
     RouteTable, RouteTarget, Strategy,
 };
 pub use scope::{MAX_ENTRIES as MAX_SCOPE_ENTRIES, Scope};
+pub use secrets::without_secrets;
 pub use session::{Invitation, LoginMethod, RefreshToken, Session, StoredSigningKey};
 pub use team::{Membership, ServiceAccount, Team, User};
 pub use time_zone::{Calendar, TimeZone, UnknownTimeZone};

@@ -1,5 +1,6 @@
 //! The id that ties together everything done for one request.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -19,6 +20,13 @@ impl RequestId {
     pub fn parse(text: &str) -> Option<Self> {
         let fits = (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
         fits.then(|| Self(text.into()))
+    }
+
+    /// The same of a stranger's id, which is in every line and span of the request: one that has a secret in it is none.
+    #[must_use]
+    pub fn of_client(text: &str) -> Option<Self> {
+        let id = Self::parse(text)?;
+        matches!(crate::without_secrets(text), Cow::Borrowed(_)).then_some(id)
     }
 
     /// An id of our own.
@@ -64,6 +72,15 @@ mod tests {
         assert!(RequestId::parse("abc-123").is_some());
         for bad in ["", "with space", "new\nline", "ünicode", &"x".repeat(129)] {
             assert!(RequestId::parse(bad).is_none(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn no_secret_becomes_an_id_of_a_clients() {
+        assert!(RequestId::of_client("abc-123").is_some());
+        let token = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4In0.c2ln";
+        for bad in ["with space", token, "AKIAIOSFODNN7EXAMPLE", "ock_abcdefgh_0123456789"] {
+            assert!(RequestId::of_client(bad).is_none(), "{bad:?}");
         }
     }
 }

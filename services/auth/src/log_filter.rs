@@ -44,11 +44,11 @@ impl AuthService {
         for_s: Option<u32>,
     ) -> Result<LogFilter, AdminError> {
         acting.check_platform()?;
-        let wanted = checked(wanted)?;
         let for_s = for_s.unwrap_or(USUAL_S);
         if !(1..=MAX_S).contains(&for_s) {
             return Err(AdminError::invalid("for_s", format!("`for_s` must be from 1 to {MAX_S}")));
         }
+        let wanted = checked(wanted)?;
         let now = self.ports().clock.now().trunc_subsecs(3);
         let until = now + TimeDelta::seconds(i64::from(for_s));
         self.change_log(acting, "log.set", Some(wanted), until).await?;

@@ -20,7 +20,7 @@ use crate::forward::asks_for_news;
 use crate::mcp::Door;
 use crate::route::{self, Access, Route};
 use crate::standing::Standing;
-use crate::{AuthCache, Refusal, page, pattern};
+use crate::{AuthCache, Refusal, auth_cache, page, pattern};
 
 /// What only our own services may say; whatever a client says there is thrown away.
 const INTERNAL_HEADERS: [&str; 5] =
@@ -95,7 +95,7 @@ impl Edge {
             .ok_or_else(|| ApiError::new(ErrorCode::NotFound, "there is nothing at this path"))?;
         request.extensions_mut().insert(route);
         if let Some(pattern) = pattern::of(request.path()) {
-            request.extensions_mut().insert(RoutePattern(pattern));
+            RoutePattern::tell(request, pattern);
         }
         self.mcp.check_origin(request)?;
         Door::check_method(request)?;
@@ -106,7 +106,12 @@ impl Edge {
                 None
             }
             Access::Known | Access::Needs(_) => Some(self.reader.read(request).map_err(|error| {
-                self.mcp.explain(request.path(), error, Reader::is_shown(request.headers()))
+                let is_shown = Reader::is_shown(request.headers());
+                if is_shown {
+                    // Whoever guesses shows what is not even well-formed, too.
+                    auth_cache::count_refused();
+                }
+                self.mcp.explain(request.path(), error, is_shown)
             })?),
         };
         Ok((route, credential))

@@ -14,6 +14,17 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// What ends an event.
 const END: [u8; 2] = *b"\n\n";
 
+/// How an event begins that tells of a failure, in the dialects that stream events: clients' texts are JSON within an event, and
+/// have no lines of their own.
+const FAILURES: [&[u8]; 3] = [b"event: error\n", b"event: response.failed\n", b"data: {\"error\":"];
+
+/// Whether the last event of a piece tells of a failure. Of one that is longer than the piece nothing is known.
+pub(crate) fn is_failure(piece: &[u8]) -> bool {
+    let Some(piece) = piece.strip_suffix(&END) else { return false };
+    let begin = piece.windows(END.len()).rposition(|it| it == END).map_or(0, |at| at + END.len());
+    FAILURES.iter().any(|failure| piece[begin..].starts_with(failure))
+}
+
 /// These pieces, until `end` is there and the event is whole that has been begun.
 pub(crate) fn until<E>(
     pieces: impl Stream<Item = Result<Bytes, E>> + 'static,
@@ -53,6 +64,21 @@ mod tests {
 
     fn piece(text: &'static str) -> Result<Bytes, Infallible> {
         Ok(Bytes::from_static(text.as_bytes()))
+    }
+
+    #[test]
+    fn only_a_last_event_that_tells_of_a_failure_is_one() {
+        for (piece, expected) in [
+            ("data: {\"id\":1}\n\ndata: {\"error\":{\"code\":1}}\n\n", true),
+            ("event: error\ndata: {}\n\n", true),
+            ("event: delta\ndata: {}\n\nevent: response.failed\ndata: {}\n\n", true),
+            ("data: {\"id\":\"data: {\\\"error\\\":\"}\n\n", false),
+            ("event: error\ndata: {}\n\ndata: [DONE]\n\n", false),
+            ("event: error\ndata: half", false),
+            ("", false),
+        ] {
+            assert_eq!(is_failure(piece.as_bytes()), expected, "{piece}");
+        }
     }
 
     #[tokio::test]

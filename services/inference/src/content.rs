@@ -8,6 +8,8 @@ mod body;
 mod fit;
 mod redact;
 
+use std::borrow::Cow;
+
 use outcrop_chat::{
     Block, BlockStart, Delta, Document, DocumentSource, Event, Message, Reasoning, Request, Role, Source,
     SystemBlock, ToolResultBlock,
@@ -112,7 +114,7 @@ impl Said {
         }
     }
 
-    /// The messages, as the conventions want them, with why the model stopped.
+    /// The messages, as the conventions want them, with why the model stopped, if that is known.
     pub(crate) fn messages(&self, reason: Option<&str>) -> String {
         let mut room = Room::new(self.most);
         let mut parts = Vec::with_capacity(self.parts.len());
@@ -124,11 +126,15 @@ impl Said {
                 Part::Text(_, text) => json!({"type": "text", "content": room.text(text)}),
                 Part::Thought(_, text) => json!({"type": "reasoning", "content": room.text(text)}),
                 Part::Call { id, name, input, .. } => {
-                    json!({"type": "tool_call", "id": room.name(id), "name": room.name(name), "arguments": room.text(input)})
+                    json!({"type": "tool_call", "id": room.name(id), "name": room.name(name), "arguments": room.text(&arguments(input))})
                 }
             });
         }
-        json!([{"role": "assistant", "parts": parts, "finish_reason": reason.unwrap_or("error")}]).to_string()
+        let mut message = json!({"role": "assistant", "parts": parts});
+        if let Some(reason) = reason {
+            message["finish_reason"] = reason.into();
+        }
+        json!([message]).to_string()
     }
 
     fn thought(&mut self, index: u32, text: &str) {
@@ -161,6 +167,14 @@ impl Said {
         let text = &text[..text.floor_char_boundary(self.left)];
         self.left -= text.len();
         text
+    }
+}
+
+/// What a tool is called with, masked piece by piece where it came whole: as a text, its strings would be read escaped.
+fn arguments(input: &str) -> Cow<'_, str> {
+    match serde_json::from_str(input) {
+        Ok(value) => Cow::Owned(redact::redact_value(&value).to_string()),
+        Err(_) => Cow::Borrowed(input),
     }
 }
 

@@ -122,6 +122,7 @@ impl<F: Frames<P>, P: Piece> FrameStream<F, P> {
             self.open.completed();
         } else {
             self.open.failed(ErrorCode::Upstream);
+            outcrop_http::broke_off(ErrorCode::Upstream);
             tracing::warn!(request.id = %self.request_id, "a model's answer broke off");
         }
         // Without a stop this writes the dialect's error, or nothing after one.
@@ -132,6 +133,7 @@ impl<F: Frames<P>, P: Piece> FrameStream<F, P> {
         self.events = None;
         let code = error.code();
         self.open.failed(code);
+        outcrop_http::broke_off(code);
         tracing::warn!(
             request.id = %self.request_id,
             error.code = code.name(),

@@ -249,7 +249,7 @@ impl JobWorker {
                 Outcome::SetAside { body: job.id.to_string(), reason: error.clone(), trace: trace_of(job) }
             }
             _ => {
-                tracing::info!(job.id = %job.id, attempt = job.attempts, "job finished");
+                TurnEnd::from(finish).log(job);
                 Outcome::Done
             }
         }

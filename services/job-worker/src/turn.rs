@@ -72,6 +72,21 @@ impl From<&Finish> for TurnEnd {
     }
 }
 
+impl TurnEnd {
+    /// The one line about the end of a job. What was said of it is the client's.
+    pub(crate) fn log(self, job: &Job) {
+        let Self::Finished { outcome, status, error } = self else { return };
+        tracing::info!(
+            job.id = %job.id,
+            attempt = job.attempts,
+            outcrop.outcome = outcome,
+            http.response.status_code = status,
+            error.r#type = error,
+            "job finished"
+        );
+    }
+}
+
 impl Turn {
     /// Begins with the claim, which was at `claimed_at`.
     pub(crate) fn begin(

@@ -3,7 +3,7 @@
 //! On Linux the system under test is pinned to the last core and everything else to the first, so that "CPU per
 //! answer" and "answers a second of one core" mean what they say. Authentication, limits and metering are on.
 
-mod batches;
+pub(crate) mod batches;
 mod hits;
 mod ledger;
 mod load;

@@ -66,7 +66,10 @@ const fn widget(title: &'static str, unit: &'static str, lines: Vec<Line>) -> Wi
 }
 
 fn widgets_all() -> Vec<Widget> {
-    const ARCH: &[&str] = &[names::ARCH];
+    [clients(), architectures(), money(), work()].into_iter().flatten().collect()
+}
+
+fn clients() -> Vec<Widget> {
     vec![
         widget(
             "Requests",
@@ -94,6 +97,12 @@ fn widgets_all() -> Vec<Widget> {
                 (names::GEN_AI_SERVER_FIRST_TOKEN.row(), &[], "p95"),
             ],
         ),
+    ]
+}
+
+fn architectures() -> Vec<Widget> {
+    const ARCH: &[&str] = &[names::ARCH];
+    vec![
         widget("Requests, by architecture", "a minute", vec![(names::REQUESTS.row(), ARCH, "Sum")]),
         widget(
             "p95 of model calls, by architecture",
@@ -101,6 +110,11 @@ fn widgets_all() -> Vec<Widget> {
             vec![(names::GEN_AI_SERVER_DURATION.row(), ARCH, "p95")],
         ),
         widget("Memory, by architecture", "bytes", vec![(names::PROCESS_MEMORY.row(), ARCH, "Maximum")]),
+    ]
+}
+
+fn money() -> Vec<Widget> {
+    vec![
         widget(
             "Cost",
             "US dollars a minute",
@@ -131,6 +145,11 @@ fn widgets_all() -> Vec<Widget> {
             "per cent; refusals a minute",
             vec![(names::BUDGET_USED.row(), &[], "Maximum"), (names::LIMIT_REFUSALS.row(), &[], "Sum")],
         ),
+    ]
+}
+
+fn work() -> Vec<Widget> {
+    vec![
         widget(
             "Jobs",
             "jobs, messages",

@@ -38,6 +38,11 @@ impl Series {
         self
     }
 
+    /// Over this window instead.
+    pub(super) fn over(self, window: &str) -> Self {
+        Self { window: window.to_owned(), ..self }
+    }
+
     /// As they were so long ago.
     pub(super) fn ago(mut self, offset: &str) -> Self {
         self.offset = format!(" offset {offset}");

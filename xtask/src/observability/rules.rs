@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::alarms::{Alarm, Input, Scale};
+use super::alarms::{self, Alarm, Input, Scale};
 use super::yaml;
 
 /// The rules, with all spans of time so many times shorter as the scale says.
@@ -26,24 +26,31 @@ fn rule(alarm: &Alarm, scale: Scale) -> Value {
     })
 }
 
-/// For each alarm one story in which it fires, and one in which it does not.
+/// For each alarm one story in which it fires, and one in which it does not; then those of bursts.
 pub(super) fn tests(alarms: &[Alarm]) -> String {
+    let bursts = alarms::bursts();
     let tests: Vec<_> = alarms
         .iter()
         .flat_map(|alarm| {
             let (bad, minute) = &alarm.test.fires;
-            [story(alarm, bad, *minute, true), story(alarm, &alarm.test.quiet, *minute, false)]
+            [
+                story(alarm.name, "fires", bad, *minute, true),
+                story(alarm.name, "does not fire", &alarm.test.quiet, *minute, false),
+            ]
         })
+        .chain(bursts.iter().map(|(name, inputs, minute)| {
+            story(name, "fires at a burst after the start", inputs, *minute, true)
+        }))
         .collect();
     yaml::document(&json!({"rule_files": ["rules.yml"], "evaluation_interval": "1m", "tests": tests}))
 }
 
-fn story(alarm: &Alarm, inputs: &[Input], minute: u32, fires: bool) -> Value {
+fn story(alarm: &str, what: &str, inputs: &[Input], minute: u32, fires: bool) -> Value {
     let series: Vec<_> = inputs.iter().map(|it| json!({"series": it.series, "values": it.values})).collect();
-    let firing = format!("count(ALERTS{{alertname=\"{}\", alertstate=\"firing\"}})", alarm.name);
+    let firing = format!("count(ALERTS{{alertname=\"{}\", alertstate=\"firing\"}})", alarm);
     let expected = if fires { json!([{"labels": "{}", "value": 1}]) } else { json!([]) };
     json!({
-        "name": format!("{} {}", alarm.name, if fires { "fires" } else { "does not fire" }),
+        "name": format!("{alarm} {what}"),
         "interval": "1m",
         "input_series": series,
         "promql_expr_test": [{"expr": firing, "eval_time": format!("{minute}m"), "exp_samples": expected}],

@@ -31,6 +31,32 @@ fn what_does_not_exist_is_noticed() {
 }
 
 #[test]
+fn every_service_is_missed_by_an_alarm_of_its_own() {
+    let template = cloudwatch::template(&alarms::all()).unwrap();
+    let resources = &template["Resources"];
+    for (service, part, condition) in cloudwatch::SERVICES {
+        let alarm = &resources[format!("ProcessGone{part}Alarm")];
+        assert_eq!(alarm["Condition"], *condition);
+        let dimensions = alarm["Properties"]["Dimensions"].as_array().unwrap();
+        assert!(dimensions.contains(&json!({"Name": "Service", "Value": service})), "{service}");
+        assert!(template["Conditions"][condition].is_object());
+    }
+    assert!(resources["ProcessGoneAlarm"].is_null());
+}
+
+#[test]
+fn what_is_drawn_of_a_team_is_of_the_platform_chosen() {
+    let all = grafana::all();
+    let team = all.iter().find(|it| it.uid == "outcrop-team").unwrap().json();
+    for panel in team["panels"].as_array().unwrap() {
+        for target in panel["targets"].as_array().into_iter().flatten() {
+            let expr = target["expr"].as_str().unwrap();
+            assert!(expr.contains("=~\"$environment\""), "{expr}");
+        }
+    }
+}
+
+#[test]
 fn names_of_alarms_and_dashboards_are_unique() {
     let mut names: Vec<_> = alarms::all().iter().map(|it| it.name).collect();
     names.extend(grafana::all().iter().map(|it| it.uid));
@@ -87,7 +113,12 @@ fn cloudwatch_accepts_the_template_and_others_theirs() {
     let read: Value = serde_json::from_str(said.trim()).unwrap();
     let names: Vec<_> = alarms::all().iter().map(|it| it.name.to_owned()).collect();
     assert_eq!(read["rules"], json!(names));
-    assert_eq!(read["alarms"].as_array().unwrap().len(), names.len());
+    // One for each, and of that a process is gone one for each service.
+    let made: Vec<_> = read["alarms"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    assert_eq!(made.len(), names.len() - 1 + cloudwatch::SERVICES.len());
+    for (_, part, _) in cloudwatch::SERVICES {
+        assert!(made.contains(&format!("ProcessGone-{part}").as_str()), "{part}");
+    }
     for expr in read["expressions"].as_array().unwrap() {
         check::expression(expr.as_str().unwrap()).unwrap();
     }

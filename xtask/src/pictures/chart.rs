@@ -90,7 +90,7 @@ fn draw(chart: &Chart) -> String {
         if !path.is_empty() {
             let _ = write!(svg, r#"<path d="M{}" stroke="{colour}"/>"#, path.join("L"));
         }
-        if at < NAMED {
+        if at < NAMED && !series.label.is_empty() {
             let (column, row) = (at % 3, at / 3);
             let (left, base) = (12.0 + 128.0 * column as f64, HEIGHT - 24.0 + 13.0 * row as f64);
             let _ = write!(

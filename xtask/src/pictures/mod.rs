@@ -28,19 +28,25 @@ pub(crate) struct Options {
     /// The profile that the programs are built with.
     #[arg(long, default_value = "release")]
     profile: String,
+    /// Draw what is built already.
+    #[arg(long)]
+    no_build: bool,
 }
 
 /// The dashboards that are drawn; what `jobs` and `team` show needs more of a platform than this run has.
 const DRAWN: [&str; 4] = ["outcrop-overview", "outcrop-latency", "outcrop-errors", "outcrop-cost"];
 
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    crate::bench::build(&options.profile)?;
+    if !options.no_build {
+        crate::bench::build(&options.profile)?;
+    }
     let tools = Tools::find_or_install(&paths::tools(), &|text| println!("{text}"))?;
     let folder = tempfile::Builder::new().prefix("outcrop-pictures-").tempdir()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(async {
         let collector = Collector::start().await?;
-        let stage = Stage::start(&tools, &paths::binaries(&options.profile), folder.path(), &collector.url)?;
+        let stage =
+            Stage::start(&tools, &paths::binaries(&options.profile), folder.path(), &collector.url).await?;
         let prometheus = Prometheus::start(folder.path(), &stage.metrics)?;
         let length = Duration::from_secs(options.seconds);
         println!("asking for {length:?}");

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use outcrop_testkit::{Process, Tools, free_port};
 
+use crate::bench::batches::client;
 use crate::bench::subject::{SECRET, Servers, key_in, wait_until_ready};
 
 /// Everything that runs; ends when dropped.
@@ -24,13 +25,15 @@ pub(super) struct Stage {
 const SERVICES: [&str; 4] = ["outcrop-auth", "outcrop-inference", "outcrop-job-worker", "outcrop-gateway"];
 
 impl Stage {
-    pub(super) fn start(
+    pub(super) async fn start(
         tools: &Tools,
         binaries: &Path,
         folder: &Path,
         collector: &str,
     ) -> anyhow::Result<Self> {
         let servers = Servers::start(tools, folder)?;
+        client::make_queue(&servers.moto.endpoint(), "outcrop-pictures").await?;
+        client::make_bucket(&servers.moto.endpoint(), "outcrop-pictures").await?;
         let emulator = free_port()?;
         let mut command = Command::new(binaries.join("outcrop-bedrock-emulator"));
         command.args(["--port", &emulator.to_string(), "--latency-ms", "120", "--tokens-per-second", "400"]);
@@ -73,9 +76,9 @@ impl Stage {
         };
         admin(&["migrate"])?;
         let mut keys = vec![key_in(&admin(&["keys", "create", "--name", "a"])?).context("no key")?];
-        admin(&["teams", "create", "--name", "research"])?;
+        let team = admin(&["teams", "create", "research"])?;
         keys.push(
-            key_in(&admin(&["keys", "create", "--name", "b", "--team", "research"])?).context("no key")?,
+            key_in(&admin(&["keys", "create", "--name", "b", "--team", team.trim()])?).context("no key")?,
         );
         for (program, port) in SERVICES.into_iter().zip(ports) {
             let mut command = Command::new(binaries.join(program));

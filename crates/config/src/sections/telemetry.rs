@@ -106,9 +106,9 @@ pub struct MetricsConfig {
     pub emf_namespace: String,
     /// How often metrics are sent by OTLP and as such lines, seconds.
     pub interval_s: u64,
-    /// Teams with a label of their own; the others are `other`.
+    /// Teams with a label of their own, at most 250; the others are `other`.
     pub top_teams: usize,
-    /// Models with a label of their own; the others are `other`.
+    /// Models with a label of their own, at most 250; the others are `other`.
     pub top_models: usize,
 }
 

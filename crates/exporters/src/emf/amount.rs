@@ -1,7 +1,11 @@
 //! What is said of a metric for an interval.
 //!
-//! The specification knows numbers and lists of numbers. CloudWatch takes a histogram too, as values and how often each was
-//! seen, like PutMetricData; OpenTelemetry's collector sends its histograms this way.
+//! The specification knows numbers and lists of up to a hundred numbers; of more it says nothing, and its schema does not look
+//! at values. A histogram is told here as values and how often each was seen, with their least, most, sum and count, as in
+//! PutMetricData: the list of all values would be cut at a hundred. That form is not in the specification. OpenTelemetry's
+//! collector (`awsemfexporter`) sends its exponential histograms in it to CloudWatch Logs, and AWS' own distribution of it
+//! relies on that; of its plain histograms it sends the four numbers alone. What CloudWatch cannot read it counts in
+//! `EMFValidationErrors` and `EMFParsingErrors` of its namespace `AWS/Logs`.
 
 use serde_json::{Map, Value, json};
 
@@ -12,6 +16,8 @@ pub(super) enum Amount {
     Sum(f64),
     /// It stands so: of several alike the most is told.
     Most(f64),
+    /// It stands so, and what is little is bad: of several alike the least is told.
+    Least(f64),
     /// How values are spread.
     Spread(Spread),
 }
@@ -37,6 +43,7 @@ impl Amount {
         match (self, other) {
             (Self::Sum(sum), Self::Sum(more)) => *sum += more,
             (Self::Most(most), Self::Most(one)) => *most = most.max(*one),
+            (Self::Least(least), Self::Least(one)) => *least = least.min(*one),
             (Self::Spread(spread), Self::Spread(more)) => spread.merge(more),
             // One metric is of one kind.
             _ => {}
@@ -46,7 +53,7 @@ impl Amount {
     /// As CloudWatch takes it, each value times `scale`; `None` if it is not a number.
     pub(super) fn to_json(&self, scale: f64) -> Option<Value> {
         match self {
-            Self::Sum(value) | Self::Most(value) => number(value * scale),
+            Self::Sum(value) | Self::Most(value) | Self::Least(value) => number(value * scale),
             Self::Spread(spread) => spread.to_json(scale),
         }
     }

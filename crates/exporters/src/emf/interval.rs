@@ -74,8 +74,10 @@ impl Intervals {
             }
             MetricData::Gauge(gauge) => {
                 interval.ended = Some(gauge.time());
+                let amount =
+                    if row.spec.emf.is_some_and(|emf| emf.least) { Amount::Least } else { Amount::Most };
                 for point in gauge.data_points() {
-                    add(point.attributes().cloned().collect(), Some(Amount::Most(point.value())));
+                    add(point.attributes().cloned().collect(), Some(amount(point.value())));
                 }
             }
             MetricData::Histogram(histogram) => {

@@ -26,6 +26,7 @@ pub(super) struct Layout {
     pub(super) namespace: String,
     pub(super) environment: String,
     pub(super) arch: &'static str,
+    pub(super) service: &'static str,
 }
 
 /// Dimensions with their values, the environment first.
@@ -69,8 +70,10 @@ impl Layout {
 
     /// The value of a label; series beyond the bounds have lost theirs.
     fn of(&self, label: &str, labels: &[KeyValue]) -> String {
-        if label == names::ARCH {
-            return self.arch.to_owned();
+        match label {
+            names::ARCH => return self.arch.to_owned(),
+            names::SERVICE_NAME => return self.service.to_owned(),
+            _ => {}
         }
         let found = labels.iter().find(|it| it.key.as_str() == label);
         found.map_or_else(|| OTHER.to_owned(), |it| value(&it.value.as_str()))

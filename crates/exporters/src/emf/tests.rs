@@ -20,7 +20,12 @@ struct Lines {
 
 impl Lines {
     fn of(instruments: &Instruments) -> Self {
-        let layout = Layout { namespace: "Outcrop".into(), environment: "staging".into(), arch: "arm64" };
+        let layout = Layout {
+            namespace: "Outcrop".into(),
+            environment: "staging".into(),
+            arch: "arm64",
+            service: "outcrop-auth",
+        };
         Self { reader: instruments.reader(), intervals: Intervals::default(), layout }
     }
 
@@ -149,6 +154,28 @@ fn gauges_tell_how_it_stands_and_of_several_the_most() {
     used(0.5, "blue");
     let second = lines.next();
     assert_eq!(find(&second, "BudgetUse", &[("Level", "team")]), Some(&json!(50.0)));
+}
+
+#[test]
+fn of_dependencies_the_one_that_is_down_counts() {
+    let instruments = Instruments::new();
+    for (dependency, is_up) in [("sqlite", 1.0), ("bedrock", 0.0), ("redis", 1.0)] {
+        instruments.record(names::DEPENDENCY_UP.row(), is_up, &[(names::DEPENDENCY, dependency)]);
+    }
+    let lines = Lines::of(&instruments).next();
+    assert_eq!(find(&lines, "DependencyUp", &[]), Some(&json!(0.0)));
+    assert_eq!(find(&lines, "DependencyUp", &[("Dependency", "redis")]), Some(&json!(1.0)));
+}
+
+#[test]
+fn processes_are_told_apart_by_their_service() {
+    let instruments = Instruments::new();
+    instruments.record(names::PROCESS_UPTIME.row(), 60.0, &[]);
+    instruments.record(names::PROCESS_MEMORY.row(), 1_024.0, &[]);
+    let lines = Lines::of(&instruments).next();
+    let service = [("Service", "outcrop-auth")];
+    assert_eq!(find(&lines, "Uptime", &service), Some(&json!(60.0)));
+    assert_eq!(find(&lines, "MemoryUsage", &service), Some(&json!(1_024.0)));
 }
 
 #[test]

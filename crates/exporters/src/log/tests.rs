@@ -219,6 +219,25 @@ fn a_bad_filter_is_named() {
 }
 
 #[test]
+fn no_filter_shows_what_others_tell_of_answers() {
+    let lines = Lines::default();
+    let writer = Writer::at_once(Box::new(lines.clone()));
+    let subscriber = tracing_subscriber::registry()
+        .with(parse("trace,aws_smithy_runtime=trace").unwrap())
+        .with(super::Lines { form: JSON, writer });
+    tracing::subscriber::with_default(subscriber, || {
+        tracing::trace!(target: "aws_smithy_runtime::client::orchestrator", output = "said", "hidden");
+        tracing::debug!(target: "aws_smithy_runtime::client::orchestrator", output = "said", "hidden");
+        tracing::trace!(target: "sqlx::query", "hidden");
+        tracing::debug!(target: "sqlx::query", "shown");
+        tracing::info!(target: "aws_smithy_runtime::client::orchestrator", "shown");
+        tracing::trace!("shown");
+    });
+    let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    assert_eq!((text.matches("shown").count(), text.matches("hidden").count()), (3, 0), "{text}");
+}
+
+#[test]
 fn the_filter_changes_while_the_process_runs() {
     let lines = Lines::default();
     let writer = Writer::at_once(Box::new(lines.clone()));

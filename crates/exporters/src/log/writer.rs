@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -107,7 +108,7 @@ impl Shared {
     }
 
     fn run(&self, mut out: Box<dyn Write + Send>, tell: &dyn Fn(u64) -> String) {
-        let mut chunk = String::new();
+        let (mut lines, mut chunk) = (VecDeque::new(), String::new());
         loop {
             let mut queue = lock(&self.queue);
             queue.writing = false;
@@ -117,24 +118,37 @@ impl Shared {
             let idle = |queue: &mut Queue| queue.lines.is_empty() && queue.lost == 0;
             queue = self.filled.wait_while(queue, idle).unwrap_or_else(PoisonError::into_inner);
             queue.writing = true;
-            chunk.clear();
-            while let Some(line) = queue.lines.pop_front() {
+            // All at once: whoever logs waits for nothing but this. Their bytes count until they are written.
+            std::mem::swap(&mut queue.lines, &mut lines);
+            let lost = std::mem::take(&mut queue.lost);
+            drop(queue);
+            while let Some(line) = lines.pop_front() {
                 chunk.push_str(&line);
-                if chunk.len() >= CHUNK {
-                    break;
+                if chunk.len() >= CHUNK || lines.is_empty() {
+                    calmly(|| put(&mut out, &chunk));
+                    let mut queue = lock(&self.queue);
+                    queue.bytes = queue.bytes.saturating_sub(chunk.len());
+                    chunk.clear();
                 }
             }
-            queue.bytes = queue.bytes.saturating_sub(chunk.len());
-            // Behind the last line that came before the lost ones.
-            let lost = if queue.lines.is_empty() { std::mem::take(&mut queue.lost) } else { 0 };
-            drop(queue);
+            // Behind the lines among which they are missing.
             if lost > 0 {
-                chunk.push_str(&tell(lost));
+                calmly(|| put(&mut out, &tell(lost)));
             }
-            // A reader that has gone takes nothing; those who log are not to suffer from it.
-            let _ = out.write_all(chunk.as_bytes());
-            let _ = out.flush();
         }
+    }
+}
+
+/// A reader that has gone takes nothing; those who log are not to suffer from it.
+fn put(out: &mut dyn Write, text: &str) {
+    let _ = out.write_all(text.as_bytes());
+    let _ = out.flush();
+}
+
+/// A fault costs what was in hand, and not all lines after it.
+fn calmly(work: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(work)).is_err() {
+        names::TELEMETRY_FAILURES.add(1.0, &[KeyValue::new(names::SIGNAL, "logs")]);
     }
 }
 

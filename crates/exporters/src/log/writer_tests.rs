@@ -70,6 +70,32 @@ fn a_reader_that_stands_still_delays_nobody() {
 }
 
 #[test]
+fn a_fault_in_the_thread_costs_one_chunk() {
+    /// Panics at its first chunk.
+    struct Faulty(bool, Arc<Mutex<String>>);
+    impl Write for Faulty {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            assert!(std::mem::replace(&mut self.0, true), "the first");
+            lock(&self.1).push_str(std::str::from_utf8(bytes).unwrap());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let taken = Arc::<Mutex<String>>::default();
+    let out = Faulty(false, Arc::clone(&taken));
+    let writer = Writer::start(Box::new(out), |lost| format!("{lost} lost\n")).unwrap();
+    writer.write("one\n");
+    assert!(writer.flush(SOON));
+    writer.write("two\n");
+    assert!(writer.flush(SOON));
+    assert_eq!(*lock(&taken), "two\n");
+    assert_eq!(lock(&writer.0.queue).bytes, 0, "what is lost takes no room");
+}
+
+#[test]
 fn at_once_is_at_once() {
     let (go, let_go) = mpsc::sync_channel(1);
     go.try_send(()).unwrap();

@@ -111,7 +111,9 @@ fn every_series_has_the_labels_that_are_foretold() {
 fn a_flood_of_labels_ends_in_one_series() {
     let instruments = Instruments::new();
     let (row, limit) = (names::COST.row(), limits::limit(&names::COST.row()));
-    let flood = limit * 2;
+    let (flood, mut room) = (limit * 2, limits::Room::of(instruments.reader()));
+    instruments.record(row, 0.0, &[(names::TEAM, "team-0"), (names::GEN_AI_REQUEST_MODEL, "m")]);
+    assert_eq!(room.full(), 0);
     for turn in 0..flood {
         let team = format!("team-{turn}");
         instruments.record(row, 1.0, &[(names::TEAM, &team), (names::GEN_AI_REQUEST_MODEL, "m")]);
@@ -125,6 +127,7 @@ fn a_flood_of_labels_ends_in_one_series() {
     assert_eq!(values.len(), limit + 1);
     assert_eq!(values.iter().sum::<f64>(), flood as f64, "nothing is lost");
     assert!(page.contains("otel_metric_overflow=\"true\""));
+    assert_eq!(room.full(), 1);
 }
 
 /// What a collector was sent: the head of the request and its body.

@@ -1,7 +1,11 @@
 //! Threads that do something every now and then.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
+
+use opentelemetry::KeyValue;
+use outcrop_telemetry::names;
 
 use crate::ExporterError;
 
@@ -25,7 +29,7 @@ impl Ticker {
             loop {
                 let pause = next.saturating_duration_since(Instant::now());
                 let timed_out = stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout);
-                work();
+                attempt(name, &mut work);
                 if !timed_out {
                     break;
                 }
@@ -45,5 +49,35 @@ impl Ticker {
     pub(crate) fn end(self) -> Receiver<()> {
         drop(self.stop);
         self.ended
+    }
+}
+
+/// Works once. A panic, which is a fault of ours or of a library, costs this one time and no more: the thread has to be there
+/// for the next. The state that it leaves is at worst one reading that is not told.
+fn attempt(name: &'static str, work: &mut impl FnMut()) {
+    if catch_unwind(AssertUnwindSafe(work)).is_err() {
+        names::TELEMETRY_FAILURES.add(1.0, &[KeyValue::new(names::SIGNAL, "metrics")]);
+        tracing::error!(thread = name, "a thread of the metrics panicked; it goes on");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_not_the_end_of_it() {
+        let (tell, told) = mpsc::channel();
+        let mut turn = 0;
+        let work = move || {
+            turn += 1;
+            let _ = tell.send(turn);
+            assert!(turn != 1, "the first time goes wrong");
+        };
+        let ticker = Ticker::start("test", Duration::from_millis(1), work).expect("started");
+        for turn in 1..=3 {
+            assert_eq!(told.recv_timeout(Duration::from_secs(5)), Ok(turn));
+        }
+        assert_eq!(ticker.end().recv_timeout(Duration::from_secs(5)), Ok(()));
     }
 }

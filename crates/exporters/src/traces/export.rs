@@ -8,6 +8,7 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 
 use super::gate::Gate;
+use super::weight;
 
 /// An exporter whose results are known to the gate.
 #[derive(Debug)]
@@ -24,11 +25,11 @@ impl<E> Watched<E> {
 
 impl<E: SpanExporter> SpanExporter for Watched<E> {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        let spans = batch.len();
+        let (spans, bytes) = (batch.len(), batch.iter().map(weight::of).sum());
         let result = self.inner.export(batch).await;
         match &result {
-            Ok(()) => self.gate.taken(spans),
-            Err(error) => self.gate.failed(spans, error),
+            Ok(()) => self.gate.taken(spans, bytes),
+            Err(error) => self.gate.failed(spans, bytes, error),
         }
         result
     }

@@ -1,16 +1,22 @@
-//! How many spans wait, and whether the collector takes them. What does not fit is dropped here, where it is counted.
+//! How many spans wait and how much text is in them, and whether the collector takes them. What does not fit is dropped here, where it is counted.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use opentelemetry::KeyValue;
+use opentelemetry_sdk::trace::SpanData;
 use outcrop_telemetry::names;
+
+use super::weight;
 
 /// Bounds the queue of spans, and tells of trouble once.
 #[derive(Debug)]
 pub(super) struct Gate {
     most: usize,
+    /// The same of the text in them.
+    most_bytes: usize,
     /// Handed to the SDK and not yet taken by the collector, nor given up.
     waiting: AtomicUsize,
+    bytes: AtomicUsize,
     /// Since trouble began.
     lost: AtomicU64,
     trouble: AtomicBool,
@@ -18,13 +24,25 @@ pub(super) struct Gate {
 
 impl Gate {
     pub(super) const fn new(most: usize) -> Self {
-        Self { most, waiting: AtomicUsize::new(0), lost: AtomicU64::new(0), trouble: AtomicBool::new(false) }
+        Self {
+            most,
+            most_bytes: weight::most(most),
+            waiting: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
+            lost: AtomicU64::new(0),
+            trouble: AtomicBool::new(false),
+        }
     }
 
-    /// Whether one more fits. If so it has to be handed on.
-    pub(super) fn admit(&self) -> bool {
-        let more = |waiting| (waiting < self.most).then(|| waiting + 1);
-        let fits = self.waiting.fetch_update(Ordering::AcqRel, Ordering::Relaxed, more).is_ok();
+    /// Whether one more fits, maybe without the content that is in it. If so it has to be handed on.
+    pub(super) fn admit(&self, span: &mut SpanData) -> bool {
+        let fits = reserve(&self.waiting, 1, self.most) && {
+            let fits = self.admit_text(span);
+            if !fits {
+                self.waiting.fetch_sub(1, Ordering::AcqRel);
+            }
+            fits
+        };
         if !fits {
             count(1, "dropped");
             self.lost.fetch_add(1, Ordering::Relaxed);
@@ -35,9 +53,21 @@ impl Gate {
         fits
     }
 
-    /// The collector took so many.
-    pub(super) fn taken(&self, spans: usize) {
+    /// Content has half of the room: the rest is for what tells of calls and not of their words.
+    fn admit_text(&self, span: &mut SpanData) -> bool {
+        if weight::has_content(span) {
+            if reserve(&self.bytes, weight::of(span), self.most_bytes / 2) {
+                return true;
+            }
+            weight::without_content(span);
+        }
+        reserve(&self.bytes, weight::of(span), self.most_bytes)
+    }
+
+    /// The collector took so many, with so many bytes of text.
+    pub(super) fn taken(&self, spans: usize, bytes: usize) {
         count(spans, "exported");
+        self.bytes.fetch_sub(bytes, Ordering::AcqRel);
         let waiting = self.waiting.fetch_sub(spans, Ordering::AcqRel).saturating_sub(spans);
         // A collector that takes some of what it gets is in trouble still; half the queue is room enough for a good one.
         if waiting <= self.most / 2 && self.trouble.swap(false, Ordering::AcqRel) {
@@ -47,7 +77,8 @@ impl Gate {
     }
 
     /// The collector did not take so many; they are given up.
-    pub(super) fn failed(&self, spans: usize, error: &dyn std::error::Error) {
+    pub(super) fn failed(&self, spans: usize, bytes: usize, error: &dyn std::error::Error) {
+        self.bytes.fetch_sub(bytes, Ordering::AcqRel);
         count(spans, "failed");
         names::TELEMETRY_FAILURES.add(1.0, &[KeyValue::new(names::SIGNAL, "traces")]);
         self.waiting.fetch_sub(spans, Ordering::AcqRel);
@@ -70,9 +101,20 @@ impl Gate {
     }
 
     #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Acquire)
+    }
+
+    #[cfg(test)]
     pub(super) fn lost(&self) -> u64 {
         self.lost.load(Ordering::Relaxed)
     }
+}
+
+/// Takes so many more, if that is no more than `most` in all.
+fn reserve(of: &AtomicUsize, more: usize, most: usize) -> bool {
+    let sum = |now: usize| now.checked_add(more).filter(|sum| *sum <= most);
+    of.fetch_update(Ordering::AcqRel, Ordering::Relaxed, sum).is_ok()
 }
 
 /// What became of so many spans.

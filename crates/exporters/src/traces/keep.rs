@@ -14,6 +14,7 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
 use super::gate::{Gate, count};
+use super::weight;
 
 /// Shards, so that threads seldom wait for one another.
 const SHARDS: usize = 16;
@@ -34,8 +35,10 @@ pub(super) struct Keeper<P> {
 impl<P: SpanProcessor> Keeper<P> {
     /// `most`: spans that are kept, over all traces.
     pub(super) fn new(next: P, gate: Arc<Gate>, slow: Duration, most: usize) -> Self {
+        let most_bytes = weight::most(most) / SHARDS;
         let most = (most / SHARDS).max(PER_TRACE);
-        let shards = (0..SHARDS).map(|_| Mutex::new(Shard { most, ..Shard::default() })).collect();
+        let shard = || Mutex::new(Shard { most, most_bytes, ..Shard::default() });
+        let shards = std::iter::repeat_with(shard).take(SHARDS).collect();
         Self { next, gate, slow, shards }
     }
 
@@ -46,8 +49,8 @@ impl<P: SpanProcessor> Keeper<P> {
         Some(shard.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn hand_on(&self, span: SpanData) {
-        if self.gate.admit() {
+    fn hand_on(&self, mut span: SpanData) {
+        if self.gate.admit(&mut span) {
             self.next.on_end(span);
         }
     }
@@ -125,6 +128,9 @@ struct Shard {
     begun: u64,
     spans: usize,
     most: usize,
+    /// Of text in them.
+    bytes: usize,
+    most_bytes: usize,
 }
 
 #[derive(Debug, Default)]
@@ -132,6 +138,8 @@ struct Kept {
     number: u64,
     open: usize,
     spans: Vec<SpanData>,
+    /// Of text in them.
+    bytes: usize,
     /// Something in it failed or took long.
     tells: bool,
 }
@@ -162,7 +170,7 @@ impl Shard {
         given_up
     }
 
-    fn end(&mut self, span: SpanData, tells: bool) -> Verdict {
+    fn end(&mut self, mut span: SpanData, tells: bool) -> Verdict {
         let trace = span.span_context.trace_id();
         let Some(kept) = self.traces.get_mut(&trace) else {
             // Its trace was given up: all that can be told is the span alone.
@@ -179,6 +187,7 @@ impl Shard {
         if kept.tells || over {
             let mut spans = std::mem::take(&mut kept.spans);
             self.spans -= spans.len();
+            self.bytes -= std::mem::take(&mut kept.bytes);
             if kept.tells {
                 spans.push(span);
                 verdict.export = spans;
@@ -186,6 +195,13 @@ impl Shard {
                 verdict.left_out = spans.len() + 1;
             }
         } else if kept.spans.len() < PER_TRACE {
+            // Content has half of the room, as in the gate.
+            if weight::has_content(&span) && self.bytes + weight::of(&span) > self.most_bytes / 2 {
+                weight::without_content(&mut span);
+            }
+            let bytes = weight::of(&span);
+            kept.bytes += bytes;
+            self.bytes += bytes;
             kept.spans.push(span);
             self.spans += 1;
         } else {
@@ -194,7 +210,7 @@ impl Shard {
         if over {
             self.traces.remove(&trace);
         }
-        while self.spans > self.most {
+        while self.spans > self.most || self.bytes > self.most_bytes {
             verdict.left_out += self.give_up_the_oldest();
         }
         verdict
@@ -204,19 +220,21 @@ impl Shard {
     fn give_up_the_oldest(&mut self) -> usize {
         while let Some((trace, number)) = self.ages.pop_front() {
             if self.traces.get(&trace).is_some_and(|it| it.number == number) {
-                let spans = self.traces.remove(&trace).map_or(0, |it| it.spans.len());
-                self.spans -= spans;
-                return spans;
+                let Some(kept) = self.traces.remove(&trace) else { continue };
+                self.spans -= kept.spans.len();
+                self.bytes -= kept.bytes;
+                return kept.spans.len();
             }
         }
         // There is none: nothing is kept.
-        self.spans = 0;
+        (self.spans, self.bytes) = (0, 0);
         0
     }
 
     fn clear(&mut self) -> usize {
         self.traces.clear();
         self.ages.clear();
+        self.bytes = 0;
         std::mem::take(&mut self.spans)
     }
 }

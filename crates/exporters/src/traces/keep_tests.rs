@@ -185,6 +185,8 @@ fn a_shards_books_hold() {
         }
         let kept: usize = shard.traces.values().map(|it| it.spans.len()).sum();
         assert_eq!(shard.spans, kept);
+        let text = shard.traces.values().flat_map(|it| &it.spans).map(weight::of).sum::<usize>();
+        assert_eq!((shard.bytes, shard.traces.values().map(|it| it.bytes).sum::<usize>()), (text, text));
         assert!(kept <= PER_TRACE && shard.traces.len() <= TRACES && shard.ages.len() <= 2 * TRACES);
     }
 }
@@ -197,7 +199,66 @@ fn what_does_not_fit_the_queue_is_dropped() {
     }
     assert_eq!(world.next.names().len(), 3);
     assert_eq!((world.gate.waiting(), world.gate.lost()), (3, 2));
-    world.gate.taken(3);
+    world.gate.taken(3, 3 * "span".len());
     drop(world.start("span", None));
     assert_eq!((world.next.names().len(), world.gate.lost()), (4, 0));
+}
+
+const LONG: usize = 100_000;
+
+impl World {
+    fn lengthy(&self, parent: Option<&Span>, key: &'static str) {
+        let mut span = self.start("long", parent);
+        span.set_attribute(opentelemetry::KeyValue::new(key, "x".repeat(LONG)));
+        span.set_attribute(opentelemetry::KeyValue::new("small", "x"));
+    }
+
+    fn text(&self) -> usize {
+        self.next.0.lock().unwrap().iter().map(weight::of).sum()
+    }
+}
+
+#[test]
+fn what_waits_is_bounded_in_bytes_too() {
+    let world = world(100, 8_192);
+    let most = weight::most(8_192);
+    for _ in 0..1_000 {
+        world.lengthy(None, outcrop_telemetry::names::GEN_AI_INPUT_MESSAGES);
+    }
+    assert_eq!((world.next.names().len(), world.gate.lost()), (1_000, 0), "the words go, the call is told");
+    assert!(world.text() <= most / 2 + 1_000 * 10, "{}", world.text());
+    let spans = world.next.0.lock().unwrap();
+    let (whole, cut) = (spans.first().unwrap(), spans.last().unwrap());
+    assert_eq!((whole.attributes.len(), whole.dropped_attributes_count), (2, 0));
+    assert_eq!((cut.attributes.len(), cut.dropped_attributes_count), (1, 1));
+    drop(spans);
+    for _ in 0..1_000 {
+        world.lengthy(None, "url.path");
+    }
+    assert!(world.text() <= most && world.gate.bytes() == world.text(), "{}", world.text());
+    assert_eq!(world.gate.lost() + world.gate.waiting() as u64, 2_000, "what is dropped is counted");
+    world.gate.taken(world.gate.waiting(), world.gate.bytes());
+    assert_eq!((world.gate.waiting(), world.gate.bytes()), (0, 0));
+}
+
+#[test]
+fn what_is_kept_is_bounded_in_bytes_too() {
+    let world = world(0, 8_192);
+    let mut root = world.start("root", None);
+    for _ in 0..PER_TRACE {
+        world.lengthy(Some(&root), outcrop_telemetry::names::GEN_AI_INPUT_MESSAGES);
+    }
+    root.set_status(Status::error("it broke"));
+    drop(root);
+    assert_eq!(world.next.names().len(), PER_TRACE + 1, "the words go, the calls are told");
+    assert!(world.text() < weight::most(8_192) / SHARDS, "{}", world.text());
+
+    let before = world.next.names().len();
+    let mut root = world.start("root", None);
+    for _ in 0..PER_TRACE {
+        world.lengthy(Some(&root), "url.path");
+    }
+    root.set_status(Status::error("it broke"));
+    drop(root);
+    assert_eq!(world.next.names().len(), before + 1, "too long a trace is given up, its root is told");
 }

@@ -1,6 +1,6 @@
 //! Which traces are exported whatever happens in them. All are recorded: what fails is not known at the beginning.
 
-use opentelemetry::trace::{Link, SpanKind, TraceContextExt as _, TraceId};
+use opentelemetry::trace::{Link, SpanKind, TraceContextExt as _, TraceId, TraceState};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
 use outcrop_telemetry::trace::UNDECIDED;
@@ -34,28 +34,39 @@ impl ShouldSample for Ratio {
         _attributes: &[KeyValue],
         _links: &[Link],
     ) -> SamplingResult {
-        let parent = parent.map(|context| context.span().span_context().clone()).filter(|it| it.is_valid());
-        let decided = parent.as_ref().filter(|it| it.trace_flags() & UNDECIDED != UNDECIDED);
-        let sampled = decided.map_or_else(|| self.takes(trace), |it| it.is_sampled());
+        let sampled = parent.and_then(decision).unwrap_or_else(|| self.takes(trace));
         SamplingResult {
             decision: if sampled { SamplingDecision::RecordAndSample } else { SamplingDecision::RecordOnly },
             attributes: Vec::new(),
-            trace_state: parent.map(|it| it.trace_state().clone()).unwrap_or_default(),
+            // What vendors say stays with `TraceContext`, which hands it on.
+            trace_state: TraceState::NONE,
         }
     }
 }
 
+/// What was decided above. Load balancers decide on traces in which nothing is our parent.
+fn decision(parent: &Context) -> Option<bool> {
+    let span = parent.span();
+    let it = span.span_context();
+    let is_decided = it.trace_id() != TraceId::INVALID && it.trace_flags() & UNDECIDED != UNDECIDED;
+    is_decided.then(|| it.is_sampled())
+}
+
 #[cfg(test)]
 mod tests {
-    use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceState};
+    use opentelemetry::trace::{SpanContext, SpanId, TraceFlags};
 
     use super::*;
 
     fn decide(percent: u8, trace: u128, flags: Option<TraceFlags>) -> SamplingDecision {
+        decide_below(7, percent, trace, flags)
+    }
+
+    fn decide_below(span: u64, percent: u8, trace: u128, flags: Option<TraceFlags>) -> SamplingDecision {
         let parent = flags.map_or_else(Context::new, |flags| {
             Context::new().with_remote_span_context(SpanContext::new(
                 TraceId::from(trace),
-                SpanId::from(7),
+                SpanId::from(span),
                 flags,
                 true,
                 TraceState::default(),
@@ -71,6 +82,14 @@ mod tests {
     fn the_parents_word_counts() {
         assert_eq!(decide(0, 1, Some(TraceFlags::SAMPLED)), SamplingDecision::RecordAndSample);
         assert_eq!(decide(100, 1, Some(TraceFlags::default())), SamplingDecision::RecordOnly);
+    }
+
+    #[test]
+    fn a_load_balancers_word_counts_though_it_is_no_parent() {
+        let (yes, no) = (Some(TraceFlags::SAMPLED), Some(TraceFlags::default()));
+        assert_eq!(decide_below(0, 0, 1, yes), SamplingDecision::RecordAndSample);
+        assert_eq!(decide_below(0, 100, 1, no), SamplingDecision::RecordOnly);
+        assert_eq!(decide_below(0, 100, 1, Some(UNDECIDED)), SamplingDecision::RecordAndSample);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The page that Prometheus reads.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use outcrop_config::MetricsConfig;
 use outcrop_http::{
@@ -41,6 +43,38 @@ async fn a_service_shows_it_at_its_own_address_to_whoever_asks() {
     assert_eq!(shown.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
     assert_eq!((shown.status().as_u16(), shown.text().await.unwrap().as_str()), (200, "outcrop_up 1\n"));
     assert_eq!(client().get(format!("{url}/metrics/more")).send().await.unwrap().status(), 401);
+}
+
+#[actix_web::test]
+async fn a_page_is_made_once_for_all_who_ask_and_keeps_nobody_waiting() {
+    let made = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&made);
+    let page: Page = Arc::new(move || {
+        #[expect(clippy::disallowed_methods, reason = "it is made where it may block")]
+        std::thread::sleep(Duration::from_millis(300));
+        format!("{}", counted.fetch_add(1, Ordering::SeqCst))
+    });
+    let parts = ServerParts {
+        in_flight: InFlight::default(),
+        ids: Arc::new(CountingIds::default()),
+        layer: Layer::none(),
+        health: Health::new(Vec::new()),
+    };
+    let server = Server::bind(&config(), parts, metrics_routes(Some(page))).unwrap();
+    let url = format!("http://{}", server.addr());
+    let stop = CancellationToken::new();
+    actix_web::rt::spawn(server.run(stop.clone()));
+    let _stop = stop.drop_guard();
+    let read = async || client().get(format!("{url}/metrics")).send().await.unwrap().text().await.unwrap();
+    let alive = async || {
+        // The one worker is asked while the page is being made.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let answer = client().get(format!("{url}/healthz")).send().await.unwrap();
+        (answer.status().as_u16(), made.load(Ordering::SeqCst))
+    };
+    let (one, other, alive) = futures::join!(read(), read(), alive());
+    assert_eq!((one.as_str(), other.as_str(), alive), ("0", "0", (200, 0)));
+    assert_eq!(made.load(Ordering::SeqCst), 1);
 }
 
 #[actix_web::test]

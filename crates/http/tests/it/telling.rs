@@ -132,7 +132,11 @@ async fn a_client_that_goes_away_is_nobodys_failure() {
     assert!(request.timeout(Duration::from_millis(200)).send().await.is_err());
     let span = recorder().trace_of(&trace, 1).await.remove(0);
     assert_eq!((span.get("outcrop.outcome"), span.get("http.response.status_code")), ("client_gone", ""));
-    assert_eq!(lines::one(&id).await["http.response.status_code"], Value::Null);
+    assert_eq!(span.name, "GET /v1/jobs/late");
+    assert_eq!(span.get("team.id"), service_principal("caller").team.to_string());
+    let line = lines::one(&id).await;
+    assert_eq!((&line["http.response.status_code"], &line["message"]), (&Value::Null, &"given up".into()));
+    assert_eq!(line["http.route"], "/v1/jobs/late");
 }
 
 #[actix_web::test]
@@ -157,6 +161,19 @@ async fn a_failure_has_one_line_which_is_the_access_line_too() {
 }
 
 #[actix_web::test]
+async fn what_a_client_wrote_by_mistake_is_in_no_line() {
+    let world = public(|_| {});
+    for (number, path) in ["/v1/jobs/fail?status=prompt-words", "/v1/jobs/mistaken"].iter().enumerate() {
+        let number = 0x45 + u32::try_from(number).unwrap();
+        let (_, line) = told(&world, path, number).await;
+        assert_eq!(line["error.code"], "invalid_request");
+        assert!(!line.to_string().contains("prompt-words"), "{line}");
+    }
+    let line = lines::one("told-70").await;
+    assert_eq!((&line["error.param"], &line["error"]), (&"messages[0].…".into(), &"must be one of …".into()));
+}
+
+#[actix_web::test]
 async fn an_answer_that_breaks_off_is_a_failure_whatever_its_status() {
     let world = public(|_| {});
     let (span, line) = told(&world, "/v1/jobs/broken", 0x50).await;
@@ -164,6 +181,42 @@ async fn an_answer_that_breaks_off_is_a_failure_whatever_its_status() {
     assert!(span.failed.is_some());
     assert_eq!((&line["level"], &line["outcrop.outcome"]), (&"ERROR".into(), &"broken_off".into()));
     assert_eq!(line["error"], "the answer broke off: the model went away");
+}
+
+#[actix_web::test]
+async fn a_failure_that_a_stream_tells_itself_is_one() {
+    let world = public(|_| {});
+    let errors = || recorder().metric("outcrop.server_errors", &[]);
+    let before = errors();
+    let (span, line) = told(&world, "/v1/jobs/confessed", 0x51).await;
+    assert_eq!((span.get("error.type"), span.get("http.response.status_code")), ("broken_off", "200"));
+    assert!(span.failed.is_some());
+    assert_eq!(
+        (&line["error.code"], &line["outcrop.outcome"]),
+        (&"unavailable".into(), &"broken_off".into())
+    );
+    assert_eq!((&line["level"], &line["message"]), (&"ERROR".into(), &"request failed".into()));
+    assert!(errors() > before);
+}
+
+#[actix_web::test]
+async fn of_a_long_path_the_beginning_is_told() {
+    let world = public(|_| {});
+    let (span, line) = told(&world, &format!("/{}", "a".repeat(5_000)), 0x52).await;
+    assert_eq!(span.get("url.path").len(), 1_024);
+    assert_eq!(line["url.path"], span.get("url.path"));
+}
+
+#[actix_web::test]
+async fn each_worker_says_how_late_it_is() {
+    let _world = public(|_| {});
+    for _ in 0..300 {
+        if recorder().metric("outcrop.runtime.delay", &[]) >= 1.0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("no worker has looked");
 }
 
 #[actix_web::test]

@@ -11,7 +11,7 @@ use futures::{StreamExt, stream};
 use outcrop_config::{Config, FilesConfig, ServerConfig};
 use outcrop_http::{
     ApiError, BodyPieces, Dependency, FromService, Health, JsonBytes, Layer, RequestContext, Server,
-    ServerParts, sse,
+    ServerParts, broke_off, sse,
 };
 use outcrop_lifecycle::InFlight;
 use outcrop_ports::{Clock, IdGen};
@@ -118,11 +118,13 @@ impl World {
                 .service(web::resource("/api/v1/files").post(pieces_of))
                 .service(web::resource("/v1/batches").post(pieces_of))
                 .service(web::resource("/v1/jobs/fail").get(fail))
+                .service(web::resource("/v1/jobs/mistaken").get(mistaken))
                 .service(web::resource("/v1/jobs/raw").post(async |body: Bytes| body.len().to_string()))
                 .service(web::resource("/v1/jobs/slow").get(slow))
                 .service(web::resource("/v1/jobs/late").get(late))
                 .service(web::resource("/v1/jobs/traced").get(traced))
                 .service(web::resource("/v1/jobs/broken").get(broken))
+                .service(web::resource("/v1/jobs/confessed").get(confessed))
                 .service(web::resource("/v1/models/{model:.+}").get(async || HttpResponse::Ok()))
                 .service(web::resource("/auth/token").post(fail))
                 .service(web::resource("/admin/v1/fail").get(fail))
@@ -174,6 +176,12 @@ async fn fail(query: web::Query<Vec<(String, u64)>>) -> Result<HttpResponse, Api
     error.retry_after = asked("after").map(Duration::from_millis);
     error.reason = asked("grant").map(|_| "invalid_grant");
     Err(error)
+}
+
+/// As a field that is wrong is refused.
+async fn mistaken() -> Result<HttpResponse, ApiError> {
+    let error = ApiError::new(ErrorCode::InvalidRequest, "must be one of `user`, not `the ` prompt-words`");
+    Err(error.with_param("messages[0].prompt-words"))
 }
 
 async fn slow(pieces: web::Data<Semaphore>) -> HttpResponse {
@@ -232,4 +240,14 @@ async fn broken() -> HttpResponse {
         Err(std::io::Error::other("the model went away"))
     });
     HttpResponse::Ok().streaming(stream::iter([Ok(Bytes::from_static(b"half"))]).chain(end))
+}
+
+/// Fails after its head, and tells its client so in an event.
+async fn confessed() -> HttpResponse {
+    sse::respond(stream::iter([false, true]).map(|failed| {
+        if failed {
+            broke_off(ErrorCode::Unavailable);
+        }
+        Bytes::from(format!("data: {failed}\n\n"))
+    }))
 }

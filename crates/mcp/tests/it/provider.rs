@@ -94,7 +94,11 @@ impl Provider for Bench {
                 let (by_task, id) = current.unwrap_or_default();
                 json!([context.trace.to_line(), by_task, context.request_id.to_string(), id]).to_string()
             }
-            "fail" => return Ok(ToolResult { is_error: true, ..ToolResult::text("it did not work") }),
+            "fail" => {
+                let told = json!({ "code": arguments.get("code") });
+                let meta = Params::from_iter([("outcrop/error".to_owned(), told)]);
+                return Ok(ToolResult { is_error: true, meta, ..ToolResult::text("it did not work") });
+            }
             other => return Err(RpcError::new(code::INVALID_PARAMS, other.to_owned()).into()),
         };
         self.ended.fetch_add(1, Ordering::SeqCst);

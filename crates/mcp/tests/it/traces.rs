@@ -103,22 +103,22 @@ async fn a_modern_call_has_a_span_too() {
     let trace = Trace("55555555555555555555555555555503");
     trace.client();
     let modern = Modern::start();
-    let call = |id: &str, name: &str| {
+    let call = |id: u64, name: &str| {
         let mut call = message("tools/call", with_meta(json!({ "name": name }), json!({})));
         call["id"] = id.into();
         modern.bare("tools/call", &call).header("Mcp-Name", name).header("traceparent", trace.header())
     };
-    let (status, _) = read(call("m-1", "test_simple_text").send().await.unwrap()).await;
+    let (status, _) = read(call(835_001, "test_simple_text").send().await.unwrap()).await;
     assert_eq!(status, 200);
-    let span = trace.of("m-1");
+    let span = trace.of("835001");
     assert_eq!(span.name, "tools/call test_simple_text");
     assert_eq!(span.get("mcp.protocol.version"), "2026-07-28");
     assert_eq!(span.get("mcp.session.id"), "");
     assert_eq!((span.get("error.type"), &span.failed), ("", &None));
     // One that closes the connection calls its request off, which is no failure.
-    drop(call("m-2", "wait").send().await.unwrap());
-    until(|| trace.find("m-2").is_some()).await;
-    let span = trace.of("m-2");
+    drop(call(835_002, "wait").send().await.unwrap());
+    until(|| trace.find("835002").is_some()).await;
+    let span = trace.of("835002");
     assert_eq!(span.get("outcrop.outcome"), "cancelled");
     assert_eq!((span.get("error.type"), &span.failed), ("", &None));
 }
@@ -143,7 +143,33 @@ async fn what_a_client_makes_up_is_the_name_of_nothing() {
     let span = trace.of("830003");
     assert_eq!((&*span.name, span.get("mcp.resource.uri")), ("resources/read", "test://"));
     client.call(830_004, "fail", json!({})).await;
-    assert_eq!(trace.of("830004").get("error.type"), "tool_error");
+    let span = trace.of("830004");
+    assert_eq!((span.get("error.type"), &span.failed), ("tool_error", &None));
+}
+
+#[actix_web::test]
+async fn a_tool_that_fails_by_the_platforms_fault_is_a_failure() {
+    let trace = Trace("55555555555555555555555555555509");
+    let world = World::new();
+    let client = trace.open(&world, NEWEST).await;
+    client.call(880_001, "fail", json!({ "code": "unavailable" })).await;
+    let span = trace.of("880001");
+    assert_eq!((span.get("error.type"), span.failed.is_some()), ("tool_error", true));
+    client.call(880_002, "fail", json!({ "code": "rate_limited" })).await;
+    assert_eq!(trace.of("880002").failed, None);
+}
+
+#[actix_web::test]
+async fn an_id_of_text_is_the_clients_own_business() {
+    let trace = Trace("55555555555555555555555555555510");
+    let world = World::new();
+    let client = trace.open(&world, NEWEST).await;
+    let words = "tell me a secret";
+    let asked = json!({ "jsonrpc": "2.0", "id": words, "method": "ping" });
+    assert_eq!(client.post(&asked).await.status(), 200);
+    let spans = recorder().trace(trace.0);
+    assert!(spans.iter().any(|it| it.name == "ping"), "{spans:?}");
+    assert!(!format!("{spans:?}").contains(words), "{spans:?}");
 }
 
 #[actix_web::test]

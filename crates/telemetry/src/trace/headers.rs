@@ -1,6 +1,7 @@
 //! What headers say of a trace, read with care: they come from anybody.
 
 use std::fmt;
+use std::sync::Arc;
 
 use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
 use opentelemetry_aws::trace::xray_propagator::{span_context_from_str, span_context_to_string};
@@ -20,8 +21,8 @@ pub(super) fn is_undecided(span: &SpanContext) -> bool {
     span.trace_flags() & UNDECIDED == UNDECIDED
 }
 
-/// W3C's `traceparent` and `tracestate`. Of future versions what version 0 has in it is read, as W3C asks for.
-pub(super) fn from_w3c(parent: &str, state: Option<&str>) -> Option<SpanContext> {
+/// W3C's `traceparent`. Of future versions what version 0 has in it is read, as W3C asks for.
+pub(super) fn from_w3c(parent: &str) -> Option<SpanContext> {
     let parent = parent.trim();
     if parent.len() > MOST {
         return None;
@@ -34,9 +35,8 @@ pub(super) fn from_w3c(parent: &str, state: Option<&str>) -> Option<SpanContext>
         return None;
     }
     let flags = TraceFlags::new(u8::try_from(flags).ok()?) & TraceFlags::SAMPLED;
-    let state = state.map(state_of).unwrap_or_default();
-    let span =
-        SpanContext::new(TraceId::from(trace), SpanId::from(u64::try_from(span).ok()?), flags, true, state);
+    let span = SpanId::from(u64::try_from(span).ok()?);
+    let span = SpanContext::new(TraceId::from(trace), span, flags, true, TraceState::NONE);
     span.is_valid().then_some(span)
 }
 
@@ -78,9 +78,14 @@ pub(super) fn to_w3c(span: &SpanContext) -> Option<String> {
 pub(super) fn to_xray(span: &SpanContext) -> Option<String> {
     let (trace, id, flags) = (span.trace_id(), span.span_id(), span.trace_flags());
     if id == SpanId::INVALID {
-        return (trace != TraceId::INVALID).then(|| format!("Root={}", XrayTraceId(trace)));
+        let sampled = match flags {
+            _ if is_undecided(span) => "",
+            flags if flags.is_sampled() => ";Sampled=1",
+            _ => ";Sampled=0",
+        };
+        return (trace != TraceId::INVALID).then(|| format!("Root={}{sampled}", XrayTraceId(trace)));
     }
-    span_context_to_string(&SpanContext::new(trace, id, flags, true, TraceState::default()))
+    span_context_to_string(&SpanContext::new(trace, id, flags, true, TraceState::NONE))
 }
 
 /// As X-Ray writes a trace's id: `1-<time>-<random>`.
@@ -102,15 +107,15 @@ fn hex<const DIGITS: usize>(text: &str) -> Option<u128> {
     u128::from_str_radix(text, 16).ok()
 }
 
-/// The vendors' entries; none where they make no sense, and no more than what is passed on.
-fn state_of(text: &str) -> TraceState {
+/// The vendors' entries of `tracestate`; none where they make no sense, and no more than what is passed on.
+pub(super) fn state_of(text: &str) -> Option<Arc<str>> {
     let text = text.trim();
     if text.len() > 8 * MOST || !text.bytes().all(|byte| (b' '..=b'~').contains(&byte) || byte == b'\t') {
-        return TraceState::default();
+        return None;
     }
     let mut entries: Vec<_> = text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).collect();
     if entries.iter().any(|entry| entry.starts_with('=')) {
-        return TraceState::default();
+        return None;
     }
     let length =
         |entries: &[&str]| entries.iter().map(|entry| entry.len() + 1).sum::<usize>().saturating_sub(1);
@@ -120,5 +125,6 @@ fn state_of(text: &str) -> TraceState {
     while length(&entries) > MOST_STATE {
         entries.pop();
     }
-    entries.join(",").parse().unwrap_or_default()
+    let state: TraceState = entries.join(",").parse().ok()?;
+    Some(state.header()).filter(|text| !text.is_empty()).map(Into::into)
 }

@@ -10,7 +10,7 @@ const LINE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const XRAY: &str = "Root=1-4bf92f35-77b34da6a3ce929d0e0e4736;Parent=00f067aa0ba902b7;Sampled=1";
 
 fn read(headers: &[(&str, &str)]) -> TraceContext {
-    TraceContext::extract(|name| headers.iter().find(|it| it.0 == name).map(|it| it.1.to_owned()))
+    TraceContext::extract(|name| headers.iter().find(|it| it.0 == name).map(|it| it.1))
 }
 
 fn told(context: &TraceContext) -> HashMap<&'static str, String> {
@@ -24,7 +24,7 @@ fn ids(context: &TraceContext) -> (Option<String>, Option<String>) {
 }
 
 fn sampled(context: &TraceContext) -> Option<bool> {
-    context.0.as_ref().filter(|it| !headers::is_undecided(it)).map(SpanContext::is_sampled)
+    context.known().filter(|it| !headers::is_undecided(it)).map(SpanContext::is_sampled)
 }
 
 #[test]
@@ -144,6 +144,28 @@ fn a_trace_may_be_known_without_a_parent() {
 }
 
 #[test]
+fn what_was_decided_without_a_parent_is_told_too() {
+    for header in [
+        "Root=1-4bf92f35-77b34da6a3ce929d0e0e4736;Sampled=1",
+        "Root=1-4bf92f35-77b34da6a3ce929d0e0e4736;Sampled=0",
+    ] {
+        assert_eq!(told(&TraceContext::from_xray(header))[XRAY_HEADER], header);
+    }
+}
+
+/// A stream asks for it at each of its parts, and a header with many entries is a client's to send.
+#[test]
+fn a_copy_shares_what_vendors_say() {
+    let context = read(&[(TRACEPARENT, LINE), (TRACESTATE, "a=1,b=2,c=3")]);
+    let state = |context: &TraceContext| context.0.as_ref().unwrap().state.clone().unwrap();
+    let copy = crate::current::Current::new("r", TraceContext::none()).below(&context).trace;
+    assert!(std::sync::Arc::ptr_eq(&state(&context), &state(&copy)));
+    let undecided = context.clone().undecided();
+    assert!(std::sync::Arc::ptr_eq(&state(&context), &state(&undecided)));
+    assert!(context.known().unwrap().trace_state().header().is_empty(), "or copies of it would be deep");
+}
+
+#[test]
 fn what_nobody_decided_is_told_as_such() {
     let asked = "Root=1-4bf92f35-77b34da6a3ce929d0e0e4736;Parent=00f067aa0ba902b7;Sampled=?";
     let unsaid = "Root=1-4bf92f35-77b34da6a3ce929d0e0e4736;Parent=00f067aa0ba902b7";
@@ -166,6 +188,7 @@ mod spans {
     use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, SpanData, SpanExporter};
 
     use super::*;
+    use crate::names::OUTCOME;
 
     #[derive(Debug, Clone, Default)]
     struct Ended(Arc<Mutex<Vec<SpanData>>>);
@@ -206,6 +229,12 @@ mod spans {
 
         let balancer = TraceContext::from_xray("Root=1-5759e988-bd862e3fe1be46a994272793");
         let root = Span::start(SpanKind::Server, "behind a load balancer", &balancer);
+        drop(crate::hop::Hop::begin("POST", "auth", root.context()));
+        crate::hop::Hop::begin("DELETE", "jobs", root.context()).answered(204);
+        let states = read(&[(TRACEPARENT, LINE), (TRACESTATE, "congo=1,rojo=2")]);
+        let stated = Span::start(SpanKind::Server, "", &states);
+        assert_eq!(told(stated.context())[TRACESTATE], "congo=1,rojo=2");
+        drop(stated);
         assert_eq!(ids(root.context()).0.as_deref(), Some("5759e988bd862e3fe1be46a994272793"));
         let undecided = Span::start(SpanKind::Server, "", &parent.clone().undecided());
         assert_eq!(sampled(undecided.context()), Some(true), "a span of ours is decided");
@@ -230,6 +259,10 @@ mod spans {
         assert_eq!(second.parent_span_id.to_string(), SPAN);
         assert!(matches!(second.status, Status::Error { .. }));
         assert!(second.attributes.contains(&KeyValue::new(crate::names::ERROR_TYPE, "timeout")));
+        let outcome =
+            |name: &str| named(name).attributes.iter().find(|it| it.key.as_str() == OUTCOME).cloned();
+        assert_eq!(outcome("POST auth"), Some(KeyValue::new(OUTCOME, "cancelled")));
+        assert_eq!(outcome("DELETE jobs"), None);
         assert_eq!(named("behind a load balancer").parent_span_id, SpanId::INVALID);
         drop(spans);
 

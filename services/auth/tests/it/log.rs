@@ -14,8 +14,10 @@ static TOLD: Mutex<Vec<Option<String>>> = Mutex::new(Vec::new());
 
 /// A log whose filter can be changed, once for all tests of this process.
 fn listen() {
-    filter::install("info".into(), |wanted| {
-        EnvFilter::builder().parse(wanted.unwrap_or("info")).map_err(|error| error.to_string())?;
+    let check =
+        |wanted: &str| EnvFilter::builder().parse(wanted).map(drop).map_err(|error| error.to_string());
+    filter::install("info".into(), check, move |wanted| {
+        check(wanted.unwrap_or("info"))?;
         TOLD.lock().unwrap().push(wanted.map(str::to_owned));
         Ok(())
     });

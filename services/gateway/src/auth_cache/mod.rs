@@ -172,6 +172,11 @@ impl AuthCache {
     }
 }
 
+/// Counts a credential that nobody had to be asked about: it has the form of none.
+pub(crate) fn count_refused() {
+    counted("refused");
+}
+
 /// Counts how a credential was checked that turned out good, or how else it ended.
 fn count(verdict: &Verdict, good: &'static str) {
     let outcome = match verdict {
@@ -179,6 +184,10 @@ fn count(verdict: &Verdict, good: &'static str) {
         Err(Refusal::Invalid { .. }) => "refused",
         Err(Refusal::Unknown { .. }) => "failed",
     };
+    counted(outcome);
+}
+
+fn counted(outcome: &'static str) {
     names::AUTH_LOOKUPS.add(1.0, &[KeyValue::new(names::OUTCOME, outcome)]);
 }
 

@@ -7,7 +7,9 @@ use std::task::{Context, Poll};
 use actix_web::body::{BodySize, MessageBody};
 use bytes::Bytes;
 use futures::Stream;
-use reqwest::header::CONTENT_LENGTH;
+use outcrop_http::broke_off;
+use outcrop_types::ErrorCode;
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
 
 use crate::events;
 
@@ -17,18 +19,35 @@ type Pieces = Pin<Box<dyn Stream<Item = reqwest::Result<Bytes>>>>;
 pub(super) struct UpstreamBody {
     size: BodySize,
     pieces: Pieces,
+    /// Of a stream of events, the last piece.
+    last: Option<Bytes>,
 }
 
 impl UpstreamBody {
     pub(super) fn new(answer: reqwest::Response) -> Self {
         let length = answer.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         let size = length.map_or(BodySize::Stream, BodySize::Sized);
-        Self { size, pieces: Box::pin(answer.bytes_stream()) }
+        let kind = answer.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let last = kind.is_some_and(|kind| kind.starts_with("text/event-stream")).then(Bytes::new);
+        Self { size, pieces: Box::pin(answer.bytes_stream()), last }
     }
 
     /// The same with a whole end, and the call of the service closed, as soon as `end` is there and no event is half told.
     pub(super) fn until(self, end: impl Future<Output = ()> + 'static) -> Self {
-        Self { size: self.size, pieces: Box::pin(events::until(self.pieces, end)) }
+        Self { pieces: Box::pin(events::until(self.pieces, end)), ..self }
+    }
+}
+
+impl UpstreamBody {
+    /// Which failure it was that an answer's last event tells of only the service knows: here it is the service's.
+    fn listen(&mut self, piece: &Poll<Option<reqwest::Result<Bytes>>>) {
+        let Some(last) = &mut self.last else { return };
+        match piece {
+            // The piece is shared, and none of it copied.
+            Poll::Ready(Some(Ok(bytes))) => last.clone_from(bytes),
+            Poll::Ready(None) if events::is_failure(last) => broke_off(ErrorCode::Upstream),
+            _ => {}
+        }
     }
 }
 
@@ -51,7 +70,10 @@ impl MessageBody for UpstreamBody {
             match self.pieces.as_mut().poll_next(cx) {
                 // An empty piece would read as the end of a chunked body.
                 Poll::Ready(Some(Ok(bytes))) if bytes.is_empty() => {}
-                piece => return piece,
+                piece => {
+                    self.listen(&piece);
+                    return piece;
+                }
             }
         }
     }

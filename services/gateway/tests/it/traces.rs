@@ -103,3 +103,53 @@ async fn who_is_refused_at_the_edge_is_told_of_by_pattern() {
     let refused = [("outcrop.team", "none"), ("outcrop.status_class", "4xx")];
     assert!(recorder().metric("outcrop.requests", &refused) >= 2.0);
 }
+
+#[actix_web::test]
+async fn a_stream_that_ends_with_an_error_has_failed_here_too() {
+    recorder();
+    let world = World::new().await;
+    let trace = format!("{:032x}", 0x6a06);
+    let errors = || recorder().metric("outcrop.server_errors", &[]);
+    let before = errors();
+    let answer = traced(world.post("/v1/messages"), &trace).body("{}").send().await.unwrap();
+    assert!(answer.text().await.unwrap().contains("event: error"));
+    let spans = recorder().trace_of(&trace, 3).await;
+    let of_the_gateway = spans.iter().find(|span| span.parent_id == OF_THE_CLIENT).unwrap();
+    assert_eq!(of_the_gateway.get("outcrop.outcome"), "broken_off");
+    assert!(of_the_gateway.failed.is_some() && errors() > before);
+}
+
+#[actix_web::test]
+async fn of_a_client_that_left_early_the_route_and_the_team_are_known() {
+    recorder();
+    let world = World::new().await;
+    let trace = format!("{:032x}", 0x6a07);
+    let asked = traced(world.post("/v1/embeddings"), &trace).body("{}");
+    assert!(asked.timeout(std::time::Duration::from_millis(300)).send().await.is_err());
+    let mut left = None;
+    for _ in 0..500 {
+        let spans = recorder().trace(&trace);
+        left = spans.into_iter().find(|span| span.parent_id == OF_THE_CLIENT);
+        if left.is_some() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let left = left.unwrap();
+    assert_eq!((left.name.as_str(), left.get("outcrop.outcome")), ("POST /v1/embeddings", "client_gone"));
+    assert!(!left.get("team.id").is_empty());
+}
+
+#[actix_web::test]
+async fn what_has_the_form_of_no_credential_counts_as_refused() {
+    recorder();
+    let world = World::new().await;
+    let refused = || recorder().metric("outcrop.auth.lookups", &[("outcrop.outcome", "refused")]);
+    let before = refused();
+    let ask = |request: reqwest::RequestBuilder| async { request.send().await.unwrap().status() };
+    let models = || crate::world::client().get(world.at("/v1/models"));
+    assert_eq!(ask(models()).await, 401);
+    assert_eq!(refused(), before, "nothing was shown");
+    assert_eq!(ask(models().bearer_auth("wrong")).await, 401);
+    assert_eq!(refused(), before + 1.0);
+}

@@ -186,6 +186,7 @@ impl World {
                     .service(web::resource("/v1/responses").post(stream_pieces))
                     .service(web::resource("/v1/embeddings").post(waits))
                     .service(web::resource("/v1/rerank").post(breaks_off))
+                    .service(web::resource("/v1/messages").post(confesses))
                     .service(web::resource("/mcp").get(stream_pieces).post(speak).delete(echo))
                     .default_service(web::to(echo));
             })
@@ -375,4 +376,10 @@ async fn breaks_off(gate: web::Data<Gate>) -> HttpResponse {
     });
     let pieces = stream::iter([Ok(Bytes::from_static(b"data: 0\n\n"))]).chain(cut);
     HttpResponse::Ok().content_type("text/event-stream").streaming(pieces)
+}
+
+/// An answer that ends with what went wrong.
+async fn confesses() -> HttpResponse {
+    let events = ["event: message_start\ndata: {}\n\n", "event: error\ndata: {\"type\":\"error\"}\n\n"];
+    sse::respond(stream::iter(events).map(|event| Bytes::from_static(event.as_bytes())))
 }

@@ -12,7 +12,7 @@ use outcrop_telemetry::trace::{Span, SpanKind, TraceContext};
 use outcrop_types::FailureKind;
 
 use super::told;
-use crate::metering::{PROVIDER, Telling};
+use crate::metering::{PROVIDER, TargetLabels, Telling};
 use crate::routing::Candidate;
 
 /// The service that Bedrock's runtime is, in the SDKs' words.
@@ -38,15 +38,39 @@ impl Method {
     pub(crate) const COUNT_TOKENS: Self = Self { name: "CountTokens", span: "Bedrock Runtime.CountTokens" };
 }
 
+/// What an attempt is called whose caller went away.
+const CANCELLED: &str = "cancelled";
+
+/// What an attempt is part of.
+pub(super) struct Whole {
+    pub(super) trace: TraceContext,
+    /// The name of the operation; `None` where it is no call of a model, and not measured as one.
+    pub(super) operation: Option<&'static str>,
+    /// What metrics name its target, if there are any.
+    pub(super) labels: Option<TargetLabels>,
+}
+
 /// An attempt that is under way. Dropped, it is one whose caller went away.
 pub(super) struct AttemptSpan {
     span: Span,
+    operation: Option<&'static str>,
+    labels: Option<TargetLabels>,
     begun: Instant,
+    has_ended: bool,
+}
+
+impl Drop for AttemptSpan {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.span.set(names::OUTCOME, CANCELLED);
+        }
+    }
 }
 
 impl AttemptSpan {
-    pub(super) fn begin(parent: &TraceContext, method: Method, (target, attempt): (&Candidate, u8)) -> Self {
-        let mut span = Span::start(SpanKind::Client, method.span, parent);
+    pub(super) fn begin(whole: Whole, method: Method, (target, attempt): (&Candidate, u8)) -> Self {
+        let Whole { trace, operation, labels } = whole;
+        let mut span = Span::start(SpanKind::Client, method.span, &trace);
         if span.is_recording() {
             span.set(names::RPC_SYSTEM, "aws-api");
             span.set(names::RPC_SERVICE, SERVICE);
@@ -59,7 +83,7 @@ impl AttemptSpan {
             span.set(names::GEN_AI_PROVIDER, PROVIDER);
             span.set(names::GEN_AI_REQUEST_MODEL, target.model.bedrock_id.clone());
         }
-        Self { span, begun: Instant::now() }
+        Self { span, operation, labels, begun: Instant::now(), has_ended: false }
     }
 
     /// Does the work of the attempt below it, so that Bedrock is told of its trace.
@@ -78,20 +102,16 @@ impl AttemptSpan {
     }
 
     /// It was answered, or failed like this.
-    pub(super) fn end(
-        mut self,
-        telling: &Telling,
-        (operation, target): (&'static str, &Candidate),
-        failure: Option<(&ModelError, FailureKind)>,
-    ) {
+    pub(super) fn end(mut self, failure: Option<(&ModelError, FailureKind)>) {
+        self.has_ended = true;
         let kind = failure.map(|(_, kind)| told::name(kind));
         self.span.set(names::OUTCOME, kind.unwrap_or(OK));
         if let Some((error, kind)) = failure {
             self.fail(error, told::name(kind));
         }
-        if metric::is_going() {
+        if let Some(labels) = self.labels.take() {
             let throttled = failure.is_some_and(|(_, kind)| kind == FailureKind::Throttled);
-            self.count(telling, (operation, target), (kind, throttled));
+            self.count(labels, kind, throttled);
         }
     }
 
@@ -106,27 +126,27 @@ impl AttemptSpan {
         }
     }
 
-    fn count(
-        &self,
-        telling: &Telling,
-        (operation, target): (&'static str, &Candidate),
-        (failure, throttled): (Option<&'static str>, bool),
-    ) {
-        let model = KeyValue::new(names::GEN_AI_REQUEST_MODEL, telling.model(&target.model.info));
-        let region = KeyValue::new(names::REGION, telling.region(&target.place.region));
-        let outcome = KeyValue::new(names::OUTCOME, failure.unwrap_or(OK));
-        names::MODEL_ATTEMPTS.add(1.0, &[model.clone(), region.clone(), outcome]);
+    fn count(&self, labels: TargetLabels, failure: Option<&'static str>, throttled: bool) {
+        let mut of = [
+            KeyValue::new(names::GEN_AI_PROVIDER, PROVIDER),
+            KeyValue::new(names::GEN_AI_OPERATION, self.operation.unwrap_or_default()),
+            KeyValue::new(names::GEN_AI_REQUEST_MODEL, labels.model),
+            KeyValue::new(names::REGION, labels.region),
+            KeyValue::new(names::OUTCOME, failure.unwrap_or(OK)),
+        ];
+        names::MODEL_ATTEMPTS.add(1.0, &of[2..]);
         if throttled {
-            names::THROTTLES.add(1.0, &[model.clone(), region.clone()]);
+            names::THROTTLES.add(1.0, &of[2..4]);
         }
-        let operation = KeyValue::new(names::GEN_AI_OPERATION, operation);
-        let provider = KeyValue::new(names::GEN_AI_PROVIDER, PROVIDER);
+        if self.operation.is_none() {
+            return;
+        }
         let took = self.begun.elapsed().as_secs_f64();
         match failure {
-            None => names::GEN_AI_CLIENT_DURATION.record(took, &[operation, provider, model, region]),
+            None => names::GEN_AI_CLIENT_DURATION.record(took, &of[..4]),
             Some(kind) => {
-                let kind = KeyValue::new(names::ERROR_TYPE, kind);
-                names::GEN_AI_CLIENT_DURATION.record(took, &[operation, provider, model, region, kind]);
+                of[4] = KeyValue::new(names::ERROR_TYPE, kind);
+                names::GEN_AI_CLIENT_DURATION.record(took, &of);
             }
         }
     }

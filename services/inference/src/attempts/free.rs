@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use outcrop_ports::{ModelError, Tally};
 
+use super::attempt_span::Whole;
 use super::failed::{back_in, no_target, telling};
 use super::{Call, Method, Next, Shot, is_same, rules};
 use crate::InferenceService;
@@ -30,8 +31,10 @@ impl InferenceService {
                 course.unfit(&step, true);
                 step = course.first().ok_or_else(no_target)?;
             }
-            let at = (caller.context.trace.clone(), "count_tokens");
-            let error = match self.shoot((caller, at), &course, &mut step, &tally, &call).await {
+            let target = step.target;
+            let labels = self.inner().metering.telling.target(&target.model.info, &target.place.region);
+            let whole = Whole { trace: caller.context.trace.clone(), operation: None, labels };
+            let error = match self.shoot((caller, whole), &course, &mut step, &tally, &call).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
             };

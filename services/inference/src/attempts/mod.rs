@@ -19,7 +19,6 @@ use std::time::{Duration, Instant};
 
 use futures::{Stream, StreamExt as _, stream};
 use outcrop_ports::{ModelError, Models, ResolvedModel, Tally};
-use outcrop_telemetry::trace::TraceContext;
 use outcrop_types::{Classify as _, FailureKind};
 
 use crate::admission::Need;
@@ -30,8 +29,8 @@ use crate::metering::{OpenCall, Operation};
 use crate::policies::{Clamp, Named};
 use crate::routing::Trial;
 use crate::{ChatError, InferenceService};
-use attempt_span::AttemptSpan;
 pub(crate) use attempt_span::Method;
+use attempt_span::{AttemptSpan, Whole};
 use course::{Course, Next, Step};
 use failed::{back_in, failed, no_target, nowhere, retried};
 use rules::Rules;
@@ -183,8 +182,9 @@ impl InferenceService {
         loop {
             let (mut open, tally) = run.open(&step, call)?;
             let begun = Instant::now();
-            let at = (open.trace(), operation.name());
-            let answer = self.shoot((caller, at), &run.course, &mut step, &tally, call).await;
+            let (trace, labels) = (open.trace(), open.labels());
+            let whole = Whole { trace, operation: Some(operation.name()), labels };
+            let answer = self.shoot((caller, whole), &run.course, &mut step, &tally, call).await;
             let answer = answer.and_then(|answer| match call.flaw(&answer, &mut open) {
                 None => Ok(answer),
                 Some(flaw) => {
@@ -211,7 +211,7 @@ impl InferenceService {
     /// Makes one attempt, and tells its target how it went.
     async fn shoot<C: Call>(
         &self,
-        (caller, (trace, operation)): (Caller<'_>, (TraceContext, &'static str)),
+        (caller, whole): (Caller<'_>, Whole),
         course: &Course<'_>,
         step: &mut Step<'_>,
         tally: &Tally,
@@ -219,7 +219,7 @@ impl InferenceService {
     ) -> Result<C::Answer, ModelError> {
         let target = step.target;
         let models = self.inner().places.at(&target.place).map_err(nowhere);
-        let span = AttemptSpan::begin(&trace, C::METHOD, (target, step.attempt));
+        let span = AttemptSpan::begin(whole, C::METHOD, (target, step.attempt));
         let deadline = course.rules().patience(C::STREAMED).min(caller.context.remaining());
         let begun = Instant::now();
         let answer = match models {
@@ -246,7 +246,7 @@ impl InferenceService {
             }
         }
         let failure = answer.as_ref().err().map(|error| (error, rules::kind(error.failure)));
-        span.end(&self.inner().metering.telling, (operation, target), failure);
+        span.end(failure);
         answer
     }
 }

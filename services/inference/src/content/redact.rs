@@ -29,12 +29,19 @@ impl Found {
 const LOCAL: usize = 64;
 const DOMAIN: usize = 253;
 
-/// The text with its findings masked.
+/// The text with its findings masked. What is escaped in it, as in JSON, ends one word and begins another.
 pub(super) fn redact(text: &str) -> String {
     let text = without_secrets(text);
     let (mut out, mut copied, mut at) = (String::with_capacity(text.len()), 0, 0);
-    let mut before = None;
+    let (mut before, mut escaped) = (None, 0);
     while let Some(first) = text[at..].chars().next() {
+        if first == '\\' {
+            escaped = at + escape(&text[at..]);
+        }
+        if at == escaped && before.is_some_and(is_word) {
+            // The letter before is that of the escape.
+            before = Some(' ');
+        }
         let begins = !(is_word(first) && before.is_some_and(is_word));
         match begins.then(|| find(&text[at..], before)).flatten() {
             Some(Found { keep, end, mask }) => {
@@ -72,6 +79,16 @@ pub(super) fn redact_value(value: &Value) -> Value {
             Value::Object(fields.iter().map(field).collect())
         }
         Value::Null | Value::Bool(_) => value.clone(),
+    }
+}
+
+/// How long what begins with a backslash is (RFC 8259, 7); it need not be one of JSON's own.
+fn escape(rest: &str) -> usize {
+    let mut letters = rest.bytes().skip(1);
+    match letters.next() {
+        Some(b'u') if letters.by_ref().take(4).filter(u8::is_ascii_hexdigit).count() == 4 => 6,
+        Some(it) if it.is_ascii() => 2,
+        _ => 1,
     }
 }
 

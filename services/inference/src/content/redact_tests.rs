@@ -13,6 +13,9 @@ fn people_cannot_be_found_by_it() {
     masks("<jürgen@büro.example>, a@b.co", "<[email]>, [email]");
     masks("call +49 170 1234567 or +1-202-555-0147!", "call [phone] or [phone]!");
     masks("(202) 555-0147, 202-555-0147, 030 12345678, 0171/1234567", "[phone], [phone], [phone], [phone]");
+    masks("(555) 123-4567, 555-123-4567, 030-12345678", "[phone], [phone], [phone]");
+    masks("1-800-123-4567, 1 (800) 555-0199, tel:030-12345678", "[phone], [phone], tel:[phone]");
+    masks(r#"{"card":4111111111111111},555-123-4567/030-1234567"#, r#"{"card":[card]},[phone]/[phone]"#);
     masks("SSN 123-45-6789", "SSN [ssn]");
     masks("4111 1111 1111 1111 12/27, 4111111111111111", "[card] 12/27, [card]");
     masks("amex 3782-822463-10005", "amex [card]");
@@ -33,6 +36,26 @@ fn secrets_do_not_get_out() {
     masks("-----BEGIN PRIVATE KEY-----\nMIIB that is cut", "[private key]");
     let own = format!("ock_{}_{}", "a".repeat(16), "b".repeat(38));
     assert!(!redact(&own).contains(&"b".repeat(38)), "{}", redact(&own));
+}
+
+#[test]
+fn passwords_in_addresses_do_not_get_out() {
+    masks("postgres://user:hunter2pass@db/x", "postgres://user:[secret]@db/x");
+    masks("(https://u:pw12345678@h/)", "(https://u:[secret]@h/)");
+    masks(r#""redis:\/\/:p@ss:w@cache.example:6379""#, r#""redis:\/\/:[secret]@cache.example:6379""#);
+}
+
+#[test]
+fn escapes_are_no_part_of_words() {
+    let found =
+        format!(r"a\nAKIAIOSFODNN7EXAMPLE\tghp_{}\r\u00e94111111111111111\n030 12345678", "a1".repeat(12));
+    masks(&found, r"a\n[aws key]\t[secret]\r\u00e9[card]\n[phone]");
+    masks(
+        r#"{\"db_password\": \"correct \\\"horse\", \"n\": 1}"#,
+        r#"{\"db_password\": \"[secret]\", \"n\": 1}"#,
+    );
+    masks(r#"{"password":"it is \"so\" good"}"#, r#"{"password":"[secret]"}"#);
+    masks(r"\npm_abcdefghijkl0123456789 \", r"\[secret] \");
 }
 
 #[test]

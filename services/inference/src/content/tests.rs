@@ -81,6 +81,26 @@ fn an_answer_is_gathered_from_its_pieces() {
 }
 
 #[test]
+fn arguments_that_come_in_pieces_are_masked_like_whole_ones() {
+    let input = json!({"note": "a\nAKIAIOSFODNN7EXAMPLE\n4111111111111111", "password": "cör\"rect", "n": 1});
+    let start = BlockStart::ToolUse { id: "t".into(), name: "f".into() };
+    let mut said = Said::nothing(2_000);
+    said.push(&Event::BlockStart { index: 0, start });
+    for piece in input.to_string().chars() {
+        said.push(&Event::Delta { index: 0, delta: Delta::ToolInput(piece.into()) });
+    }
+    let call = ToolUse { id: "t".into(), name: "f".into(), input };
+    let streamed = said.messages(None);
+    assert_eq!(streamed, Said::whole(&[Block::ToolUse(call)], 2_000).messages(None));
+    let streamed: Value = from_str(&streamed).unwrap();
+    let arguments = streamed[0]["parts"][0]["arguments"].as_str().unwrap();
+    let masked = json!({"note": "a\n[aws key]\n[card]", "password": "[secret]", "n": 1});
+    assert_eq!(from_str::<Value>(arguments).unwrap(), masked);
+    // Nobody knows why it stopped.
+    assert!(streamed[0].get("finish_reason").is_none());
+}
+
+#[test]
 fn no_more_is_gathered_than_may_be_shown_and_what_is_cut_says_so() {
     let mut said = Said::nothing(400);
     for _ in 0..10_000 {

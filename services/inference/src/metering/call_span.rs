@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use outcrop_ports::ModelInfo;
+use outcrop_telemetry::names;
 use outcrop_telemetry::trace::{Array, Span, SpanKind, StringValue, TraceContext, Value, is_on};
-use outcrop_telemetry::{metric, names};
-use outcrop_types::{ErrorCode, Money, Outcome, UsageRecord};
+use outcrop_types::{ErrorCode, Money, Outcome, Region, UsageRecord};
 use outcrop_wire::Dialect;
 
-use super::telling::Telling;
+use super::telling::{TargetLabels, Telling};
 use super::{At, Operation};
 use crate::content;
 
@@ -25,8 +25,9 @@ pub(super) struct CallSpan {
     pub(super) operation: Operation,
     pub(super) dialect: Dialect,
     pub(super) model: Arc<ModelInfo>,
-    /// As metrics name it, if there are any.
-    pub(super) region: Option<Arc<str>>,
+    /// Where it goes, as metrics name it, if there are any.
+    pub(super) target: Option<TargetLabels>,
+    region: Region,
     /// What had no effect on the model.
     pub(super) dropped: Vec<&'static str>,
 }
@@ -55,15 +56,20 @@ impl CallSpan {
             operation,
             dialect,
             model: Arc::clone(&model.info),
-            region: metric::is_going().then(|| telling.region(&place.region)),
+            target: telling.target(&model.info, &place.region),
+            region: place.region.clone(),
             dropped: Vec::new(),
         }
     }
 
     /// The call goes there now.
     pub(super) fn moved(&mut self, (place, model): At<'_>) {
-        self.model = Arc::clone(&model.info);
-        self.region = metric::is_going().then(|| self.telling.region(&place.region));
+        if self.model.id == model.info.id && self.region == place.region {
+            // Tried once more.
+            return;
+        }
+        (self.model, self.region) = (Arc::clone(&model.info), place.region.clone());
+        self.target = self.telling.target(&model.info, &place.region);
     }
 
     /// How much of what is said may be part of the span, bytes, if any is.
@@ -93,7 +99,7 @@ impl CallSpan {
         self.put_call(record);
         self.put_use(record, saved);
         if let Some(said) = said {
-            let reason = record.stop_reason.as_deref();
+            let reason = record.stop_reason.as_deref().or(error.map(|_| "error"));
             self.span.set(names::GEN_AI_OUTPUT_MESSAGES, said.messages(reason));
         }
         if let Some(code) = error {

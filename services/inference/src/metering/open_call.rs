@@ -18,6 +18,7 @@ use super::call_span::CallSpan;
 use super::heard::Heard;
 use super::need::price_tier;
 use super::pricing::Pricing;
+use super::telling::TargetLabels;
 use super::{At, shorten};
 use crate::admission::{OpenHold, Used};
 use crate::content::{Asked, Said};
@@ -195,6 +196,11 @@ impl OpenCall {
     /// Where in its trace the call is: its attempts are below.
     pub(crate) fn trace(&self) -> TraceContext {
         self.span.as_ref().map_or_else(TraceContext::none, |it| it.span.context().clone())
+    }
+
+    /// What metrics name the target that the call is at, if there are any.
+    pub(crate) fn labels(&self) -> Option<TargetLabels> {
+        self.span.as_ref()?.target.clone()
     }
 
     /// How much of what is said may be told, bytes, if any is.

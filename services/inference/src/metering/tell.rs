@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use outcrop_telemetry::metric::{self, KeyValue};
+use outcrop_telemetry::metric::KeyValue;
 use outcrop_telemetry::names;
 use outcrop_types::{CacheState, ErrorCode, GuardrailState, Money, Outcome, PriceTier, UsageRecord};
 
@@ -11,30 +11,38 @@ use super::call_span::{CallSpan, PROVIDER, dollars, is_given_up, way};
 const INPUT: &str = "input";
 const OUTPUT: &str = "output";
 
-/// The labels of one call, each of them built once.
+/// The labels of one call, built once: instruments take as many of them as they have, and the last ones change.
 struct Labels {
-    operation: KeyValue,
-    provider: KeyValue,
-    team: KeyValue,
-    model: KeyValue,
+    /// Team, model, outcome, cache.
+    of_team: [KeyValue; 4],
+    /// Operation, provider, model, and one more.
+    of_model: [KeyValue; 4],
 }
 
 impl CallSpan {
     /// Counts the call; `saved` is what a cheaper tier saved.
     pub(super) fn count(&self, record: &UsageRecord, error: Option<ErrorCode>, saved: Money) {
-        if !metric::is_going() {
-            return;
-        }
-        let labels = Labels {
-            operation: KeyValue::new(names::GEN_AI_OPERATION, self.operation.name()),
-            provider: KeyValue::new(names::GEN_AI_PROVIDER, PROVIDER),
-            team: KeyValue::new(names::TEAM, self.telling.team(record.team)),
-            model: KeyValue::new(names::GEN_AI_REQUEST_MODEL, self.telling.model(&self.model)),
+        let Some(target) = &self.target else { return };
+        let model = KeyValue::new(names::GEN_AI_REQUEST_MODEL, Arc::clone(&target.model));
+        let mut labels = Labels {
+            of_team: [
+                KeyValue::new(names::TEAM, self.telling.team(record.team)),
+                model.clone(),
+                KeyValue::new(names::OUTCOME, record.outcome.name()),
+                KeyValue::new(names::CACHE, record.cache.name()),
+            ],
+            of_model: [
+                KeyValue::new(names::GEN_AI_OPERATION, self.operation.name()),
+                KeyValue::new(names::GEN_AI_PROVIDER, PROVIDER),
+                model,
+                KeyValue::new(names::ERROR_TYPE, error.map_or("", ErrorCode::name)),
+            ],
         };
         if self.is_call() {
-            self.count_call(record, &labels);
-            labels.times(record, error);
+            labels.call(record);
+            labels.times(record, error.is_some());
             labels.tokens(record);
+            self.count_dropped();
         }
         labels.money(record, saved);
         if matches!(record.guardrail, GuardrailState::Observed | GuardrailState::Intervened) {
@@ -42,25 +50,7 @@ impl CallSpan {
         }
     }
 
-    fn count_call(&self, record: &UsageRecord, labels: &Labels) {
-        let region = self.region.clone().unwrap_or_else(|| Arc::from(record.region.as_str()));
-        let (outcome, cache) = (record.outcome.name(), KeyValue::new(names::CACHE, record.cache.name()));
-        names::MODEL_CALLS.add(
-            1.0,
-            &[
-                labels.team.clone(),
-                labels.model.clone(),
-                KeyValue::new(names::REGION, region),
-                KeyValue::new(names::OUTCOME, outcome),
-                cache.clone(),
-            ],
-        );
-        match record.cache {
-            CacheState::Hit | CacheState::Coalesced => names::CACHE_HITS.add(1.0, &[cache]),
-            // An earlier attempt of the same request was counted as that.
-            CacheState::Miss if !record.again => names::CACHE_MISSES.add(1.0, &[]),
-            CacheState::Miss | CacheState::Bypass => {}
-        }
+    fn count_dropped(&self) {
         if !self.dropped.is_empty() {
             let dialect = KeyValue::new(names::DIALECT, self.dialect.name());
             names::FIELDS_DROPPED.add(count(self.dropped.len() as u64), &[dialect]);
@@ -69,35 +59,37 @@ impl CallSpan {
 }
 
 impl Labels {
+    fn call(&self, record: &UsageRecord) {
+        names::MODEL_CALLS.add(1.0, &self.of_team);
+        match record.cache {
+            CacheState::Hit | CacheState::Coalesced => names::CACHE_HITS.add(1.0, &self.of_team[3..]),
+            // An earlier attempt of the same request was counted as that.
+            CacheState::Miss if !record.again => names::CACHE_MISSES.add(1.0, &[]),
+            CacheState::Miss | CacheState::Bypass => {}
+        }
+    }
+
     /// How long it took. Calls of batch inference were made long before, whoever went away did not wait for the end, and
     /// where the answer was there no model was called.
-    fn times(&self, record: &UsageRecord, error: Option<ErrorCode>) {
+    fn times(&self, record: &UsageRecord, has_failed: bool) {
         let called = !record.cache.spared_the_call();
         if record.tier == PriceTier::Batch || is_given_up(record.outcome) || !called {
             return;
         }
-        let [operation, provider, model] =
-            [self.operation.clone(), self.provider.clone(), self.model.clone()];
         let seconds = |millis: u64| count(millis) / 1_000.0;
-        let of = [operation, provider, model];
-        match error {
-            None => names::GEN_AI_SERVER_DURATION.record(seconds(record.latency_ms), &of),
-            Some(code) => {
-                let [operation, provider, model] = of.clone();
-                let failed = [operation, provider, model, KeyValue::new(names::ERROR_TYPE, code.name())];
-                names::GEN_AI_SERVER_DURATION.record(seconds(record.latency_ms), &failed);
-            }
-        }
+        let of = &self.of_model[..3];
+        let with_error = if has_failed { &self.of_model[..] } else { of };
+        names::GEN_AI_SERVER_DURATION.record(seconds(record.latency_ms), with_error);
         let Some(first) = record.first_token_ms.filter(|_| record.streamed) else { return };
-        names::GEN_AI_SERVER_FIRST_TOKEN.record(seconds(first), &of);
+        names::GEN_AI_SERVER_FIRST_TOKEN.record(seconds(first), of);
         let tokens = record.tokens.output;
         if record.outcome == Outcome::Completed && tokens > 1 {
             let rest = seconds(record.latency_ms.saturating_sub(first));
-            names::GEN_AI_SERVER_PER_TOKEN.record(rest / count(tokens - 1), &of);
+            names::GEN_AI_SERVER_PER_TOKEN.record(rest / count(tokens - 1), of);
         }
     }
 
-    fn tokens(&self, record: &UsageRecord) {
+    fn tokens(&mut self, record: &UsageRecord) {
         let tokens = &record.tokens;
         let kind = |name: &'static str| KeyValue::new(names::GEN_AI_TOKEN_TYPE, name);
         for (name, used) in [
@@ -108,25 +100,26 @@ impl Labels {
             ("reasoning", tokens.reasoning),
         ] {
             if used > 0 {
-                names::TOKENS.add(count(used), &[self.team.clone(), self.model.clone(), kind(name)]);
+                self.of_team[2] = kind(name);
+                names::TOKENS.add(count(used), &self.of_team[..3]);
             }
         }
         for (name, used) in [(INPUT, tokens.total_input()), (OUTPUT, tokens.output)] {
             if used > 0 {
-                let [operation, provider, model] =
-                    [self.operation.clone(), self.provider.clone(), self.model.clone()];
-                names::GEN_AI_CLIENT_TOKENS.record(count(used), &[operation, provider, model, kind(name)]);
+                self.of_model[3] = kind(name);
+                names::GEN_AI_CLIENT_TOKENS.record(count(used), &self.of_model);
             }
         }
     }
 
-    fn money(&self, record: &UsageRecord, saved: Money) {
+    fn money(&mut self, record: &UsageRecord, saved: Money) {
         if let Some(cost) = &record.cost {
-            names::COST.add(dollars(cost.usd), &[self.team.clone(), self.model.clone()]);
+            names::COST.add(dollars(cost.usd), &self.of_team[..2]);
         }
         for (why, saved) in [("cache", record.cache_saved.unwrap_or_default()), (way(record), saved)] {
             if saved > Money::ZERO {
-                names::SAVED.add(dollars(saved), &[self.team.clone(), KeyValue::new(names::REASON, why)]);
+                self.of_team[1] = KeyValue::new(names::REASON, why);
+                names::SAVED.add(dollars(saved), &self.of_team[..2]);
             }
         }
     }

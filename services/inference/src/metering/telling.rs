@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use outcrop_config::{Config, MetricsConfig, TraceContent};
 use outcrop_ports::ModelInfo;
+use outcrop_telemetry::metric;
 use outcrop_telemetry::top::{OTHER, Top};
 use outcrop_types::{Region, TeamId};
 
@@ -38,6 +39,13 @@ impl From<&Config> for TellingOptions {
     }
 }
 
+/// What a target is named in metrics: looked for once, and good for the call and its attempts there.
+#[derive(Debug, Clone)]
+pub(crate) struct TargetLabels {
+    pub(crate) model: Arc<str>,
+    pub(crate) region: Arc<str>,
+}
+
 /// The labels that calls have, each of a bounded list.
 #[derive(Debug)]
 pub(crate) struct Telling {
@@ -69,8 +77,12 @@ impl Telling {
         self.models.name(id, Instant::now(), || if id.starts_with("arn:") { OTHER } else { id }.into())
     }
 
-    /// The region's label.
-    pub(crate) fn region(&self, region: &Region) -> Arc<str> {
+    /// The labels of a model in a region; none where there are no metrics.
+    pub(crate) fn target(&self, model: &ModelInfo, region: &Region) -> Option<TargetLabels> {
+        metric::is_going().then(|| TargetLabels { model: self.model(model), region: self.region(region) })
+    }
+
+    fn region(&self, region: &Region) -> Arc<str> {
         self.regions.name(region, Instant::now(), || region.as_str().into())
     }
 }

@@ -7,6 +7,7 @@
 pub(super) mod head;
 mod pieces;
 mod sold;
+mod stop;
 
 use std::time::Duration;
 
@@ -117,6 +118,9 @@ async fn whole(
     }
     if writes_text(model) {
         open.saw_body(&answer.body);
+        if let Some(reason) = stop::stop_reason(&answer.body) {
+            open.saw_stop(reason);
+        }
     }
     open.completed();
     facts.told.extend(answer.usage.iter().flat_map(counts));

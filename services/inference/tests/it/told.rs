@@ -1,5 +1,7 @@
 //! What is told of calls besides their records: spans below the request's, and metrics.
 
+use std::time::Duration;
+
 use futures::StreamExt as _;
 use outcrop_config::RoutingConfig;
 use outcrop_emulator::{FaultKind, FaultRule, Faults};
@@ -135,7 +137,7 @@ async fn a_chat_is_told_with_all_that_its_record_says() {
 
     let model = ("gen_ai.request.model", "nova-lite");
     let outcome = ("outcrop.outcome", "completed");
-    assert!(told.metric("outcrop.model.calls", &[model, outcome, ("cloud.region", "us-east-1")]) == 1.0);
+    assert!(told.metric("outcrop.model.calls", &[model, outcome, ("outcrop.cache", "bypass")]) == 1.0);
     let tokens = |kind| told.metric("outcrop.tokens", &[model, ("gen_ai.token.type", kind)]);
     assert_eq!(["input", "output", "cache_read", "cache_write"].map(tokens), [10.0, 5.0, 3.0, 2.0]);
     let spent = told.metric("outcrop.cost", &[model]);
@@ -167,6 +169,18 @@ async fn whoever_goes_away_has_not_failed() {
     says(&calls[0], &[("outcrop.outcome", "cancelled"), ("outcrop.estimated", "true")]);
     assert_eq!(calls[0].failed, None);
     assert_eq!(told.metric("outcrop.model.calls", &[("outcrop.outcome", "cancelled")]), 1.0);
+}
+
+#[tokio::test]
+async fn an_attempt_that_is_given_up_says_so() {
+    let told = Told::with(Setup::default()).await;
+    let body = say("[[latency: 60000]]", false);
+    let given_up = tokio::time::timeout(Duration::from_millis(500), told.send(CHAT, &body)).await;
+    assert!(given_up.is_err(), "it was answered");
+    let (calls, attempts) = told.spans(2).await;
+    says(&calls[0], &[("outcrop.outcome", "cancelled")]);
+    says(&attempts[0], &[("outcrop.outcome", "cancelled")]);
+    assert_eq!(attempts[0].failed, None);
 }
 
 #[tokio::test]
@@ -242,6 +256,18 @@ async fn other_operations_are_told_by_their_names() {
         );
         assert_eq!(told.metric("outcrop.model.calls", &[]), 1.0, "{path}");
     }
+}
+
+#[tokio::test]
+async fn counting_tokens_is_not_measured_as_a_call_of_a_model() {
+    let told = Told::with(Setup::default()).await;
+    let attempts = || recorder().metric("outcrop.model.attempts", &[("gen_ai.request.model", MODEL)]);
+    let (before, of_calls) = (attempts(), [("gen_ai.operation.name", "count_tokens")]);
+    let body = json!({"model": MODEL, "messages": [{"role": "user", "content": "hi"}]});
+    let answer = told.post("/v1/messages/count_tokens", &body).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    assert!(attempts() > before);
+    assert_eq!(recorder().metric("gen_ai.client.operation.duration", &of_calls), 0.0);
 }
 
 #[tokio::test]

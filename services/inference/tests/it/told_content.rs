@@ -52,3 +52,17 @@ async fn bodies_in_a_models_own_words_are_masked_too() {
         assert!(!all.contains("example.org"), "{all}");
     }
 }
+
+#[tokio::test]
+async fn why_a_model_stopped_is_told_of_bodies_in_its_own_words() {
+    for method in ["invoke", "invoke-with-response-stream"] {
+        let told = Told::with(opted_in()).await;
+        let body = json!({"anthropic_version": "bedrock-2023-05-31", "max_tokens": 50, "messages": [
+            {"role": "user", "content": "hi"},
+        ]});
+        assert_eq!(told.post(&format!("/model/{MODEL}/{method}"), &body).await.status, 200);
+        let (calls, _) = told.spans(2).await;
+        assert_eq!(calls[0].get("gen_ai.response.finish_reasons"), "[\"end_turn\"]");
+        assert_eq!(parsed(calls[0].get("gen_ai.output.messages"))[0]["finish_reason"], "end_turn");
+    }
+}

@@ -24,8 +24,19 @@ const AWS_SECRET: &str = "aws-secret-of-nobodys-business";
 #[tokio::test]
 #[ignore = "needs postgres, redis and a local AWS: cargo xtask test"]
 async fn nothing_that_is_told_holds_a_secret_or_a_prompt() {
+    nothing_is_told_at("debug").await;
+}
+
+/// Not even what the crates below us would tell.
+#[tokio::test]
+#[ignore = "needs postgres, redis and a local AWS: cargo xtask test"]
+async fn whoever_asks_for_everything_is_told_no_secret_and_no_prompt() {
+    nothing_is_told_at("trace").await;
+}
+
+async fn nothing_is_told_at(filter: &str) {
     let world = World::apart(&[
-        ("TELEMETRY__FILTER", "debug"),
+        ("TELEMETRY__FILTER", filter),
         ("METRICS__EMF", "stdout"),
         ("TELEMETRY__OTLP_HEADERS", "x-token=collector-token-of-nobodys-business"),
         ("AUTH__STATIC_KEY", "a-static-key-of-more-than-thirty-two-bytes"),

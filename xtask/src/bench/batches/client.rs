@@ -123,7 +123,7 @@ fn signature(service: &str) -> String {
 }
 
 /// A queue in the local AWS, and where its messages go that nobody comes to an end with.
-pub(super) async fn make_queue(aws: &str, name: &str) -> anyhow::Result<()> {
+pub(crate) async fn make_queue(aws: &str, name: &str) -> anyhow::Result<()> {
     let http = reqwest::Client::builder().no_proxy().build()?;
     let dead = format!("{name}-dead");
     let arn = format!("arn:aws:sqs:us-east-1:123456789012:{dead}");
@@ -144,7 +144,7 @@ pub(super) async fn make_queue(aws: &str, name: &str) -> anyhow::Result<()> {
 }
 
 /// A bucket in the local AWS.
-pub(super) async fn make_bucket(aws: &str, name: &str) -> anyhow::Result<()> {
+pub(crate) async fn make_bucket(aws: &str, name: &str) -> anyhow::Result<()> {
     let http = reqwest::Client::builder().no_proxy().build()?;
     let request = http.put(format!("{aws}/{name}")).header("authorization", signature("s3"));
     request.send().await?.error_for_status()?;

@@ -4,7 +4,7 @@
 //! The platform runs apart, on Postgres, Redis, and moto's queue; files lie in a folder, or in moto's S3 with `--s3`, which
 //! keeps them in memory and is slow: large files are measured on the folder.
 
-mod client;
+pub(crate) mod client;
 mod platform;
 
 use std::time::{Duration, Instant};

@@ -6,9 +6,11 @@ use super::{Alarm, Bad, CloudWatch, Severity, Test, Watch, input, part};
 use crate::observability::series::ENVIRONMENT;
 
 const BY: &[&str] = &[ENVIRONMENT];
+/// Of fewer than these within a window, a share tells nothing: one failure among them is no outage.
+const FEW: u32 = 20;
 
 pub(super) fn alarms() -> Vec<Alarm> {
-    vec![error_rate(), server_errors(), client_errors(), slow_answers(), throttling()]
+    vec![error_rate(), server_errors(), client_errors(), slow_answers(), calls_failed(), throttling()]
 }
 
 fn error_rate() -> Alarm {
@@ -19,12 +21,14 @@ fn error_rate() -> Alarm {
         summary: "More than 1 % of the answers to clients are 5xx.",
         value: "{{ $value | humanizePercentage }} of the last five minutes' answers are 5xx.",
         expr: |scale| {
+            let all = scale.over(names::ANSWERS.row(), 300);
             let errors = scale.over(names::SERVER_ERRORS.row(), 300).rate(BY);
-            format!("{errors} / {} > 0.01", scale.over(names::REQUESTS.row(), 300).rate(BY))
+            let enough = scale.at_least(FEW);
+            format!("{errors} / {} > 0.01 and {} >= {enough}", all.rate(BY), all.increase(BY))
         },
         for_s: 300,
         cloudwatch: CloudWatch {
-            watch: Watch::Share(names::SERVER_ERRORS.row(), names::REQUESTS.row(), 20),
+            watch: Watch::Share((|| names::SERVER_ERRORS.row(), None), names::REQUESTS.row(), FEW),
             period_s: 60,
             of: (5, 5),
             threshold: 1.0,
@@ -37,7 +41,7 @@ fn error_rate() -> Alarm {
 
 fn answers(all: &str, bad: &str) -> Vec<super::Input> {
     vec![
-        input(names::REQUESTS.row(), &[(names::TEAM, "a"), (names::STATUS_CLASS, "2xx")], all),
+        input(names::ANSWERS.row(), &[(names::STATUS_CLASS, "2xx")], all),
         input(names::SERVER_ERRORS.row(), &[], bad),
     ]
 }
@@ -74,13 +78,14 @@ fn client_errors() -> Alarm {
         summary: "More than a quarter of the answers to clients are 4xx.",
         value: "{{ $value | humanizePercentage }} of the last ten minutes' answers are 4xx.",
         expr: |scale| {
-            let all = scale.over(names::REQUESTS.row(), 600);
+            let all = scale.over(names::ANSWERS.row(), 600);
             let errors = scale.over(names::CLIENT_ERRORS.row(), 600).rate(BY);
-            format!("{errors} / {} > 0.25 and {} > 20", all.rate(BY), all.increase(BY))
+            let enough = scale.at_least(FEW);
+            format!("{errors} / {} > 0.25 and {} > {enough}", all.rate(BY), all.increase(BY))
         },
         for_s: 600,
         cloudwatch: CloudWatch {
-            watch: Watch::Share(names::CLIENT_ERRORS.row(), names::REQUESTS.row(), 20),
+            watch: Watch::Share((|| names::CLIENT_ERRORS.row(), None), names::REQUESTS.row(), FEW),
             period_s: 300,
             of: (4, 4),
             threshold: 25.0,
@@ -97,7 +102,7 @@ fn client_errors() -> Alarm {
 
 fn mistakes(all: &str, bad: &str) -> Vec<super::Input> {
     vec![
-        input(names::REQUESTS.row(), &[(names::TEAM, "a"), (names::STATUS_CLASS, "4xx")], all),
+        input(names::ANSWERS.row(), &[(names::STATUS_CLASS, "4xx")], all),
         input(names::CLIENT_ERRORS.row(), &[], bad),
     ]
 }
@@ -133,6 +138,48 @@ fn calls(within_two_seconds: &str, all: &str) -> Vec<super::Input> {
         .into()
 }
 
+/// At the public address a stream that breaks off has begun well, and a job's call is nobody's answer: neither is in [`error_rate`].
+fn calls_failed() -> Alarm {
+    Alarm {
+        name: "ModelCallsFailed",
+        runbook: "model-calls-failed",
+        severity: Severity::Page,
+        summary: "More than 5 % of the calls of models fail, streams that break off included.",
+        value: "{{ $value | humanizePercentage }} of the last five minutes' calls of models failed.",
+        expr: |scale| {
+            let all = scale.over(names::MODEL_CALLS.row(), 300);
+            let failed = all.clone().only(names::OUTCOME, "=\"failed\"").rate(BY);
+            let enough = scale.at_least(FEW);
+            format!("{failed} / {} > 0.05 and {} >= {enough}", all.rate(BY), all.increase(BY))
+        },
+        for_s: 300,
+        cloudwatch: CloudWatch {
+            watch: Watch::Share(
+                (|| names::MODEL_CALLS.row(), Some((names::OUTCOME, "failed"))),
+                names::MODEL_CALLS.row(),
+                FEW,
+            ),
+            period_s: 60,
+            of: (5, 5),
+            threshold: 5.0,
+            bad: Bad::Above,
+            missing_is_bad: false,
+        },
+        test: Test { fires: (outcomes("0+1x30"), 20), quiet: outcomes("0+0.2x30") },
+    }
+}
+
+fn outcomes(failed: &str) -> Vec<super::Input> {
+    let call = |outcome| {
+        let of = [(names::TEAM, "a"), (names::GEN_AI_REQUEST_MODEL, "m"), (names::REGION, "us-east-1")];
+        [of.as_slice(), &[(names::OUTCOME, outcome), (names::CACHE, "bypass")]].concat()
+    };
+    vec![
+        input(names::MODEL_CALLS.row(), &call("completed"), "0+10x30"),
+        input(names::MODEL_CALLS.row(), &call("failed"), failed),
+    ]
+}
+
 fn throttling() -> Alarm {
     Alarm {
         name: "BedrockThrottling",
@@ -141,12 +188,14 @@ fn throttling() -> Alarm {
         summary: "Bedrock throttles more than one attempt in twenty.",
         value: "{{ $value | humanizePercentage }} of the last five minutes' attempts were throttled.",
         expr: |scale| {
+            let all = scale.over(names::MODEL_ATTEMPTS.row(), 300);
             let throttles = scale.over(names::THROTTLES.row(), 300).rate(BY);
-            format!("{throttles} / {} > 0.05", scale.over(names::MODEL_ATTEMPTS.row(), 300).rate(BY))
+            let enough = scale.at_least(FEW);
+            format!("{throttles} / {} > 0.05 and {} >= {enough}", all.rate(BY), all.increase(BY))
         },
         for_s: 300,
         cloudwatch: CloudWatch {
-            watch: Watch::Share(names::THROTTLES.row(), names::MODEL_ATTEMPTS.row(), 20),
+            watch: Watch::Share((|| names::THROTTLES.row(), None), names::MODEL_ATTEMPTS.row(), FEW),
             period_s: 60,
             of: (5, 5),
             threshold: 5.0,

@@ -5,10 +5,12 @@
 mod clients;
 mod money;
 mod parts;
+mod stories;
 mod work;
 
 use outcrop_telemetry::metric::Instrument;
 
+pub(super) use self::stories::bursts;
 use super::query::Series;
 use super::series;
 
@@ -84,9 +86,12 @@ pub(super) enum Watch {
     /// The sums of several.
     Sums(&'static [(Picked, &'static str)]),
     /// One sum as a part of another, per cent, where the other is at least so much.
-    Share(Instrument, Instrument, u32),
-    /// A sum that is far above what it was at this time of other days; the threshold is the width of the band.
-    Unusual(Instrument),
+    Share(Picked, Instrument, u32),
+    /// A sum that is far above what it was at this time of other days, and what that means, as it is not what Prometheus
+    /// asks; the threshold is the width of the band.
+    Unusual(Instrument, &'static str),
+    /// How many samples each service sent, by an alarm for each ([`super::cloudwatch::SERVICES`]).
+    EachService(Instrument),
 }
 
 /// A metric with the value of its one dimension, if it has one.
@@ -145,6 +150,11 @@ impl Scale {
             _ if ms.is_multiple_of(1_000) => format!("{}s", ms / 1_000),
             _ => format!("{ms}ms"),
         }
+    }
+
+    /// So many within a span that is not shortened; fewer within one that is.
+    fn at_least(self, count: u32) -> f64 {
+        f64::from(count) / f64::from(self.0)
     }
 
     /// The series of `instrument` over so many seconds.

@@ -85,7 +85,7 @@ fn cost_jump() -> Alarm {
         },
         for_s: 0,
         cloudwatch: CloudWatch {
-            watch: Watch::Unusual(names::COST.row()),
+            watch: Watch::Unusual(names::COST.row(), "The last hour cost more than is usual at this time."),
             period_s: 3_600,
             of: (1, 1),
             threshold: 4.0,

@@ -83,12 +83,12 @@ fn process_gone() -> Alarm {
         value: "{{ $labels.job }} at {{ $labels.instance }} does not answer.",
         expr: |_| format!("{UP}{{{JOB}=~\"outcrop.*\"}} == 0 or absent({UP}{{{JOB}=~\"outcrop.*\"}})"),
         for_s: 120,
-        // A process says once a minute how long it has been there; when none does, none is there.
+        // Every process says each metrics.interval_s, five minutes at most, how long it has been there.
         cloudwatch: CloudWatch {
-            watch: Watch::One(names::PROCESS_UPTIME.row(), "SampleCount"),
+            watch: Watch::EachService(names::PROCESS_UPTIME.row()),
             period_s: 300,
             of: (1, 1),
-            threshold: 4.0,
+            threshold: 1.0,
             bad: Bad::Below,
             missing_is_bad: true,
         },

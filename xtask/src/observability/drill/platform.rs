@@ -63,31 +63,17 @@ impl Platform {
             make_queue_and_bucket(tools, &moto.endpoint())?;
         }
         let mut settings = settings(port, metrics, emulator);
+        settings.extend(besides(needs, collector));
         let mut set = |name: &str, value: String| settings.push((name.to_owned(), value));
         if let Some(redis) = &redis {
             set("OUTCROP__CACHE__URL", redis.url());
         }
         if let (Some(postgres), Some(moto)) = (&postgres, &moto) {
             set("OUTCROP__STORE__URL", postgres.url());
-            set("OUTCROP__QUEUE__URL", "sqs://outcrop-drill".into());
-            set("OUTCROP__BLOBS__URL", "s3://outcrop-drill/files".into());
             set("AWS_ENDPOINT_URL", moto.endpoint());
         }
-        match needs {
-            Needs::Collector => {
-                set("OUTCROP__TELEMETRY__OTLP_ENDPOINT", format!("http://127.0.0.1:{collector}"))
-            }
-            Needs::ShortLeases => {
-                set("OUTCROP__JOBS__LEASE_MS", "2000".into());
-                set("OUTCROP__JOBS__SWEEP_MS", "1000".into());
-                set("OUTCROP__JOBS__MAX_ATTEMPTS", "1".into());
-            }
-            Needs::OnePlace => set("OUTCROP__JOBS__MAX_RUNNING_PER_TEAM", "1".into()),
-            Needs::Nothing | Needs::Redis | Needs::Postgres => {}
-        }
         let mut outcrop = None;
-        launch(&mut outcrop, &settings, &folder).await?;
-        wait_until_ready(port)?;
+        launch(&mut outcrop, &settings, &folder, port)?;
         let printed = std::fs::read_to_string(at.join("outcrop.log"))?;
         let key = key_in(&printed).context("the first start printed no key")?;
         Ok(Self {
@@ -110,6 +96,10 @@ impl Platform {
     /// Lets it run until Prometheus knows it, and none of these fires.
     pub(super) async fn quiet(&self, alarms: &[&str]) -> anyhow::Result<()> {
         let began = Instant::now();
+        while !self.prometheus.is_ready().await {
+            ensure!(began.elapsed() < Duration::from_secs(60), "Prometheus is not ready after a minute");
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
         loop {
             let answered = self.prometheus.value("sum(outcrop_requests_total) > 20").await?.is_some();
             let firing = self.prometheus.firing().await?;
@@ -159,9 +149,8 @@ impl Platform {
     }
 
     /// Starts it again.
-    pub(super) async fn start_again(&mut self) -> anyhow::Result<()> {
-        launch(&mut self.outcrop, &self.settings, &self.folder).await?;
-        wait_until_ready(self.port)
+    pub(super) fn start_again(&mut self) -> anyhow::Result<()> {
+        launch(&mut self.outcrop, &self.settings, &self.folder, self.port)
     }
 }
 
@@ -186,6 +175,28 @@ fn settings(port: u16, metrics: u16, emulator: u16) -> Vec<(String, String)> {
     .into()
 }
 
+/// What a story needs to be set besides, apart from addresses of servers.
+fn besides(needs: Needs, collector: u16) -> Vec<(String, String)> {
+    let set: Vec<(&str, String)> = match needs {
+        Needs::Nothing | Needs::Redis => Vec::new(),
+        Needs::Postgres => vec![
+            ("OUTCROP__AUTH__KEY_SECRET", "a secret that is for drills, and for nothing else".into()),
+            ("OUTCROP__QUEUE__URL", "sqs://outcrop-drill".into()),
+            ("OUTCROP__BLOBS__URL", "s3://outcrop-drill/files".into()),
+        ],
+        Needs::Collector => {
+            vec![("OUTCROP__TELEMETRY__OTLP_ENDPOINT", format!("http://127.0.0.1:{collector}"))]
+        }
+        Needs::ShortLeases => vec![
+            ("OUTCROP__JOBS__LEASE_MS", "2000".into()),
+            ("OUTCROP__JOBS__SWEEP_MS", "1000".into()),
+            ("OUTCROP__JOBS__MAX_ATTEMPTS", "1".into()),
+        ],
+        Needs::OnePlace => vec![("OUTCROP__JOBS__MAX_RUNNING_PER_TEAM", "1".into())],
+    };
+    set.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
 fn outcrop(settings: &[(String, String)], folder: &TempDir) -> Command {
     let mut command = Command::new(paths::binaries("debug").join("outcrop"));
     command.arg("--data-dir").arg(folder.path().join("data"));
@@ -193,16 +204,21 @@ fn outcrop(settings: &[(String, String)], folder: &TempDir) -> Command {
     command
 }
 
-async fn launch(
+/// Starts the process, and waits until it answers.
+fn launch(
     at: &mut Option<Process>,
     settings: &[(String, String)],
     folder: &TempDir,
+    port: u16,
 ) -> anyhow::Result<()> {
-    *at =
-        Some(Process::start("outcrop", &mut outcrop(settings, folder), &folder.path().join("outcrop.log"))?);
-    // It has to be given the chance to fail at its start.
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    Ok(())
+    let log = folder.path().join("outcrop.log");
+    let process = at.insert(Process::start("outcrop", &mut outcrop(settings, folder), &log)?);
+    if let Err(error) = process.wait_for_port(port, Duration::from_secs(20)) {
+        // Why it ended is in its last line.
+        let said = std::fs::read_to_string(&log)?;
+        bail!("{error:#}: {}", said.lines().last().unwrap_or_default());
+    }
+    wait_until_ready(port)
 }
 
 fn make_queue_and_bucket(tools: &Tools, endpoint: &str) -> anyhow::Result<()> {

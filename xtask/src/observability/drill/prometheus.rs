@@ -46,6 +46,12 @@ impl Prometheus {
         Ok(Self { _process: process, port, client })
     }
 
+    /// Whether it answers questions yet: it listens before it can.
+    pub(super) async fn is_ready(&self) -> bool {
+        let url = format!("http://127.0.0.1:{}/-/ready", self.port);
+        self.client.get(url).send().await.is_ok_and(|it| it.status().is_success())
+    }
+
     /// Which alarms fire now.
     pub(super) async fn firing(&self) -> anyhow::Result<Vec<String>> {
         let answer: Value = self.ask("alerts", &[]).await?;

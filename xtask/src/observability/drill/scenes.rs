@@ -25,6 +25,7 @@ pub(super) struct Scene {
 pub(super) enum Act {
     BedrockFails,
     BedrockThrottles,
+    StreamsBreak,
     BedrockIsSlow,
     WrongKeys,
     WorkersBusy,
@@ -65,6 +66,13 @@ pub(super) const SCENES: &[Scene] = &[
         Act::WrongKeys,
     ),
     scene(&["SlowAnswers"], "Bedrock answers after 2.5 s", Needs::Nothing, 60, Act::BedrockIsSlow),
+    scene(
+        &["ModelCallsFailed"],
+        "every stream breaks off after its second event",
+        Needs::Nothing,
+        60,
+        Act::StreamsBreak,
+    ),
     scene(
         &["BedrockThrottling"],
         "Bedrock throttles every attempt",
@@ -114,6 +122,11 @@ impl Act {
             Self::BedrockFails => platform.faults(&always("internalServer")).await,
             Self::BedrockThrottles => platform.faults(&always("throttling")).await,
             Self::BedrockIsSlow => platform.faults(&json!({"latencyMs": 2_500})).await,
+            Self::StreamsBreak => {
+                platform.traffic.stream();
+                let rule = json!({"fault": "streamInternalServer", "share": 1.0, "afterEvents": 2});
+                platform.faults(&json!({"rules": [rule]})).await
+            }
             Self::WrongKeys => {
                 platform.traffic = Traffic::start(platform.port, "ock_nobody", 50)?;
                 Ok(())
@@ -139,7 +152,7 @@ impl Act {
                     // Until it has told how long it has been there, there is nothing to fall back from.
                     tokio::time::sleep(Duration::from_secs(6)).await;
                     platform.kill();
-                    platform.start_again().await?;
+                    platform.start_again()?;
                 }
                 Ok(())
             }
@@ -149,9 +162,11 @@ impl Act {
     /// Mends it.
     pub(super) async fn mend(self, platform: &mut Platform) -> anyhow::Result<()> {
         match self {
-            Self::BedrockFails | Self::BedrockThrottles | Self::BedrockIsSlow | Self::WorkersBusy => {
-                platform.faults(&json!({})).await
-            }
+            Self::BedrockFails
+            | Self::BedrockThrottles
+            | Self::StreamsBreak
+            | Self::BedrockIsSlow
+            | Self::WorkersBusy => platform.faults(&json!({})).await,
             Self::WrongKeys => {
                 platform.traffic = Traffic::start(platform.port, &platform.key.clone(), 50)?;
                 Ok(())
@@ -171,7 +186,7 @@ impl Act {
             Self::StoreAway => platform.postgres.as_mut().context("no Postgres")?.start_again(),
             Self::RedisAway => platform.redis.as_mut().context("no Redis")?.start_again(),
             Self::CollectorAway => collect(platform.collector).await,
-            Self::ProcessGone => platform.start_again().await,
+            Self::ProcessGone => platform.start_again(),
             // Left alone, it stays.
             Self::ProcessRestarts => Ok(()),
         }
@@ -193,7 +208,7 @@ async fn die_at_work(platform: &mut Platform) -> anyhow::Result<()> {
     submit(platform).await?;
     tokio::time::sleep(Duration::from_secs(3)).await;
     platform.kill();
-    platform.start_again().await
+    platform.start_again()
 }
 
 async fn submit(platform: &Platform) -> anyhow::Result<()> {

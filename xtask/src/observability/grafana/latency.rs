@@ -54,14 +54,14 @@ fn models() -> Vec<Panel> {
 fn ours() -> Vec<Panel> {
     let call = chosen(names::GEN_AI_SERVER_DURATION.row());
     let attempt = chosen(names::GEN_AI_CLIENT_DURATION.row());
-    let text = "Mean time of a whole call less the mean time of its attempts. For streams an attempt ends where the stream begins, so that what follows is counted as ours: look at it where nobody streams.";
+    let text = "Mean time of a whole call, and of that its attempts. What is left is our own part and waits between attempts, and of streams all that comes after their beginning too, as there an attempt ends: it is ours alone where nobody streams.";
     vec![
-        lines("Call, attempt, and what we add", "s", text)
+        lines("Call, attempts, and what is left", "s", text)
             .draw(call.mean(&[]), "call")
             .draw(format!("{} / {}", attempt.sum_rate(&[]), call.rate(&[])), "Bedrock")
             .draw(
                 format!("({} - {}) / {}", call.sum_rate(&[]), attempt.sum_rate(&[]), call.rate(&[])),
-                "ours",
+                "ours, and streams after their beginning",
             ),
         lines("Bedrock, p95 by region", "s", "One attempt: a whole answer, or the beginning of a stream.")
             .each(attempt.quantile(0.95, &[names::REGION]), names::REGION),

@@ -45,7 +45,7 @@ fn usage() -> Vec<Panel> {
 
 fn money() -> Vec<Panel> {
     let cost = of(names::COST.row());
-    let range = |instrument| Series::of(instrument, "$__range").only(names::TEAM, "=~\"$team\"");
+    let range = |instrument| of(instrument).over("$__range");
     vec![
         lines("Cost, by team", "currencyUSD", "US dollars an hour.")
             .each(format!("{} * 3600", cost.rate(&[names::TEAM])), names::TEAM)

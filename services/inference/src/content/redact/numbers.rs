@@ -31,7 +31,7 @@ pub(super) fn find(rest: &str, before: Option<char>) -> Option<Found> {
         b'A'..=b'Z' => iban(rest),
         b'+' => international(&rest[1..]).map(|end| Found::whole(end + 1, "[phone]")),
         b'(' => american(&groups(&rest[1..])).map(|end| Found::whole(end + 1, "[phone]")),
-        b'0'..=b'9' if !before.is_some_and(|it| "+-.,/:#$€£".contains(it)) => plain(rest),
+        b'0'..=b'9' if !before.is_some_and(|it| "+-.#$€£".contains(it)) => plain(rest),
         _ => None,
     }
 }
@@ -114,12 +114,17 @@ fn social(groups: &[Group<'_>]) -> Option<usize> {
     (lengths == [3, 2, 4] && is_gap && given).then_some(serial.end)
 }
 
-/// `202-555-0147`, `(202) 555-0147`: neither area nor exchange begins with 0 or 1.
+/// `202-555-0147`, `(202) 555-0147`, with or without a `1-`. Where dots stand between them, as in other numbers, neither
+/// area nor exchange may begin with 0 or 1.
 fn american(groups: &[Group<'_>]) -> Option<usize> {
+    let groups = match groups {
+        [Group { digits: "1", gap: "-" | "." | " " | " (", .. }, rest @ ..] => rest,
+        all => all,
+    };
     let [area, exchange, line, ..] = groups else { return None };
     let lengths = [area, exchange, line].map(|it| it.digits.len());
     let is_gap = matches!(area.gap, "-" | "." | ")" | ") ") && matches!(exchange.gap, "-" | "." | " ");
-    let given = [area, exchange].iter().all(|it| it.digits.as_bytes()[0] > b'1');
+    let given = area.gap != "." || [area, exchange].iter().all(|it| it.digits.as_bytes()[0] > b'1');
     (lengths == [3, 3, 4] && is_gap && given).then_some(line.end)
 }
 

@@ -54,6 +54,8 @@ const NAMES: [&str; 11] = [
 ];
 /// Longest name of a secret.
 const LONGEST_NAME: usize = 64;
+/// Longest scheme of an address.
+const LONGEST_SCHEME: usize = 24;
 /// Longest quoted value.
 const LONGEST_VALUE: usize = 256;
 /// A value shorter than this that has no digit in it is a word of a sentence.
@@ -61,6 +63,7 @@ const LEAST_WORD: usize = 6;
 
 pub(super) fn find(rest: &str, before: Option<char>) -> Option<Found> {
     private_key(rest)
+        .or_else(|| in_address(rest))
         .or_else(|| credential(rest))
         .or_else(|| prefixed(rest))
         .or_else(|| aws(rest, before))
@@ -129,7 +132,20 @@ fn aws(rest: &str, before: Option<char>) -> Option<Found> {
     is_secret.then(|| Found::whole(length, "[aws key]"))
 }
 
-/// `password: …`, `"api_key": "…"`, `token=…`.
+/// The password in `scheme://user:password@host` (RFC 3986, 3.2.1).
+fn in_address(rest: &str) -> Option<Found> {
+    let scheme = run(rest, LONGEST_SCHEME, |c| c.is_ascii_alphanumeric() || "+-.".contains(c))?;
+    let behind = ["://", r":\/\/"].iter().find_map(|it| rest[scheme..].strip_prefix(it))?;
+    let begin = rest.len() - behind.len();
+    let ends = |c: char| c.is_whitespace() || "/?#\"'<>\\".contains(c);
+    let authority = &behind[..run(behind, LONGEST_VALUE, |c| !ends(c))?];
+    let (user, _) = authority.rsplit_once('@')?;
+    let keep = begin + user.find(':')? + 1;
+    let end = begin + user.len();
+    (keep < end).then_some(Found { keep, end, mask: SECRET })
+}
+
+/// `password: …`, `"api_key": "…"`, `token=…`; also within a text of JSON, where quotes are escaped.
 fn named(rest: &str) -> Option<Found> {
     let in_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     let name = run(rest, LONGEST_NAME, in_name)?;
@@ -137,18 +153,32 @@ fn named(rest: &str) -> Option<Found> {
         return None;
     }
     let skip = |at: usize, what: &[char]| at + (rest[at..].len() - rest[at..].trim_start_matches(what).len());
-    let at = skip(name, &['"', '\'', ' ']);
+    let at = skip(name, &['"', '\'', ' ', '\\']);
     let at = at + rest[at..].strip_prefix([':', '=']).map(|_| 1)?;
     let at = skip(at, &[' ']);
-    let quote = rest[at..].chars().next().filter(|it| matches!(it, '"' | '\''));
-    let keep = at + quote.map_or(0, char::len_utf8);
+    let escapes = skip(at, &['\\']) - at;
+    let quote = rest[at + escapes..].chars().next().filter(|it| matches!(it, '"' | '\''));
+    let keep = quote.map_or(at, |it| at + escapes + it.len_utf8());
     // What is quoted goes to the quote's end, words and all.
-    let quoted = quote.and_then(|it| rest[keep..].find(it)).filter(|length| *length <= LONGEST_VALUE);
+    let quoted = quote.and_then(|it| closing(&rest[keep..], it, escapes));
     let ends = |c: char| c.is_whitespace() || "\"',;)}]".contains(c);
     let length = quoted.unwrap_or_else(|| rest[keep..].find(ends).unwrap_or(rest.len() - keep));
     let value = &rest[keep..keep + length];
     let is_one = length >= LEAST_WORD || (length >= 4 && has_digit(value));
     (is_one && !value.starts_with('[')).then_some(Found { keep, end: keep + length, mask: SECRET })
+}
+
+/// Where the quote ends that began with so many backslashes: one with more of them is part of what is quoted.
+fn closing(rest: &str, quote: char, escapes: usize) -> Option<usize> {
+    let mut before = 0;
+    for (at, c) in rest.char_indices().take_while(|(at, _)| *at <= LONGEST_VALUE) {
+        match c {
+            '\\' => before += 1,
+            c if c == quote && before <= escapes => return Some(at - before),
+            _ => before = 0,
+        }
+    }
+    None
 }
 
 /// How far a token goes.

@@ -8,6 +8,7 @@ use outcrop_wire::anthropic::invoke::Weight;
 use outcrop_wire::bedrock::invoke;
 use outcrop_wire::error::ErrorBody;
 
+use super::stop::stop_reason;
 use crate::metering::OpenCall;
 use crate::stream::{FrameStream, Frames, Piece};
 
@@ -26,6 +27,9 @@ impl Piece for Chunk {
             if written > Weight::default() {
                 open.saw_output(written);
             }
+        }
+        if let Some(reason) = stop_reason(&self.0) {
+            open.saw_stop(reason);
         }
         open.saw_body(&self.0);
         // Which chunk is the last one differs from model to model; a connection that breaks is an error.

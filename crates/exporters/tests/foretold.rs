@@ -1,0 +1,45 @@
+//! Series that are there before anything happens. Metrics begin once in a process, so this binary has one test.
+
+use std::time::Duration;
+
+use outcrop_exporters::{Emf, Format, LogOptions, MetricOptions, Options, TraceOptions, start};
+
+#[test]
+fn counters_that_can_be_foretold_begin_at_nothing() {
+    let options = Options {
+        service: "outcrop-test",
+        environment: "test".into(),
+        log: LogOptions { format: Format::Json, filter: "info".into(), at_once: false },
+        otlp: None,
+        traces: TraceOptions { sample_percent: 100, slow: Duration::from_secs(5), queue: 100 },
+        metrics: Some(MetricOptions {
+            prometheus: true,
+            emf: Emf::Off,
+            namespace: "Outcrop".into(),
+            interval: Duration::from_secs(60),
+        }),
+    };
+    let exporters = start(&options).unwrap();
+    let page = exporters.prometheus().unwrap()();
+    let is_at_nothing = |name: &str, label: &str| {
+        page.lines().any(|line| {
+            line.starts_with(&format!("{name}{{")) && line.contains(label) && line.ends_with(" 0")
+        })
+    };
+    assert!(is_at_nothing("outcrop_server_errors_total", ""), "{page}");
+    assert!(is_at_nothing("outcrop_client_errors_total", ""), "{page}");
+    for class in ["2xx", "3xx", "4xx", "5xx"] {
+        assert!(
+            is_at_nothing("outcrop_answers_total", &format!("outcrop_status_class=\"{class}\"")),
+            "{page}"
+        );
+    }
+    for outcome in ["exported", "failed", "dropped", "left_out"] {
+        assert!(
+            is_at_nothing("outcrop_telemetry_spans_total", &format!("outcrop_outcome=\"{outcome}\"")),
+            "{page}"
+        );
+    }
+    assert!(!page.contains("outcrop_cost_total{"), "whose teams nobody knows before");
+    exporters.finish(Duration::from_secs(5));
+}
