@@ -74,11 +74,18 @@ const FIELDS: [&str; 62] = [
     "url",
 ];
 
+/// What tokens are made of (RFC 7515, RFC 7519).
+const TOKEN_PARTS: [&str; 11] =
+    ["alg", "aud", "crit", "cty", "exp", "iat", "iss", "jku", "jwk", "kid", "typ"];
+
 /// A text without what is quoted in it. We quote all that a client wrote; as that may hold quotes too, all is left out from
 /// the first of them to the last.
 pub(crate) fn of_text(text: &str) -> String {
     let Some(first) = first_quote(text) else { return text.chars().take(MOST).collect() };
-    let last = text.rfind(['`', '"', '\'']).filter(|last| *last > first);
+    let last = last_quote(text).filter(|last| *last > first);
+    if last.is_some_and(|last| names_a_part(text, first, last)) {
+        return text.chars().take(MOST).collect();
+    }
     let (before, after) = (text.get(..first).unwrap_or_default(), last.and_then(|it| text.get(it + 1..)));
     // A quotation that has no end was cut: all the rest of it is the client's.
     before
@@ -101,12 +108,29 @@ pub(crate) fn of_param(param: &str) -> String {
     told
 }
 
+/// Whether all that is quoted is one name of ours: of a field, or of a part of a token.
+fn names_a_part(text: &str, first: usize, last: usize) -> bool {
+    let quoted = text.get(first + 1..last).unwrap_or_default();
+    text.get(first..=last).is_some_and(|it| it.starts_with('`') && it.ends_with('`'))
+        && (FIELDS.contains(&quoted) || TOKEN_PARTS.contains(&quoted))
+}
+
 /// An apostrophe within a word quotes nothing.
 fn first_quote(text: &str) -> Option<usize> {
     let mut before = ' ';
     text.char_indices().find_map(|(at, it)| {
         let quotes = matches!(it, '`' | '"') || it == '\'' && !before.is_alphanumeric();
         before = it;
+        quotes.then_some(at)
+    })
+}
+
+/// The same from behind.
+fn last_quote(text: &str) -> Option<usize> {
+    let mut after = ' ';
+    text.char_indices().rev().find_map(|(at, it)| {
+        let quotes = matches!(it, '`' | '"') || it == '\'' && !after.is_alphanumeric();
+        after = it;
         quotes.then_some(at)
     })
 }
@@ -122,6 +146,9 @@ mod tests {
             ("must be one of `a`, not `my secret`", "must be one of …"),
             ("`x` is not a field of this request.", "… is not a field of this request."),
             ("not `a` my secret`", "not …"),
+            ("`none` in the token's header", "… in the token's header"),
+            ("`alg` of the token's header", "`alg` of the token's header"),
+            ("not `model` my secret`", "not …"),
             ("not `my secret that was cut", "not …"),
             ("Response with id 'my secret' not found.", "Response with id … not found."),
             (

@@ -85,7 +85,9 @@ mod tests {
 
     #[test]
     fn every_operation_has_its_own() {
-        for operation in outcrop_openapi::operations() {
+        // What answers before the routes has no hop.
+        let routed = |path: &str| !outcrop_http::is_front_path(path);
+        for operation in outcrop_openapi::operations().filter(|it| routed(it.path)) {
             let path = operation.path.replace(['{', '}'], "");
             assert_eq!(of(&path), Some(operation.path));
         }

@@ -25,7 +25,7 @@ pub(super) fn of_telemetry(it: &TelemetryConfig) -> [Entry; 7] {
         ("telemetry.filter", text(filter)),
         ("telemetry.access_log", Some(Value::Boolean(*access_log))),
         ("telemetry.environment", text(environment)),
-        ("telemetry.otlp_endpoint", text(otlp_endpoint)),
+        ("telemetry.otlp_endpoint", given(otlp_endpoint)),
         ("telemetry.otlp_headers", secret(otlp_headers.as_ref())),
         ("telemetry.otlp_timeout_ms", whole(*otlp_timeout_ms)),
     ]
@@ -50,11 +50,16 @@ pub(super) fn of_traces(it: &TracesConfig) -> [Entry; 6] {
 pub(super) fn of_metrics(it: &MetricsConfig) -> [Entry; 6] {
     let MetricsConfig { listen, emf, emf_namespace, interval_s, top_teams, top_models } = it;
     [
-        ("metrics.listen", text(listen)),
+        ("metrics.listen", given(listen)),
         ("metrics.emf", text(emf)),
         ("metrics.emf_namespace", text(emf_namespace)),
         ("metrics.interval_s", whole(*interval_s)),
         ("metrics.top_teams", size(*top_teams)),
         ("metrics.top_models", size(*top_models)),
     ]
+}
+
+/// A text that may be missing: an empty one cannot be set.
+fn given(value: &str) -> Option<Value> {
+    text(value).filter(|_| !value.is_empty())
 }

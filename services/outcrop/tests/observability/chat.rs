@@ -54,8 +54,12 @@ fn way<'a>(world: &World, tree: &'a Tree, attempt: &str) -> (&'a Seen, &'a Seen,
 }
 
 fn complete(tree: &Tree) -> bool {
+    // Processes export by themselves, and in no order.
     let served = tree.named(SERVED);
-    served.iter().any(|it| tree.above(it).is_none()) && !tree.named("Bedrock Runtime.").is_empty()
+    let behind = served.iter().any(|it| it.service == "outcrop-inference");
+    served.iter().any(|it| it.service != "outcrop-inference")
+        && (!behind || !tree.named("POST inference").is_empty())
+        && !tree.named("Bedrock Runtime.").is_empty()
 }
 
 async fn a_trace_of_our_own_is_one_that_x_ray_takes(world: &World) {
