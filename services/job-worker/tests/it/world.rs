@@ -187,7 +187,7 @@ pub(crate) async fn answer(request: reqwest::RequestBuilder) -> (u16, Value) {
 }
 
 pub(crate) fn client() -> reqwest::Client {
-    reqwest::Client::builder().timeout(Duration::from_secs(10)).build().unwrap()
+    reqwest::Client::builder().timeout(Duration::from_secs(60)).build().unwrap()
 }
 
 /// A model service that answers with these statuses, then with 200.

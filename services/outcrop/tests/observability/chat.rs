@@ -54,11 +54,12 @@ fn way<'a>(world: &World, tree: &'a Tree, attempt: &str) -> (&'a Seen, &'a Seen,
 }
 
 fn complete(tree: &Tree) -> bool {
-    // Processes export by themselves, and in no order.
-    let served = tree.named(SERVED);
-    let behind = served.iter().any(|it| it.service == "outcrop-inference");
-    served.iter().any(|it| it.service != "outcrop-inference")
-        && (!behind || !tree.named("POST inference").is_empty())
+    // Processes export by themselves, and in no order; what ended first may come first.
+    let behind = "outcrop-inference";
+    let forwarded = tree.holds(behind, "Bedrock Runtime.");
+    tree.named(SERVED).iter().any(|it| it.service != behind)
+        && (!forwarded || tree.holds(behind, SERVED) && tree.holds(behind, "chat "))
+        && (!forwarded || !tree.named("POST inference").is_empty())
         && !tree.named("Bedrock Runtime.").is_empty()
 }
 
