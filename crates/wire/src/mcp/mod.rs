@@ -2,7 +2,7 @@
 //!
 //! Pure: bytes in, values out, and back. *Legacy* is everything with an `initialize` (2024-11-05 to 2025-11-25), *modern* what
 //! came after (2026-07-28), where each request says everything about itself. Source: the specification's `schema.ts` of each
-//! revision, <https://modelcontextprotocol.io/specification>. Start at [`message`].
+//! revision, <https://modelcontextprotocol.io/specification>. Start at `message`.
 
 mod ask;
 mod content;
