@@ -1,7 +1,8 @@
 //! `cargo xtask docs`: the documentation's commands still work.
 //!
-//! Runs every fenced block marked `sh run` of README.md, docs/*.md and docs/guides/*.md with bash, in order, against a platform
+//! Runs every fenced block marked `sh run` of README.md and of the pages below docs/ with bash, in order, against a platform
 //! started for it. The port 8080 of the text becomes a free one; `outcrop` is the binary just built.
+//! What other marks there are, CONTRIBUTING.md says and `cargo xtask verify-deploy docs` checks.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -73,18 +74,22 @@ fn printed_key(log: &Path) -> anyhow::Result<String> {
 }
 
 fn pages() -> anyhow::Result<Vec<PathBuf>> {
-    let mut pages = vec![paths::root().join("README.md")];
-    for folder in ["docs", "docs/guides"] {
-        let docs =
-            std::fs::read_dir(paths::root().join(folder)).with_context(|| format!("no folder {folder}"))?;
-        for entry in docs {
-            let path = entry?.path();
-            if path.extension().is_some_and(|extension| extension == "md") {
-                pages.push(path);
-            }
+    let mut pages = pages_below(&paths::root().join("docs"))?;
+    pages.sort();
+    pages.insert(0, paths::root().join("README.md"));
+    Ok(pages)
+}
+
+fn pages_below(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut pages = Vec::new();
+    for entry in std::fs::read_dir(folder).with_context(|| format!("no folder {}", folder.display()))? {
+        let path = entry?.path();
+        if path.is_dir() {
+            pages.extend(pages_below(&path)?);
+        } else if path.extension().is_some_and(|extension| extension == "md") {
+            pages.push(path);
         }
     }
-    pages[1..].sort();
     Ok(pages)
 }
 

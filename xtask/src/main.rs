@@ -1,11 +1,14 @@
 //! Developer commands: `cargo xtask test`, `cargo xtask fuzz`, `cargo xtask bench`, `cargo xtask docs`, `cargo xtask observability`,
-//! `cargo xtask drill`.
+//! `cargo xtask drill`, `cargo xtask package`, `cargo xtask migrations`.
 #![expect(clippy::print_stdout, reason = "a command-line tool talks to its terminal")]
 
 mod bench;
+mod deploy;
 mod docs;
 mod fuzz;
+mod migrations;
 mod observability;
+mod package;
 mod paths;
 mod pictures;
 mod test;
@@ -33,6 +36,12 @@ enum Task {
     Observability(observability::Options),
     /// Provoke the failures that alarms are for, and wait until each fires and is over again.
     Drill(observability::drill::Options),
+    /// Hold the database migrations against the rules of docs/upgrading.md; lock those of a release.
+    Migrations(migrations::Options),
+    /// Check everything that is deployed with the tools of those who read it: images, Helm, CloudFormation, Terraform, workflows.
+    VerifyDeploy(deploy::Options),
+    /// Compile every program for amd64 and arm64 into dist/, each with its bill of materials.
+    Package(package::Options),
     /// Draw what dashboards and a trace show of a real run, for docs/observability.md.
     Pictures(pictures::Options),
 }
@@ -45,6 +54,9 @@ fn main() -> anyhow::Result<()> {
         Task::Docs(options) => docs::run(&options),
         Task::Observability(options) => observability::run(&options),
         Task::Drill(options) => observability::drill::run(&options),
+        Task::Migrations(options) => migrations::run(&options),
+        Task::VerifyDeploy(options) => deploy::run(&options),
+        Task::Package(options) => package::run(&options),
         Task::Pictures(options) => pictures::run(&options),
     }
 }

@@ -4,8 +4,8 @@ use std::process::Command;
 use std::time::Instant;
 
 use outcrop_testkit::{
-    AIDER, AWS_ENDPOINT, Clients, Moto, NODE, NODE_MODULES, POSTGRES_BIN, POSTGRES_URL, PROMTOOL, PYTHON,
-    PYTHON_FRAMEWORKS, Postgres, REDIS_SERVER, REDIS_URL, Redis, Tools,
+    AIDER, AWS_ENDPOINT, Clients, Moto, NGINX, NODE, NODE_MODULES, POSTGRES_BIN, POSTGRES_URL, PROMTOOL,
+    PYTHON, PYTHON_FRAMEWORKS, Postgres, REDIS_SERVER, REDIS_URL, Redis, Tools,
 };
 
 use crate::paths;
@@ -39,6 +39,7 @@ fn with_servers(options: &Options) -> anyhow::Result<()> {
     let say = |text: &str| println!("{text}");
     let tools = Tools::find_or_install(&paths::tools(), &say)?;
     let clients = Clients::find_or_install(&paths::tools(), &say)?;
+    let nginx = Tools::nginx(&say)?;
     let folder = tempfile::Builder::new().prefix("outcrop-test-").tempdir()?;
     let postgres = Postgres::start(&tools, folder.path())?;
     let redis = Redis::start(&tools, folder.path())?;
@@ -53,6 +54,7 @@ fn with_servers(options: &Options) -> anyhow::Result<()> {
         .env(AWS_ENDPOINT, moto.endpoint())
         .env(PYTHON, &tools.python)
         .env(PROMTOOL, &tools.promtool)
+        .env(NGINX, &nginx)
         .env(PYTHON_FRAMEWORKS, &clients.frameworks)
         .env(AIDER, &clients.aider)
         .env(NODE, &clients.node)

@@ -2,7 +2,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::{Config, Problem};
+use crate::{Config, Problem, StaticKey};
 
 /// What a reference to AWS Secrets Manager begins with; what it stands for is only known once it is fetched.
 const SECRET_REFERENCE: &str = "secretsmanager://";
@@ -80,19 +80,15 @@ impl Config {
         }
         if let Some(key) = &self.auth.static_key {
             let text = key.expose_secret();
-            let fits = (16..=512).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-            // What looks like another kind of credential would be taken for one.
-            let other = ["ock_", "ocr_", "ocs_", "oci_"].iter().any(|it| text.starts_with(it))
-                || text.split('.').count() == 3;
-            if !text.starts_with(SECRET_REFERENCE) && other {
-                problems.push(Problem::new(
-                    "`auth.static_key` looks like an Outcrop key or a token; `openssl rand -hex 32` makes one that does not",
-                ));
-            } else if !text.starts_with(SECRET_REFERENCE) && !fits {
-                problems.push(Problem::new(
-                    "`auth.static_key` must be 16 to 512 visible ASCII characters; `openssl rand -hex 32` makes a good one",
-                ));
+            if let (false, Some(fault)) = (text.starts_with(SECRET_REFERENCE), fault_of_key(text)) {
+                problems.push(Problem::new(format!("`auth.static_key` {fault}")));
             }
+        }
+        if let Some(keys) = &self.auth.static_keys
+            && !keys.expose_secret().starts_with(SECRET_REFERENCE)
+            && let Err(error) = StaticKey::read(keys)
+        {
+            problems.push(Problem::new(format!("`auth.static_keys`: {error}")));
         }
     }
 
@@ -193,6 +189,9 @@ impl Config {
         if let Some(url) = &self.blobs.url {
             one_of("blobs.url", url, &["file", "s3"], &["file", "s3"]);
         }
+        if let Some(url) = &self.usage.export_url {
+            one_of("usage.export_url", url, &["file", "s3"], &["file", "s3"]);
+        }
         one_of("models.url", &self.models.url, &["emulator", "bedrock"], &[]);
     }
 
@@ -200,6 +199,21 @@ impl Config {
         check_http("services.auth", &self.services.auth, problems);
         check_http("services.inference", &self.services.inference, problems);
         check_http("services.jobs", &self.services.jobs, problems);
+    }
+}
+
+/// What is wrong with a static key, if anything.
+pub(crate) fn fault_of_key(text: &str) -> Option<&'static str> {
+    // What looks like another kind of credential would be taken for one.
+    let other = ["ock_", "ocr_", "ocs_", "oci_"].iter().any(|it| text.starts_with(it))
+        || text.split('.').count() == 3;
+    let fits = (16..=512).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if other {
+        Some("looks like an Outcrop key or a token; `openssl rand -hex 32` makes one that does not")
+    } else if !fits {
+        Some("must be 16 to 512 visible ASCII characters; `openssl rand -hex 32` makes a good one")
+    } else {
+        None
     }
 }
 

@@ -30,6 +30,7 @@ const DEFAULT_MODELS: [&str; 2] = ["DEFAULT_MODEL", "DEFAULT_EMBEDDING_MODEL"];
 const OPEN_TELEMETRY: &[(&str, &str)] = &[
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "telemetry.otlp_endpoint"),
     ("OTEL_EXPORTER_OTLP_HEADERS", "telemetry.otlp_headers"),
+    ("OTEL_EXPORTER_OTLP_COMPRESSION", "telemetry.otlp_compression"),
 ];
 
 /// The Access Gateway's variable that names the secret with its API key.

@@ -8,6 +8,8 @@ mod check;
 mod error;
 mod layers;
 mod load;
+#[cfg(test)]
+mod reference;
 mod routes;
 mod sections;
 mod settings;
@@ -21,7 +23,7 @@ pub use routes::{MAX_ROUTES_BYTES, RouteFormat, read_routes, read_routes_file, w
 pub use sections::{
     AlertsConfig, AuthConfig, BatchesConfig, BlobConfig, CacheConfig, Config, DataDir, FilesConfig,
     InternalConfig, JobsConfig, LimitsConfig, LogFormat, McpConfig, MediaConfig, MetricsConfig, ModelAccount,
-    ModelEndpoint, ModelsConfig, OnUnavailable, QueueConfig, ResponseCacheConfig, ResponsesConfig,
-    RoutingConfig, ServerConfig, ServicesConfig, StoreConfig, TelemetryConfig, TokenAlgorithm, TraceContent,
-    TracesConfig, UsageConfig, WaysConfig, WebhooksConfig,
+    ModelEndpoint, ModelsConfig, OnUnavailable, OtlpCompression, QueueConfig, ResponseCacheConfig,
+    ResponsesConfig, RoutingConfig, ServerConfig, ServicesConfig, StaticKey, StaticKeysError, StoreConfig,
+    TelemetryConfig, TokenAlgorithm, TraceContent, TracesConfig, UsageConfig, WaysConfig, WebhooksConfig,
 };

@@ -8,6 +8,7 @@ mod models;
 mod places;
 mod response_cache;
 mod routing;
+mod static_keys;
 mod telemetry;
 mod work;
 
@@ -26,7 +27,10 @@ pub use self::models::ModelsConfig;
 pub use self::places::{ModelAccount, ModelEndpoint};
 pub use self::response_cache::ResponseCacheConfig;
 pub use self::routing::RoutingConfig;
-pub use self::telemetry::{LogFormat, MetricsConfig, TelemetryConfig, TraceContent, TracesConfig};
+pub use self::static_keys::{StaticKey, StaticKeysError};
+pub use self::telemetry::{
+    LogFormat, MetricsConfig, OtlpCompression, TelemetryConfig, TraceContent, TracesConfig,
+};
 pub use self::work::{BatchesConfig, FilesConfig, JobsConfig, WaysConfig, WebhooksConfig};
 use crate::show::without_password;
 
@@ -314,8 +318,11 @@ pub struct AuthConfig {
     pub login_attempts_per_address: u32,
     /// One key for everybody, any text of 16 characters or more: for the simplest deployments.
     pub static_key: Option<SecretString>,
-    /// What the bearer of the static key is.
+    /// What the bearer of the static key is, and of those of `auth.static_keys` that say nothing of it.
     pub static_key_role: String,
+    /// Keys with names, as JSON, `{"name": "key"}` or `{"name": {"key": "…", "team": "…", "role": "…"}}`, 16 characters or
+    /// more each: for platforms that keep no keys of their own. No first key is made beside them (deploy/lambda/README.md).
+    pub static_keys: Option<SecretString>,
     /// Outside OIDC issuers and AWS roles that may log in: a TOML file, or the same as JSON in place. See docs/security.md.
     pub federation: Option<SecretString>,
     /// The value that the signed header `x-outcrop-server-id` of an AWS login must have; by default `server.public_url`.
@@ -344,6 +351,7 @@ impl Default for AuthConfig {
             login_attempts_per_address: 50,
             static_key: None,
             static_key_role: "developer".into(),
+            static_keys: None,
             federation: None,
             server_id: None,
             sts_url: None,
@@ -410,9 +418,14 @@ pub struct UsageConfig {
     pub spool_dir: Option<PathBuf>,
     /// Most bytes the spool may hold; when full, model calls are refused rather than unmetered.
     pub max_spool_bytes: u64,
-    /// How often the spool is shipped to the ledger, milliseconds.
+    /// How often the spool is shipped to the ledger, milliseconds. 0: before every answer ends, which waits for it, and
+    /// every second; for functions, which are frozen between two requests.
     pub flush_ms: u64,
-    /// Whole months that records are kept beside the present one; older ones go to the blobs. 0 keeps all.
+    /// Where settled records are written besides, before they go to the ledger, as lines of JSON: `s3://bucket/prefix` or
+    /// `file://folder`. See docs/usage.md.
+    pub export_url: Option<String>,
+    /// Whole months that records are kept beside the present one; older ones go to the blobs, and leave the database
+    /// once that is verified. 0 keeps all (docs/usage.md).
     pub retention_months: u32,
     /// Names of tags that usage records keep, separated by commas: of `x-outcrop-tags` and of the metadata in requests.
     pub tags: Option<String>,
@@ -431,6 +444,7 @@ impl Default for UsageConfig {
             spool_dir: None,
             max_spool_bytes: 1024 * 1024 * 1024,
             flush_ms: 1_000,
+            export_url: None,
             retention_months: 0,
             tags: None,
         }

@@ -268,7 +268,7 @@ fn of_media(it: &MediaConfig) -> [Entry; 10] {
     ]
 }
 
-fn of_trust(auth: &AuthConfig, internal: &InternalConfig) -> [Entry; 22] {
+fn of_trust(auth: &AuthConfig, internal: &InternalConfig) -> [Entry; 23] {
     let AuthConfig {
         key_secret,
         cache_ttl_ms,
@@ -287,6 +287,7 @@ fn of_trust(auth: &AuthConfig, internal: &InternalConfig) -> [Entry; 22] {
         login_attempts_per_address,
         static_key,
         static_key_role,
+        static_keys,
         federation,
         server_id,
         sts_url,
@@ -314,6 +315,7 @@ fn of_trust(auth: &AuthConfig, internal: &InternalConfig) -> [Entry; 22] {
         ("auth.login_attempts_per_address", whole(*login_attempts_per_address)),
         ("auth.static_key", secret(static_key.as_ref())),
         ("auth.static_key_role", text(static_key_role)),
+        ("auth.static_keys", secret(static_keys.as_ref())),
         ("auth.federation", secret(federation.as_ref())),
         ("auth.server_id", server_id.as_deref().and_then(text)),
         ("auth.sts_url", sts_url.as_deref().and_then(text)),
@@ -362,13 +364,14 @@ fn of_limits(it: LimitsConfig) -> [Entry; 8] {
     ]
 }
 
-fn of_usage(usage: &UsageConfig, alerts: &AlertsConfig) -> [Entry; 8] {
-    let UsageConfig { spool_dir, max_spool_bytes, flush_ms, retention_months, tags } = usage;
+fn of_usage(usage: &UsageConfig, alerts: &AlertsConfig) -> [Entry; 9] {
+    let UsageConfig { spool_dir, max_spool_bytes, flush_ms, export_url, retention_months, tags } = usage;
     let AlertsConfig { interval_s, webhook_url, webhook_secret } = alerts;
     [
         ("usage.spool_dir", spool_dir.as_deref().and_then(path)),
         ("usage.max_spool_bytes", whole(*max_spool_bytes)),
         ("usage.flush_ms", whole(*flush_ms)),
+        ("usage.export_url", export_url.as_deref().and_then(text)),
         ("usage.retention_months", whole(*retention_months)),
         ("usage.tags", tags.as_deref().and_then(text)),
         ("alerts.interval_s", whole(*interval_s)),

@@ -19,6 +19,24 @@ pub enum ExporterError {
         #[source]
         source: opentelemetry_otlp::ExporterBuildError,
     },
+    /// The collector's address.
+    #[error(
+        "`telemetry.otlp_endpoint` is not the address of a collector (for example `http://collector:4318`)"
+    )]
+    Endpoint,
+    /// A header for the collector; its value is a secret.
+    #[error("`telemetry.otlp_headers`: `{name}` cannot be sent as a header")]
+    Header {
+        /// Which.
+        name: String,
+    },
+    /// What speaks to the collector.
+    #[error("there is no HTTP client for the collector")]
+    Client {
+        /// As reported; none where it broke down.
+        #[source]
+        source: Option<reqwest::Error>,
+    },
     /// What reads the metrics.
     #[error("metrics cannot be kept")]
     Reader {

@@ -39,6 +39,8 @@ pub struct Otlp {
     pub headers: Vec<(String, String)>,
     /// Longest for one export.
     pub timeout: Duration,
+    /// Whether what is sent is compressed.
+    pub gzip: bool,
 }
 
 impl std::fmt::Debug for Otlp {

@@ -4,28 +4,27 @@
 //! [`gate::Gate`], which counts what waits, and its text: the SDK's queue behind it is never full. The SDK's thread hands batches to the
 //! collector.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use opentelemetry::global::BoxedTracer;
 use opentelemetry::trace::TracerProvider as _;
-use opentelemetry_otlp::{
-    Compression, Protocol, RetryPolicy, SpanExporter, WithExportConfig as _, WithHttpConfig as _,
-};
 use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, SdkTracerProvider};
 use outcrop_telemetry::trace::{self, Ids};
 
 use self::export::Watched;
 use self::gate::Gate;
 use self::keep::Keeper;
+use self::otlp::Collector;
 use self::sampler::Ratio;
 use crate::resource::resource;
-use crate::{ExporterError, Options, Otlp, TraceOptions};
+use crate::{ExporterError, Options, TraceOptions};
 
+mod encode;
 mod export;
 mod gate;
 mod keep;
+mod otlp;
 mod sampler;
 mod weight;
 
@@ -43,13 +42,13 @@ pub(crate) struct Traces {
 /// Spans are recorded from now on, if there is a collector for them.
 pub(crate) fn start(options: &Options) -> Result<Option<Traces>, ExporterError> {
     let Some(otlp) = &options.otlp else { return Ok(None) };
-    let traces = Traces::new(exporter(otlp)?, options);
+    let traces = Traces::new(Collector::new(otlp)?, options);
     trace::install(BoxedTracer::new(Box::new(traces.provider.tracer("outcrop"))));
     Ok(Some(traces))
 }
 
 impl Traces {
-    fn new(exporter: impl opentelemetry_sdk::trace::SpanExporter + 'static, options: &Options) -> Self {
+    fn new(collector: Collector, options: &Options) -> Self {
         let TraceOptions { sample_percent, slow, queue } = options.traces;
         let queue = queue.max(1);
         let gate = Arc::new(Gate::new(queue));
@@ -58,7 +57,7 @@ impl Traces {
             .with_max_export_batch_size(BATCH.min(queue))
             .with_scheduled_delay(DELAY)
             .build();
-        let batches = BatchSpanProcessor::builder(Watched::new(exporter, Arc::clone(&gate)))
+        let batches = BatchSpanProcessor::builder(Watched::new(collector, Arc::clone(&gate)))
             .with_batch_config(batches)
             .build();
         let provider = SdkTracerProvider::builder()
@@ -79,22 +78,6 @@ impl Traces {
             tracing::warn!(spans = left, "the process ends before all its spans were taken by the collector");
         }
     }
-}
-
-fn exporter(otlp: &Otlp) -> Result<SpanExporter, ExporterError> {
-    let endpoint = format!("{}/v1/traces", otlp.endpoint.trim_end_matches('/'));
-    let headers: HashMap<_, _> = otlp.headers.iter().cloned().collect();
-    SpanExporter::builder()
-        .with_http()
-        .with_protocol(Protocol::HttpBinary)
-        .with_endpoint(endpoint)
-        .with_headers(headers)
-        .with_timeout(otlp.timeout)
-        .with_compression(Compression::Gzip)
-        // A retry would sleep in the one thread that hands spans over, while all others wait behind it.
-        .with_retry_policy(RetryPolicy::disabled())
-        .build()
-        .map_err(|source| ExporterError::Otlp { source })
 }
 
 #[cfg(test)]

@@ -61,7 +61,7 @@ fn spans_of_the_process_leave_it_and_its_filter_changes() {
             tell.send(String::from_utf8(head).unwrap()).unwrap();
         }
     });
-    let otlp = Otlp { endpoint, headers: Vec::new(), timeout: Duration::from_secs(5) };
+    let otlp = Otlp { endpoint, headers: Vec::new(), timeout: Duration::from_secs(5), gzip: false };
     let options = options(Some(otlp));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {

@@ -11,6 +11,8 @@ mod fields;
 mod operations;
 mod policies;
 mod prompts;
+#[cfg(test)]
+mod reference;
 mod routes;
 
 pub use document::document;

@@ -86,6 +86,21 @@ impl PostgresStore {
 
     /// The migrations that this program has and the database has not, by name; changes nothing.
     pub async fn pending_migrations(&self) -> Result<Vec<String>, PortError> {
+        let applied = self.applied_migrations().await?;
+        let migrator = migrator();
+        let pending = migrator.iter().filter(|it| applied.iter().all(|(version, _)| *version != it.version));
+        Ok(pending.map(|it| format!("{:04} {}", it.version, it.description)).collect())
+    }
+
+    /// The migrations that the database has and this program does not know, by name: those of a newer one.
+    pub async fn unknown_migrations(&self) -> Result<Vec<String>, PortError> {
+        let migrator = migrator();
+        let unknown = self.applied_migrations().await?.into_iter();
+        let unknown = unknown.filter(|(version, _)| migrator.iter().all(|it| it.version != *version));
+        Ok(unknown.map(|(version, description)| format!("{version:04} {description}")).collect())
+    }
+
+    async fn applied_migrations(&self) -> Result<Vec<(i64, String)>, PortError> {
         const ATTEMPTED: &str = "read which migrations there are";
         let table = self
             .fetch_optional::<(i32,)>(
@@ -93,18 +108,11 @@ impl PostgresStore {
                 sqlx::query_as("SELECT 1 WHERE to_regclass('_sqlx_migrations') IS NOT NULL"),
             )
             .await?;
-        let mut applied = Vec::new();
-        if table.is_some() {
-            applied = self
-                .fetch_all::<(i64,)>(
-                    ATTEMPTED,
-                    sqlx::query_as("SELECT version FROM _sqlx_migrations WHERE success"),
-                )
-                .await?;
+        if table.is_none() {
+            return Ok(Vec::new());
         }
-        let migrator = migrator();
-        let pending = migrator.iter().filter(|it| !applied.contains(&(it.version,)));
-        Ok(pending.map(|it| format!("{:04} {}", it.version, it.description)).collect())
+        let query = "SELECT version, description FROM _sqlx_migrations WHERE success ORDER BY version";
+        self.fetch_all(ATTEMPTED, sqlx::query_as(query)).await
     }
 
     /// Runs a statement that gives at most one row.

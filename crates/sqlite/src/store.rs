@@ -77,24 +77,32 @@ impl SqliteStore {
 
     /// The migrations that this program has and the database has not, by name; changes nothing.
     pub async fn pending_migrations(&self) -> Result<Vec<String>, PortError> {
+        let applied = self.applied_migrations().await?;
+        let migrator = migrator();
+        let pending = migrator.iter().filter(|it| applied.iter().all(|(version, _)| *version != it.version));
+        Ok(pending.map(|it| format!("{:04} {}", it.version, it.description)).collect())
+    }
+
+    /// The migrations that the database has and this program does not know, by name: those of a newer one.
+    pub async fn unknown_migrations(&self) -> Result<Vec<String>, PortError> {
+        let migrator = migrator();
+        let unknown = self.applied_migrations().await?.into_iter();
+        let unknown = unknown.filter(|(version, _)| migrator.iter().all(|it| it.version != *version));
+        Ok(unknown.map(|(version, description)| format!("{version:04} {description}")).collect())
+    }
+
+    async fn applied_migrations(&self) -> Result<Vec<(i64, String)>, PortError> {
         const ATTEMPTED: &str = "read which migrations there are";
         let (table,): (i64,) =
             sqlx::query_as("SELECT count(*) FROM sqlite_schema WHERE name = '_sqlx_migrations'")
                 .fetch_one(&self.readers)
                 .await
                 .map_err(|error| port_error(ATTEMPTED, error))?;
-        let mut applied = Vec::new();
-        if table > 0 {
-            applied = self
-                .read_all::<(i64,)>(
-                    ATTEMPTED,
-                    sqlx::query_as("SELECT version FROM _sqlx_migrations WHERE success"),
-                )
-                .await?;
+        if table == 0 {
+            return Ok(Vec::new());
         }
-        let migrator = migrator();
-        let pending = migrator.iter().filter(|it| !applied.contains(&(it.version,)));
-        Ok(pending.map(|it| format!("{:04} {}", it.version, it.description)).collect())
+        let query = "SELECT version, description FROM _sqlx_migrations WHERE success ORDER BY version";
+        self.read_all(ATTEMPTED, sqlx::query_as(query)).await
     }
 
     /// A transaction that may write from its first statement on: it waits its turn here and cannot be

@@ -21,6 +21,8 @@ pub const POSTGRES_BIN: &str = "OUTCROP_TEST_POSTGRES_BIN";
 /// Holds the path of the Redis server, for tests that stop and start one of their own.
 pub const REDIS_SERVER: &str = "OUTCROP_TEST_REDIS_SERVER";
 
+/// Holds the path of `nginx`, behind which replicas are restarted.
+pub const NGINX: &str = "OUTCROP_TEST_NGINX";
 /// Holds the path of `promtool`, which tests Prometheus' rules.
 pub const PROMTOOL: &str = "OUTCROP_TEST_PROMTOOL";
 
@@ -70,6 +72,12 @@ pub fn node() -> String {
 #[must_use]
 pub fn node_modules() -> String {
     required(NODE_MODULES)
+}
+
+/// The program `nginx`. Panics where there is none.
+#[must_use]
+pub fn nginx() -> String {
+    required(NGINX)
 }
 
 /// The program `promtool`. Panics where there is none.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
+use crate::backup::Backup;
 use crate::process::{Process, free_port};
 use crate::tools::{Tools, is_root, run};
 
@@ -47,6 +48,15 @@ pub struct Postgres(Server);
 impl Postgres {
     /// Makes a cluster in `folder` and starts it.
     pub fn start(tools: &Tools, folder: &Path) -> anyhow::Result<Self> {
+        Self::start_on(tools, folder, None)
+    }
+
+    /// The same, with its log archived.
+    pub fn start_archiving(tools: &Tools, folder: &Path, backup: &Backup) -> anyhow::Result<Self> {
+        Self::start_on(tools, folder, Some(backup))
+    }
+
+    fn start_on(tools: &Tools, folder: &Path, backup: Option<&Backup>) -> anyhow::Result<Self> {
         let data = folder.join("postgres");
         std::fs::create_dir_all(&data)?;
         let user = unprivileged(&data)?;
@@ -54,15 +64,35 @@ impl Postgres {
         let mut initdb = user.command(&program("initdb"));
         initdb.args(["-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync", "-D"]).arg(&data);
         run(&mut initdb).context("cannot make a Postgres cluster")?;
-        let port = free_port()?;
-        let mut postgres = user.command(&program("postgres"));
         // Durability off: nothing here outlives the run.
-        postgres.arg("-D").arg(&data).args(["-p", &port.to_string(), "-h", "127.0.0.1", "-k", ""]);
-        for setting in ["fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=300"]
-        {
+        let mut settings = vec!["full_page_writes=off".to_owned(), "synchronous_commit=off".to_owned()];
+        if let Some(backup) = backup {
+            settings = backup.settings().into();
+        }
+        Self::serve(tools, &user, &data, folder, free_port()?, &settings)
+    }
+
+    /// Starts the server on a folder that holds its data.
+    pub(crate) fn serve(
+        tools: &Tools,
+        user: &RunAs,
+        data: &Path,
+        folder: &Path,
+        port: u16,
+        settings: &[String],
+    ) -> anyhow::Result<Self> {
+        let mut postgres = user.command(&tools.postgres_bin.join("postgres"));
+        postgres.arg("-D").arg(data).args(["-p", &port.to_string(), "-h", "127.0.0.1", "-k", ""]);
+        postgres.args(["-c", "fsync=off", "-c", "max_connections=300"]);
+        for setting in settings {
             postgres.args(["-c", setting]);
         }
         Ok(Self(Server::start("postgres", postgres, folder, port)?))
+    }
+
+    /// Where it listens.
+    pub(crate) const fn port(&self) -> u16 {
+        self.0.port
     }
 
     /// Stops it; its data stay. Sessions are cut off.
@@ -145,12 +175,12 @@ impl Moto {
 }
 
 /// Who to run as: Postgres refuses to run as root, so there it runs as `nobody`, who then owns its folder.
-struct RunAs {
+pub(crate) struct RunAs {
     switch: bool,
 }
 
 impl RunAs {
-    fn command(&self, program: &PathBuf) -> Command {
+    pub(crate) fn command(&self, program: &PathBuf) -> Command {
         if !self.switch {
             return Command::new(program);
         }
@@ -161,7 +191,7 @@ impl RunAs {
     }
 }
 
-fn unprivileged(data: &Path) -> anyhow::Result<RunAs> {
+pub(crate) fn unprivileged(data: &Path) -> anyhow::Result<RunAs> {
     let switch = is_root();
     if switch {
         run(Command::new("chown").args(["65534:65534"]).arg(data))?;

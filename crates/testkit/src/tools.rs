@@ -75,6 +75,29 @@ impl Tools {
     }
 }
 
+impl Tools {
+    /// nginx, for tests that restart what stands behind it; on a Debian as root, installed.
+    pub fn nginx(say: &dyn Fn(&str)) -> anyhow::Result<PathBuf> {
+        let found = || {
+            let usual = ["/usr/sbin/nginx", "/opt/homebrew/bin/nginx", "/usr/local/bin/nginx"];
+            find_on_path("nginx").or_else(|| usual.map(PathBuf::from).into_iter().find(|it| it.is_file()))
+        };
+        if let Some(found) = found() {
+            return Ok(found);
+        }
+        if find_on_path("apt-get").is_some() && is_root() {
+            say("installing nginx with apt-get");
+            run(Command::new("apt-get").args(["update", "-qq"]))?;
+            let install = ["install", "-y", "-qq", "--no-install-recommends", "nginx-light"];
+            run(Command::new("apt-get").args(install).env("DEBIAN_FRONTEND", "noninteractive"))?;
+            if let Some(found) = found() {
+                return Ok(found);
+            }
+        }
+        bail!("the tests need nginx; install it (Debian: apt-get install nginx-light)")
+    }
+}
+
 fn find_postgres() -> Option<PathBuf> {
     let complete = |folder: &PathBuf| folder.join("initdb").exists() && folder.join("postgres").exists();
     let on_path = std::env::var_os("PATH")

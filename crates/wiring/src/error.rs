@@ -24,6 +24,12 @@ impl WiringError {
         Self { line: line.into(), blame: Blame::Setting }
     }
 
+    /// The database lacks these migrations.
+    pub(crate) fn behind(pending: &str) -> Self {
+        let line = format!("the database is not up to date: it lacks {pending}; run `outcrop migrate` first");
+        Self { line, blame: Blame::Other }
+    }
+
     /// Something out there failed: `attempted` follows "could not".
     pub(crate) fn failed(
         attempted: impl std::fmt::Display,

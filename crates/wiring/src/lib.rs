@@ -4,6 +4,7 @@
 //! requests, and nothing below knows which adapter it got. Errors are one clear line each.
 //! Start reading at [`stores`] or [`models`].
 
+mod aws;
 mod data_dir;
 mod error;
 mod federation;
@@ -20,6 +21,7 @@ mod secrets;
 mod shared;
 mod stores;
 mod telemetry;
+mod usage_export;
 mod work;
 
 use std::sync::Arc;
@@ -27,20 +29,25 @@ use std::sync::Arc;
 use outcrop_embedded::{MemoryLimiter, SystemClock, SystemIdGen};
 use outcrop_ports::{Clock, IdGen, Limiter};
 
+pub use aws::{AwsCaller, aws_caller, aws_endpoint};
 pub use data_dir::make_data_dir;
 pub use error::WiringError;
 pub use federation::federation;
 pub use log_filter::follow_log;
 pub use media::media;
-pub use models::{Models, Upkeep, check_models, models, names};
+pub use models::{Looked, Models, Upkeep, check_models, models, models_looked_at, names};
 pub use objects::S3Objects;
 pub use outcrop_aws::install_crypto;
 pub use peers::{RankedProbe, authenticator, inference, outbound, services};
 pub use process::{BAD_SETTINGS_EXIT_CODE, Process, ServiceError, run_service};
 pub use routes::{regions, routes_refused};
-pub use secrets::{audit_sealer, internal_secret, key_secret, mcp_sealer, resolve, signer, verifier};
-pub use shared::{Probed, answers, blobs, changes, limiter, mcp_sessions, queue, target_health};
-pub use stores::{Stores, is_sqlite, sqlite_file, stores};
+pub use secrets::{
+    audit_sealer, internal_secret, key_secret, mcp_sealer, references, resolve, signer, verifier,
+};
+pub use shared::{
+    Probed, answers, blobs, changes, limiter, mcp_sessions, queue, shared_queue, target_health,
+};
+pub use stores::{Stores, is_sqlite, migrated_stores, sqlite_file, stores};
 pub use telemetry::{Telemetry, start_log, start_telemetry};
 pub use work::{batch_models, job_desk, secret_sealer, webhook_outbound};
 

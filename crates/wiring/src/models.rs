@@ -41,11 +41,34 @@ pub type Upkeep = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// The emulator runs, and the catalogue follows Bedrock's lists, until `stop`, which must come after the last model call
 /// has ended.
 pub async fn models(config: &Config, stop: CancellationToken) -> Result<Models, WiringError> {
+    built(config, stop).await.map(|(models, _)| models)
+}
+
+/// How many models a region offers, or why that cannot be known.
+pub type Looked = (Region, Result<usize, WiringError>);
+
+/// The models after one look at the lists of every region, for those who want to know how it stands.
+pub async fn models_looked_at(
+    config: &Config,
+    stop: CancellationToken,
+) -> Result<(Models, Vec<Looked>), WiringError> {
+    let (models, catalog) = built(config, stop).await?;
+    let looked = catalog.look().await.into_iter().map(|(region, looked)| {
+        (region, looked.map_err(|error| WiringError::failed("list its models", &error)))
+    });
+    Ok((models, looked.collect()))
+}
+
+async fn built(
+    config: &Config,
+    stop: CancellationToken,
+) -> Result<(Models, Arc<RegionsCatalog>), WiringError> {
     let Reached { places, emulator } = reach(config, stop.clone()).await?;
     let model = places.home().map_err(|error| WiringError::failed("find Bedrock's address", &error))?;
     let (catalog, upkeep) = live_catalog(&config.models, &places, stop)?;
     let places = Arc::new(places);
-    Ok(Models { probe: places.clone(), model, places, catalog, emulator, upkeep })
+    let models = Models { probe: places.clone(), model, places, catalog: catalog.clone(), emulator, upkeep };
+    Ok((models, catalog))
 }
 
 /// Whether the catalogue can be put together and has the default model, without connecting to anything.

@@ -14,19 +14,20 @@ use crate::{WiringError, data_dir, stores};
 /// For what the state of MCP requests is sealed.
 const MCP_STATE: &str = "state of MCP requests";
 
+/// Settings that refer to secrets in Secrets Manager.
+#[must_use]
+pub fn references(config: &Config) -> Vec<&'static str> {
+    // What is resolved is listed once, where it is changed.
+    fields(&mut config.clone())
+        .into_iter()
+        .filter(|(_, it)| is_reference(it.as_ref()))
+        .map(|(key, _)| key)
+        .collect()
+}
+
 /// Replaces every `secretsmanager://` reference by the secret it stands for. Without one, AWS is not asked.
 pub async fn resolve(mut config: Config) -> Result<Config, WiringError> {
-    let fields = [
-        ("store.password", &mut config.store.password),
-        ("cache.password", &mut config.cache.password),
-        ("auth.key_secret", &mut config.auth.key_secret),
-        ("auth.signing_key", &mut config.auth.signing_key),
-        ("auth.static_key", &mut config.auth.static_key),
-        ("auth.federation", &mut config.auth.federation),
-        ("alerts.webhook_url", &mut config.alerts.webhook_url),
-        ("alerts.webhook_secret", &mut config.alerts.webhook_secret),
-        ("internal.secret", &mut config.internal.secret),
-    ];
+    let fields = fields(&mut config);
     let references: Vec<_> = fields.into_iter().filter(|(_, secret)| is_reference(secret.as_ref())).collect();
     if references.is_empty() {
         return Ok(config);
@@ -43,6 +44,22 @@ pub async fn resolve(mut config: Config) -> Result<Config, WiringError> {
         None => Ok(config),
         Some(problem) => Err(WiringError::setting(problem.to_string())),
     }
+}
+
+/// Every setting that may be such a reference.
+fn fields(config: &mut Config) -> [(&'static str, &mut Option<SecretString>); 10] {
+    [
+        ("store.password", &mut config.store.password),
+        ("cache.password", &mut config.cache.password),
+        ("auth.key_secret", &mut config.auth.key_secret),
+        ("auth.signing_key", &mut config.auth.signing_key),
+        ("auth.static_key", &mut config.auth.static_key),
+        ("auth.static_keys", &mut config.auth.static_keys),
+        ("auth.federation", &mut config.auth.federation),
+        ("alerts.webhook_url", &mut config.alerts.webhook_url),
+        ("alerts.webhook_secret", &mut config.alerts.webhook_secret),
+        ("internal.secret", &mut config.internal.secret),
+    ]
 }
 
 fn is_reference(secret: Option<&SecretString>) -> bool {

@@ -154,6 +154,15 @@ pub async fn queue(config: &Config, stores: &Stores) -> Result<Probed<dyn Queue>
         })?;
         return Ok(Probed::local(queue));
     }
+    sqs(config).await
+}
+
+/// The queue in SQS that `queue.url` names; nothing if it is not there that it names one.
+pub async fn shared_queue(config: &Config) -> Result<Option<Probed<dyn Queue>>, WiringError> {
+    if config.queue.url.starts_with("embedded://") { Ok(None) } else { sqs(config).await.map(Some) }
+}
+
+async fn sqs(config: &Config) -> Result<Probed<dyn Queue>, WiringError> {
     let sdk = aws("queue.url", &config.queue.url).await?;
     let name = config.queue.url.strip_prefix("sqs://").unwrap_or(&config.queue.url);
     let queue = SqsQueue::connect(&sdk, name)
@@ -168,18 +177,26 @@ pub async fn blobs(config: &Config) -> Result<Probed<dyn Blobs>, WiringError> {
         data_dir::make_data_dir(config)?;
         return Ok(Probed::local(Arc::new(files(&config.data_dir.0.join(FILES_FOLDER))?)));
     };
+    blobs_at("blobs.url", url, &config.blobs).await
+}
+
+/// Connects to the place that this setting names.
+pub(crate) async fn blobs_at(
+    key: &str,
+    url: &str,
+    settings: &BlobConfig,
+) -> Result<Probed<dyn Blobs>, WiringError> {
     if let Some(folder) = url.strip_prefix("file://") {
         return Ok(Probed::local(Arc::new(files(Path::new(folder))?)));
     }
-    let sdk = aws("blobs.url", url).await?;
+    let sdk = aws(key, url).await?;
     let rest = url.strip_prefix("s3://").unwrap_or(url);
     let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
     // Stand-ins for S3 have no host name per bucket.
-    let path_style =
-        config.blobs.path_style.unwrap_or_else(|| outcrop_aws::has_endpoint_override(&sdk, "S3"));
+    let path_style = settings.path_style.unwrap_or_else(|| outcrop_aws::has_endpoint_override(&sdk, "S3"));
     let blobs = S3Blobs::connect(&sdk, bucket, prefix, path_style)
-        .map_err(|error| WiringError::setting(format!("`blobs.url`: {}", error.chain())))?;
-    let blobs = Arc::new(blobs.with_encryption(encryption(&config.blobs)));
+        .map_err(|error| WiringError::setting(format!("`{key}`: {}", error.chain())))?;
+    let blobs = Arc::new(blobs.with_encryption(encryption(settings)));
     Ok(Probed { probe: Some(blobs.clone()), port: blobs })
 }
 

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use outcrop_config::Config;
 use outcrop_embedded::SystemClock;
@@ -15,10 +16,16 @@ use outcrop_postgres::{PostgresOptions, PostgresStore};
 use outcrop_sqlite::{SqliteQueue, SqliteStore};
 
 use crate::replica::Replicated;
+use crate::usage_export::exported;
 use crate::{WiringError, data_dir};
 
 /// The database's name in the data folder.
 const DATABASE_FILE: &str = "outcrop.db";
+
+/// How long a service waits for migrations that are pending.
+const MIGRATION_PATIENCE: Duration = Duration::from_secs(20);
+/// Between two looks at them.
+const MIGRATION_PAUSE: Duration = Duration::from_millis(500);
 
 /// What 0 stands for in `store.max_connections`.
 const DEFAULT_CONNECTIONS: u32 = 8;
@@ -80,13 +87,52 @@ pub async fn stores(config: &Config) -> Result<Stores, WiringError> {
         }
         let store =
             SqliteStore::connect(&sqlite_file(config)).await.map_err(|error| WiringError::port(&error))?;
-        return Ok(of(store.clone(), Database::Sqlite(store)));
+        let mut stores = of(store.clone(), Database::Sqlite(store));
+        stores.ledger = exported(stores.ledger, config).await?;
+        return Ok(stores);
     }
     let store = postgres(config, "store.url", config.store.url.as_deref())?;
     let mut stores = of(store.clone(), Database::Postgres(Box::new(store)));
     if config.store.read_url.is_some() {
         let replica = Arc::new(postgres(config, "store.read_url", config.store.read_url.as_deref())?);
         stores.ledger = Arc::new(Replicated { primary: stores.ledger, replica });
+    }
+    stores.ledger = exported(stores.ledger, config).await?;
+    Ok(stores)
+}
+
+/// [`stores`], for a service that does not migrate: its tables are those that it knows, or newer.
+///
+/// A rollout may start services beside the migration: while something is pending it is waited for, and then refused. A
+/// database that is away is not waited for: services start without it, as ever. One that is newer is fine, by the rules of
+/// docs/upgrading.md, for the release before it; so much is said in the log.
+pub async fn migrated_stores(config: &Config) -> Result<Stores, WiringError> {
+    let stores = stores(config).await?;
+    let mut waited = Duration::ZERO;
+    loop {
+        let pending = match stores.pending_migrations().await {
+            Err(error) if error.is_away() => return Ok(stores),
+            other => other?,
+        };
+        if pending.is_empty() {
+            break;
+        }
+        let pending = pending.join(", ");
+        if waited >= MIGRATION_PATIENCE {
+            return Err(WiringError::behind(&pending));
+        }
+        if waited.is_zero() {
+            tracing::warn!(
+                migrations.pending = pending,
+                "the database is not up to date; waiting for `outcrop migrate`"
+            );
+        }
+        tokio::time::sleep(MIGRATION_PAUSE).await;
+        waited += MIGRATION_PAUSE;
+    }
+    let unknown = stores.unknown_migrations().await.unwrap_or_default();
+    if !unknown.is_empty() {
+        tracing::warn!(migrations.unknown = unknown.join(", "), "the database is newer than this program");
     }
     Ok(stores)
 }
@@ -153,6 +199,15 @@ impl Stores {
             Database::Postgres(store) => store.pending_migrations().await,
         };
         pending.map_err(|error| WiringError::port(&error))
+    }
+
+    /// The migrations of a newer program that the database has, by name.
+    pub async fn unknown_migrations(&self) -> Result<Vec<String>, WiringError> {
+        let unknown = match &self.database {
+            Database::Sqlite(store) => store.unknown_migrations().await,
+            Database::Postgres(store) => store.unknown_migrations().await,
+        };
+        unknown.map_err(|error| WiringError::port(&error))
     }
 
     /// The queue in this database, which only SQLite has.

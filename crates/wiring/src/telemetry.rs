@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use outcrop_config::{Config, LogFormat};
+use outcrop_config::{Config, LogFormat, OtlpCompression};
 use outcrop_exporters::{Emf, Exporters, Format, LogOptions, MetricOptions, Options, Otlp, TraceOptions};
 use secrecy::ExposeSecret as _;
 
@@ -100,6 +100,7 @@ fn otlp(config: &Config) -> Result<Option<Otlp>, WiringError> {
         endpoint: telemetry.otlp_endpoint.clone(),
         headers,
         timeout: Duration::from_millis(telemetry.otlp_timeout_ms),
+        gzip: telemetry.otlp_compression == OtlpCompression::Gzip,
     }))
 }
 

@@ -73,7 +73,7 @@ async fn ports(
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGen>,
 ) -> Result<(AuthPorts, Vec<Dependency>), WiringError> {
-    let stores = outcrop_wiring::stores(config).await?;
+    let stores = outcrop_wiring::migrated_stores(config).await?;
     let limiter = outcrop_wiring::limiter(config).await?;
     let ports = AuthPorts {
         keys: stores.keys,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use outcrop_config::{Config, TokenAlgorithm};
+use outcrop_config::{Config, StaticKey, StaticKeysError, TokenAlgorithm};
 use outcrop_types::{AuditSealer, KeyHasher, KeySecretTooShort, Role};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -45,6 +45,10 @@ pub struct AuthOptions {
     pub attempts_per_address: u32,
     /// One key for everybody, and what its bearer is.
     pub static_key: Option<(SecretString, Role)>,
+    /// Keys with names.
+    pub static_keys: Vec<StaticKey>,
+    /// What their bearers are whose keys do not say it.
+    pub static_role: Role,
     /// Outside issuers and AWS roles.
     pub federation: Federation,
     /// What the signed header of an AWS login must say; not empty where AWS roles may log in.
@@ -54,7 +58,7 @@ pub struct AuthOptions {
 }
 
 /// Settings that do not go together. Each line names those at fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum OptionsError {
     /// The server's secret is no good.
     #[error("`auth.key_secret`: {source}")]
@@ -69,6 +73,13 @@ pub enum OptionsError {
          `server.public_url`"
     )]
     NoServerId,
+    /// The keys with names do not read.
+    #[error("`auth.static_keys`: {source}")]
+    StaticKeys {
+        /// Why.
+        #[from]
+        source: StaticKeysError,
+    },
 }
 
 impl AuthOptions {
@@ -101,6 +112,8 @@ impl AuthOptions {
             attempts_per_account: auth.login_attempts_per_account,
             attempts_per_address: auth.login_attempts_per_address,
             static_key: auth.static_key.clone().map(|key| (key, static_role)),
+            static_keys: auth.static_keys.as_ref().map(StaticKey::read).transpose()?.unwrap_or_default(),
+            static_role,
             federation,
             server_id: server_id.unwrap_or_default(),
             sts_url: auth.sts_url.clone(),

@@ -1,16 +1,21 @@
-//! One key for everybody, for the simplest deployments: whatever text the operator has set.
+//! Keys that stand in the settings, for the simplest deployments: one for everybody, and those with names.
 //!
-//! Its bearer is a service account in the first admin's team, made when it first comes: it is listed, can be
-//! disabled, and owns its jobs. No audit log tells one bearer from another; a team that needs that makes keys.
+//! The bearer of the one key is a service account in the first admin's team; that of a key with a name is one of the
+//! name in the team that the key says, which is made if there is none. Both are made when they first come: they are
+//! listed, can be disabled, and own their jobs. Ids follow from the names, so that processes which share no store write
+//! usage of one bearer under one id. Of the one key no audit log tells one bearer from another.
 
 use hmac::{Hmac, KeyInit, Mac};
+use outcrop_config::StaticKey;
 use outcrop_ports::{Authenticated, Changed, PortError, Refused};
-use outcrop_types::{Change, Limits, Principal, Role, ServiceAccount, ServiceAccountId, Subject, TeamId};
+use outcrop_types::{
+    Change, Limits, Principal, Role, ServiceAccount, ServiceAccountId, Subject, Team, TeamId,
+};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::json;
-use sha2::Sha256;
+use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
-use uuid::Uuid;
+use uuid::{Builder, Uuid};
 
 use crate::{Acting, AuthService};
 
@@ -24,26 +29,56 @@ const NAMES: [&str; 2] = ["static key (settings)", "settings:static key"];
 /// How often a change that meets another is made anew.
 const TRIES: usize = 3;
 
+/// The account that a bearer acts as.
+struct Bearer<'a> {
+    id: ServiceAccountId,
+    names: [String; 2],
+    role: Role,
+    /// The name of the team; the first admin's without one.
+    team: Option<&'a str>,
+}
+
 impl AuthService {
     /// Who shows this text: whoever has the static key, if one is configured.
     pub(crate) async fn authenticate_static(&self, text: &SecretString) -> Result<Authenticated, Refused> {
-        let Some((key, role)) = &self.options().static_key else {
-            return Err(Refused::invalid("no static key is configured"));
+        let Some(bearer) = self.bearer(text) else {
+            return Err(Refused::invalid("the text is no static key"));
         };
-        if !bool::from(self.static_mark(text).ct_eq(&self.static_mark(key))) {
-            return Err(Refused::invalid("the text is not the static key"));
-        }
-        let account = self.static_account(*role).await?;
+        let account = self.static_account(&bearer).await?;
+        let role = bearer.role;
         let principal = Principal {
             subject: Subject::ServiceAccount(account.id),
             team: account.team,
-            role: *role,
+            role,
             key: None,
             limits: Limits::default(),
             scope: None,
         };
         let principal = self.with_standing(principal).await?;
         Ok(Authenticated { principal, expires_at: None, session: None })
+    }
+
+    /// Whose key it is. All keys are looked at, whichever it is.
+    fn bearer(&self, text: &SecretString) -> Option<Bearer<'_>> {
+        let shown = self.static_mark(text);
+        let is = |key: &SecretString| bool::from(self.static_mark(key).ct_eq(&shown));
+        let options = self.options();
+        let mut found = None;
+        if let Some((key, role)) = &options.static_key
+            && is(key)
+        {
+            let id = ServiceAccountId::new(Uuid::from_bytes(ID));
+            found = Some(Bearer { id, names: NAMES.map(str::to_owned), role: *role, team: None });
+        }
+        for StaticKey { name, key, team, role } in &options.static_keys {
+            if is(key) {
+                let id = ServiceAccountId::new(derived("account", &[team, name]));
+                let (names, role) =
+                    ([name.clone(), format!("settings:{name}")], role.unwrap_or(options.static_role));
+                found = Some(Bearer { id, names, role, team: Some(team) });
+            }
+        }
+        found
     }
 
     /// What is compared in place of a text: of one length whatever the text's, and nobody's to foresee.
@@ -57,29 +92,32 @@ impl AuthService {
     }
 
     /// The account that the bearer acts as, in the role that the settings give it.
-    async fn static_account(&self, role: Role) -> Result<ServiceAccount, Refused> {
-        let id = ServiceAccountId::new(Uuid::from_bytes(ID));
+    async fn static_account(&self, bearer: &Bearer<'_>) -> Result<ServiceAccount, Refused> {
         for _ in 0..TRIES {
-            let found = self.ports().accounts.lookup_service_account(id).await.map_err(unknown)?;
+            let found = self.ports().accounts.lookup_service_account(bearer.id).await.map_err(unknown)?;
             let changed = match found {
-                Some(account) if account.role == role => return Ok(account),
-                Some(account) => self.set_static_role(account, role).await?,
-                None => self.insert_static_account(id, role).await?,
+                Some(account) if account.role == bearer.role => return Ok(account),
+                Some(account) => self.set_static_role(account, bearer.role).await?,
+                None => self.insert_static_account(bearer).await?,
             };
             if changed == Changed::Taken {
                 break;
             }
         }
-        Err(unknown(PortError::conflict("make the account of the static key")))
+        Err(unknown(PortError::conflict("make the account of a static key")))
     }
 
-    async fn insert_static_account(&self, id: ServiceAccountId, role: Role) -> Result<Changed, Refused> {
-        let team = self.first_team().await?;
-        for name in NAMES {
+    async fn insert_static_account(&self, bearer: &Bearer<'_>) -> Result<Changed, Refused> {
+        let team = match bearer.team {
+            Some(name) => self.static_team(name).await?,
+            None => self.first_team().await?,
+        };
+        let (id, role) = (bearer.id, bearer.role);
+        for name in &bearer.names {
             let account = ServiceAccount {
                 id,
                 team,
-                name: name.into(),
+                name: name.clone(),
                 role,
                 created_at: self.ports().clock.now(),
                 disabled_at: None,
@@ -101,6 +139,29 @@ impl AuthService {
         Ok(Changed::Taken)
     }
 
+    /// The team of this name, which is made if there is none.
+    async fn static_team(&self, name: &str) -> Result<TeamId, Refused> {
+        for _ in 0..TRIES {
+            if let Some(team) = self.ports().teams.lookup_team_by_name(name).await.map_err(unknown)? {
+                return Ok(team.id);
+            }
+            let team = Team {
+                id: TeamId::new(derived("team", &[name])),
+                name: name.to_owned(),
+                created_at: self.ports().clock.now(),
+                disabled_at: None,
+                revision: 0,
+            };
+            let mut event = self.event(&Acting::system(), "team.provision", team.id, Some(team.id));
+            event.after = Some(json!({ "name": name }));
+            let made = self.ports().teams.insert_team(&team, &self.draft(event)).await.map_err(unknown)?;
+            if made == Changed::Done {
+                return Ok(team.id);
+            }
+        }
+        Err(unknown(PortError::conflict("make the team of a static key")))
+    }
+
     async fn set_static_role(&self, account: ServiceAccount, role: Role) -> Result<Changed, Refused> {
         let mut event =
             self.event(&Acting::system(), "service_account.update", account.id, Some(account.team));
@@ -118,6 +179,19 @@ impl AuthService {
         let none = || PortError::unavailable("find a team for the static key", "there is no admin yet");
         found.map(|(_, team)| team.id).ok_or_else(|| unknown(none()))
     }
+}
+
+/// The id of what has this name, in every process the same.
+fn derived(kind: &str, names: &[&str]) -> Uuid {
+    let mut hash = Sha256::new();
+    hash.update(b"outcrop static keys v1");
+    for part in [kind].iter().chain(names) {
+        hash.update([0]);
+        hash.update(part.as_bytes());
+    }
+    let mut id = [0; 16];
+    id.copy_from_slice(&hash.finalize()[..16]);
+    Builder::from_custom_bytes(id).into_uuid()
 }
 
 fn unknown(source: PortError) -> Refused {

@@ -41,7 +41,7 @@ impl From<&Config> for GatewayOptions {
             pushed_cache_ttl: Duration::from_millis(config.auth.pushed_cache_ttl_ms),
             grace: Duration::from_millis(config.auth.grace_ms),
             cache_entries: config.auth.cache_entries,
-            accept_static: config.auth.static_key.is_some(),
+            accept_static: config.auth.static_key.is_some() || config.auth.static_keys.is_some(),
             cookie: SessionCookie::of(&config.server),
             origins: Origins::of(&config.server),
             public_url: config.server.public_url(),

@@ -34,6 +34,7 @@ mod responses;
 mod routes;
 mod routing;
 mod service;
+mod settled;
 mod spool;
 mod stream;
 mod tags;

@@ -61,7 +61,7 @@ async fn build(
     last: CancellationToken,
 ) -> Result<(InferenceService, McpServer, Server, Upkeep), ServiceError> {
     let (stores, models, limiter) = tokio::try_join!(
-        outcrop_wiring::stores(config),
+        outcrop_wiring::migrated_stores(config),
         outcrop_wiring::models(config, last),
         outcrop_wiring::limiter(config),
     )?;
@@ -112,6 +112,7 @@ async fn build(
     ];
     dependencies.extend(limiter.probe.map(|probe| Dependency { probe, required: closed }));
     let layer = open_metrics(internal_identity(Arc::new(outcrop_wiring::verifier(config)?), clock));
+    let layer = service.settle_first(layer);
     let parts = ServerParts { in_flight: InFlight::default(), ids, layer, health: Health::new(dependencies) };
     let (routes, alerts) = (routes(service.clone()), alert_routes(stores.alerts));
     let (mcp_routes, page) = (outcrop_mcp::routes(mcp.clone()), metrics_routes(metrics));

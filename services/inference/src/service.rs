@@ -160,7 +160,7 @@ pub(crate) struct Inner {
     pub(crate) routing: RoutingConfig,
     pub(crate) max_json_depth: usize,
     open_calls: InFlight,
-    flush: Duration,
+    pub(crate) flush: Duration,
     drain: Duration,
 }
 

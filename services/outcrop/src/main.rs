@@ -41,6 +41,9 @@ async fn run(cli: &Cli) -> Result<(), Failure> {
     if let Some(Command::Config(command)) = &cli.command {
         return commands::config::run(command, &options);
     }
+    if let Some(Command::Doctor(args)) = &cli.command {
+        return Box::pin(commands::doctor::run(args, &options)).await;
+    }
     let config = Config::load(&options)?;
     match &cli.command {
         None | Some(Command::Serve(_)) => {
@@ -75,6 +78,6 @@ async fn administer(command: &Command, config: &Config) -> Result<(), Failure> {
         Command::Migrate(args) => commands::migrate::run(args, config).await,
         Command::Healthcheck(args) => commands::healthcheck::run(args, config).await,
         // Handled before settings are loaded, or with the server.
-        Command::Config(_) | Command::Serve(_) => Ok(()),
+        Command::Config(_) | Command::Doctor(_) | Command::Serve(_) => Ok(()),
     }
 }

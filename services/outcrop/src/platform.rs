@@ -113,7 +113,7 @@ impl Platform {
         let parts = ServerParts {
             in_flight: InFlight::default(),
             ids,
-            layer: gateway.layer(),
+            layer: inference.settle_first(gateway.layer()),
             health: health(&stores, &models, optional),
         };
         let server = bind(config, parts, &stores, &auth, (&inference, &mcp), &worker)?;

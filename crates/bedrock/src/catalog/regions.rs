@@ -11,7 +11,7 @@ use outcrop_types::{Bounds, Price, PriceTier, Region};
 use tokio_util::sync::CancellationToken;
 
 use super::names::arn_region;
-use super::{Catalog, LiveCatalog, LiveOptions};
+use super::{Catalog, LiveCatalog, LiveOptions, RefreshError};
 
 /// The catalogues of the regions that settings name. Each follows its own region's lists, and keeps what it knows while that
 /// region is away.
@@ -36,6 +36,14 @@ impl RegionsCatalog {
     /// Looks at every region's lists now and then until told to stop. Run it once.
     pub async fn run(&self, options: LiveOptions, ids: Arc<dyn IdGen>, stop: CancellationToken) {
         join_all(self.all().map(|it| it.run(options, Arc::clone(&ids), stop.clone()))).await;
+    }
+
+    /// Looks at every region's lists once, all at the same time: how many models each offers. A region that cannot be asked keeps
+    /// what it knows.
+    pub async fn look(&self) -> Vec<(Region, Result<usize, RefreshError>)> {
+        let named = std::iter::once(&self.home_region).chain(self.others.iter().map(|(region, _)| region));
+        let looks = named.zip(self.all()).map(async |(region, it)| (region.clone(), it.refresh().await));
+        join_all(looks).await
     }
 
     fn all(&self) -> impl Iterator<Item = &Arc<LiveCatalog>> {

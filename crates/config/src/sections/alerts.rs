@@ -9,7 +9,7 @@ use serde::Deserialize;
 pub struct AlertsConfig {
     /// How often budgets with `alert_at` are held against what was spent, seconds.
     pub interval_s: u64,
-    /// Where alerts are sent: `https://…`, or `http://…` on this machine. Absent: they are only recorded. Such an
+    /// Where alerts are sent: `https://…`, or `http://…` on this machine; absent, they are only recorded. Such an
     /// address is often all that it takes to write there, so that it is a secret.
     pub webhook_url: Option<SecretString>,
     /// What signs them (Standard Webhooks): `whsec_` and 24 to 64 bytes in base64.

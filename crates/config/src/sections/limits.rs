@@ -19,14 +19,16 @@ pub enum OnUnavailable {
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsConfig {
-    /// Model calls of one key in a sliding window of 60 seconds, where the key itself sets none.
+    /// Model calls of one key in a sliding window of 60 seconds, where the key itself sets none. What needs several
+    /// calls (`n`, several prompts, embeddings of models that take one text at a time) counts as so many.
     pub requests_per_minute_per_key: Option<u32>,
     /// Model calls of one team in a sliding window of 60 seconds.
     pub requests_per_minute_per_team: Option<u32>,
     /// Output tokens that are reserved, and asked for, where tokens or money are limited and neither the request nor
     /// the catalogue bounds an answer.
     pub assumed_output_tokens: u32,
-    /// What to do when the counters cannot be reached.
+    /// What to do when the counters cannot be reached: `open` lets calls through, `closed` refuses them with 503,
+    /// `local` gives each replica its share.
     pub on_unavailable: OnUnavailable,
     /// The same for limits of requests.
     pub on_unavailable_requests: Option<OnUnavailable>,
@@ -34,7 +36,7 @@ pub struct LimitsConfig {
     pub on_unavailable_tokens: Option<OnUnavailable>,
     /// The same for limits of calls under way.
     pub on_unavailable_concurrency: Option<OnUnavailable>,
-    /// The same for budgets. Not set, it is [`OnUnavailable::Closed`], whatever holds for the others.
+    /// The same for budgets. Not set, budgets are `closed`, whatever holds for the others.
     pub on_unavailable_money: Option<OnUnavailable>,
 }
 

@@ -6,23 +6,24 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct McpConfig {
-    /// How long a session stays that nobody uses, seconds.
+    /// How long a session of an MCP client stays that nobody uses, seconds.
     pub session_ttl_s: u64,
     /// Sessions that one user or service account of a team may have at once; further ones are refused.
     pub max_sessions_per_principal: usize,
-    /// Largest body of a message, bytes.
+    /// Largest body of a message to `/mcp`, bytes; `server.max_body_bytes` bounds it too.
     pub max_message_bytes: usize,
     /// How long a request of a session is waited for before its answer becomes a stream, milliseconds.
     pub stream_after_ms: u64,
-    /// Longest time for one request, milliseconds; `server.request_timeout_ms` bounds it too.
+    /// Longest time for one request of an MCP client, milliseconds; `server.request_timeout_ms` bounds it too.
     pub call_timeout_ms: u64,
     /// Streams for news that one session may have open at once at one process.
     pub max_listeners_per_session: usize,
     /// Resources that one session may be told of.
     pub max_subscriptions_per_session: usize,
-    /// Streams for changes that one user or service account of a team may have open at once at one process (2026-07-28).
+    /// Streams for changes (`subscriptions/listen`, 2026-07-28) that one user or service account of a team may have
+    /// open at once at one process; further ones are refused.
     pub max_listeners_per_principal: usize,
-    /// Whether the tools, resources and prompts of the protocol's conformance suite are there.
+    /// Whether the tools, resources and prompts of the protocol's conformance suite are there. Not for production.
     pub conformance_fixtures: bool,
 }
 

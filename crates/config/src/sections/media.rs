@@ -11,7 +11,8 @@ use super::listed;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MediaConfig {
-    /// Whether media are fetched at all; without it clients send the data itself.
+    /// Whether pictures and documents that clients name by URL are fetched at all; without it clients send the data
+    /// itself.
     pub enabled: bool,
     /// Fetch from `http://` too.
     pub allow_http: bool,
@@ -30,7 +31,8 @@ pub struct MediaConfig {
     pub timeout_ms: u64,
     /// Most URLs in one request.
     pub max_links: usize,
-    /// The `s3://` URLs that clients may name and Bedrock then reads, separated by commas, e.g. `s3://bucket/prefix/*`; none if absent.
+    /// The `s3://` URLs that clients may name and Bedrock then reads with the platform's own rights, separated by
+    /// commas, e.g. `s3://bucket/prefix/*`; none if absent.
     pub s3_allow: Option<String>,
 }
 

@@ -8,8 +8,9 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModelsConfig {
-    /// `bedrock://region,region…`, the first of which is called first, or `emulator://region,region…` (in this process);
-    /// `bedrock://` alone takes the region of the AWS environment, `emulator://` is `us-east-1`.
+    /// `bedrock://region,region…`, the first of which is called first, the others where it fails; `bedrock://` alone
+    /// takes the region of the AWS environment. `emulator://` (in this process), or `emulator://region,region…` for one
+    /// in each region.
     pub url: String,
     /// The model that answers when none is named.
     pub default: String,

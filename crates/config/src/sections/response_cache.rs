@@ -10,10 +10,11 @@ use crate::show::without_password;
 #[derive(Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ResponseCacheConfig {
-    /// Where answers are kept, as `cache.url` says it; absent, there. A Redis of their own may push out what is least lately
-    /// used, as one that has the counters must not.
+    /// Where answers are kept: `memory://`, `redis://…`, `rediss://…` (a password stands in the URL); absent, as
+    /// `cache.url` says. A Redis of their own may push out what is least lately used (`allkeys-lru`); the one that has
+    /// the counters must not.
     pub url: Option<String>,
-    /// Whether any answer is kept at all.
+    /// Whether any answer is kept at all; whose are is for policies, routes and requests to say (docs/caching.md).
     pub enabled: bool,
     /// How long, where nobody says, seconds.
     pub ttl_s: u32,
@@ -21,7 +22,7 @@ pub struct ResponseCacheConfig {
     pub max_ttl_s: u32,
     /// Largest answer that is kept, bytes, before compression.
     pub max_entry_bytes: usize,
-    /// Most memory for answers in one process, bytes, where they are in memory.
+    /// Most memory for answers in one process, bytes, where they are kept in memory.
     pub max_bytes: usize,
     /// Answers of this size or larger are compressed, bytes.
     pub compress_from_bytes: usize,

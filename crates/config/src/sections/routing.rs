@@ -8,7 +8,8 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RoutingConfig {
-    /// A TOML file of routes, read again when it changes. With it the admin API shows routes, and changes none.
+    /// A TOML file of routes, read again when it changes (docs/routing.md). With it the admin API shows routes, and
+    /// changes none.
     pub routes: Option<PathBuf>,
     /// Most attempts for one call, the first among them; 1 to 8.
     pub attempts: u8,
@@ -26,7 +27,7 @@ pub struct RoutingConfig {
     pub breaker_ms: u64,
     /// For how long at most, milliseconds.
     pub max_breaker_ms: u64,
-    /// Retries that a target has saved up at most; each takes one, and a success brings a part of one back.
+    /// Retries that a target has saved up at most; each takes one, and a success brings a tenth of one back.
     pub retry_budget: u32,
 }
 

@@ -7,20 +7,36 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TelemetryConfig {
-    /// How log lines look.
+    /// How log lines look: `auto` is text on a terminal and JSON elsewhere.
     pub format: LogFormat,
     /// What is logged, in `RUST_LOG` syntax.
     pub filter: String,
-    /// Whether every answer to a client has a line, besides the failures, which always have.
+    /// Whether every answer to a client has a line in the log; failures always have one.
     pub access_log: bool,
-    /// Which of an operator's platforms this is, as every metric and span says: `dev`, `prod`.
+    /// Which of your platforms this is (`dev`, `prod`): a dimension of every metric, an attribute of every span.
     pub environment: String,
     /// Where traces and metrics are sent by OTLP over HTTP (`http://collector:4318`); nowhere if empty.
+    /// `OTEL_EXPORTER_OTLP_ENDPOINT` works too.
     pub otlp_endpoint: String,
-    /// Headers for it, `name=value` with commas between; the values are secrets.
+    /// Headers for it, `name=value` with commas between; the values are secrets. `OTEL_EXPORTER_OTLP_HEADERS` works
+    /// too.
     pub otlp_headers: Option<SecretString>,
     /// Longest for one export, milliseconds.
     pub otlp_timeout_ms: u64,
+    /// How what is sent there is compressed: `none`, which costs nothing, for a collector near by; `gzip` for one far away.
+    /// `OTEL_EXPORTER_OTLP_COMPRESSION` works too.
+    pub otlp_compression: OtlpCompression,
+}
+
+/// How OTLP is compressed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OtlpCompression {
+    /// Not at all.
+    #[default]
+    None,
+    /// Fewer bytes, for more processor time.
+    Gzip,
 }
 
 /// How log lines look.
@@ -47,6 +63,7 @@ impl Default for TelemetryConfig {
             otlp_endpoint: String::new(),
             otlp_headers: None,
             otlp_timeout_ms: 5_000,
+            otlp_compression: OtlpCompression::None,
         }
     }
 }
@@ -59,9 +76,10 @@ pub struct TracesConfig {
     pub sample_percent: u8,
     /// What takes longer is exported in any case, as is what fails, milliseconds.
     pub slow_ms: u64,
-    /// Whether the trace of a client is gone on with, and its word taken on whether it is exported.
+    /// Whether a client's trace is gone on with (`traceparent`, `x-amzn-trace-id`). Whether it is exported is decided
+    /// here all the same.
     pub follow_clients: bool,
-    /// Whether prompts and answers are part of spans.
+    /// `redacted`: prompts and answers are part of spans, with personal data and secrets masked; `off`: they are not.
     pub content: TraceContent,
     /// Most of each that is, bytes.
     pub content_bytes: usize,
@@ -97,7 +115,7 @@ impl Default for TracesConfig {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MetricsConfig {
-    /// Where Prometheus asks for `/metrics` (`0.0.0.0:9464`), an address of its own that needs no credential; nowhere if
+    /// Where Prometheus asks for `/metrics` (`0.0.0.0:9464`), an address of its own without credentials; nowhere if
     /// empty. Services behind the gateway answer it at their own address too.
     pub listen: String,
     /// Where lines in CloudWatch's embedded metric format go: `off`, `stdout`, or `tcp://host:port` of an agent.

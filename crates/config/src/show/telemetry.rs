@@ -3,9 +3,9 @@
 use toml::Value;
 
 use super::{Entry, secret, size, text, whole};
-use crate::{LogFormat, MetricsConfig, TelemetryConfig, TraceContent, TracesConfig};
+use crate::{LogFormat, MetricsConfig, OtlpCompression, TelemetryConfig, TraceContent, TracesConfig};
 
-pub(super) fn of_telemetry(it: &TelemetryConfig) -> [Entry; 7] {
+pub(super) fn of_telemetry(it: &TelemetryConfig) -> [Entry; 8] {
     let TelemetryConfig {
         format,
         filter,
@@ -14,11 +14,16 @@ pub(super) fn of_telemetry(it: &TelemetryConfig) -> [Entry; 7] {
         otlp_endpoint,
         otlp_headers,
         otlp_timeout_ms,
+        otlp_compression,
     } = it;
     let format = match format {
         LogFormat::Auto => "auto",
         LogFormat::Json => "json",
         LogFormat::Text => "text",
+    };
+    let otlp_compression = match otlp_compression {
+        OtlpCompression::None => "none",
+        OtlpCompression::Gzip => "gzip",
     };
     [
         ("telemetry.format", text(format)),
@@ -28,6 +33,7 @@ pub(super) fn of_telemetry(it: &TelemetryConfig) -> [Entry; 7] {
         ("telemetry.otlp_endpoint", given(otlp_endpoint)),
         ("telemetry.otlp_headers", secret(otlp_headers.as_ref())),
         ("telemetry.otlp_timeout_ms", whole(*otlp_timeout_ms)),
+        ("telemetry.otlp_compression", text(otlp_compression)),
     ]
 }
 

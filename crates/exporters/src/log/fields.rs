@@ -1,5 +1,6 @@
 //! What an event says, piece by piece, for whoever writes it down.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt::{self, Write as _};
 
@@ -45,11 +46,11 @@ impl<'a> Said<'a> {
     }
 
     /// Where it comes from; of the `log` crate's records the real place.
-    pub(super) fn target(&self) -> String {
-        let Self::Event(event) = self else { return module_path!().to_owned() };
+    pub(super) fn target(&self) -> Cow<'static, str> {
+        let Self::Event(event) = self else { return module_path!().into() };
         let target = event.metadata().target();
         if target != "log" {
-            return target.to_owned();
+            return target.into();
         }
         let mut real = None;
         self.fields(|name, value| {
@@ -57,7 +58,7 @@ impl<'a> Said<'a> {
                 real = Some(value.to_string());
             }
         });
-        real.unwrap_or_else(|| target.to_owned())
+        real.map_or(Cow::Borrowed(target), Cow::Owned)
     }
 
     /// What OpenTelemetry's libraries tell of themselves is told by us, once and not for each batch.

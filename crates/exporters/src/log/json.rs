@@ -18,23 +18,23 @@ pub(super) fn write(service: &str, said: &Said<'_>, line: &mut String) {
     line.push_str("\",\"level\":\"");
     line.push_str(said.level().as_str());
     line.push('"');
-    let mut object = Object { line, seen: vec!["timestamp", "level"], cut: false, most: LINE - ABOUT };
+    let mut object = Object { line, seen: Names::of(["timestamp", "level"]), cut: false, most: LINE - ABOUT };
     object.put(names::SERVICE, &Value::Text(service));
-    said.fields(|name, value| {
-        if name == "message" {
-            object.put(name, &value);
-        }
-    });
     object.put("target", &Value::Text(&said.target()));
+    // Once: values are formatted as they are visited. Of all fields the message comes first.
     said.fields(|name, value| {
         // What the `log` crate says of where it was is the target.
-        if name != "message" && !name.starts_with("log.") {
+        if !name.starts_with("log.") {
             object.put(name, &value);
         }
     });
     object.most = LINE - 32;
     let mut text = String::new();
     said.about(|name, value| {
+        // Most lines that are about somebody name them themselves.
+        if object.seen.has(name) {
+            return;
+        }
         text.clear();
         // A `String` takes everything.
         let _ = write!(text, "{value}");
@@ -46,9 +46,42 @@ pub(super) fn write(service: &str, said: &Said<'_>, line: &mut String) {
     line.push('}');
 }
 
+/// The names that are in a line already.
+struct Names {
+    names: [&'static str; NAMES],
+    count: usize,
+}
+
+impl Names {
+    fn of<const N: usize>(first: [&'static str; N]) -> Self {
+        let mut it = Self { names: [""; NAMES], count: 0 };
+        first.into_iter().for_each(|name| it.add(name));
+        it
+    }
+
+    fn all(&self) -> &[&'static str] {
+        self.names.get(..self.count).unwrap_or_default()
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.all().contains(&name)
+    }
+
+    fn is_full(&self) -> bool {
+        self.count >= NAMES
+    }
+
+    fn add(&mut self, name: &'static str) {
+        if let Some(place) = self.names.get_mut(self.count) {
+            *place = name;
+            self.count += 1;
+        }
+    }
+}
+
 struct Object<'a> {
     line: &'a mut String,
-    seen: Vec<&'static str>,
+    seen: Names,
     /// Something is missing.
     cut: bool,
     most: usize,
@@ -58,15 +91,15 @@ impl Object<'_> {
     fn put(&mut self, name: &'static str, value: &Value<'_>) {
         // Raw identifiers are a matter of Rust's.
         let name = name.strip_prefix("r#").unwrap_or(name);
-        if name == "cut" || self.seen.contains(&name) {
+        if name == "cut" || self.seen.has(name) {
             return;
         }
         let room = self.most.saturating_sub(self.line.len() + name.len() + 8);
-        if room < 16 || self.seen.len() >= NAMES {
+        if room < 16 || self.seen.is_full() {
             self.cut = true;
             return;
         }
-        self.seen.push(name);
+        self.seen.add(name);
         self.line.push_str(",\"");
         escape(name, self.line, usize::MAX);
         self.line.push_str("\":");
@@ -96,6 +129,11 @@ impl Object<'_> {
 /// Whether all of it had room.
 fn escape(text: &str, line: &mut String, room: usize) -> bool {
     let until = line.len().saturating_add(room);
+    // Nearly everything is plain, and goes in one piece.
+    if text.len() <= room.saturating_sub(12) && text.bytes().all(is_plain) {
+        line.push_str(text);
+        return true;
+    }
     for c in text.chars() {
         // The longest of them is written as a pair of six each.
         if line.len().saturating_add(12) > until {
@@ -114,4 +152,9 @@ fn escape(text: &str, line: &mut String, room: usize) -> bool {
         }
     }
     true
+}
+
+/// A byte of ASCII that stands for itself.
+const fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\'
 }

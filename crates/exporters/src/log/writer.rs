@@ -1,6 +1,5 @@
 //! Lines on their way out: a bounded queue, and a thread that does the waiting.
 
-use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,8 +11,12 @@ use outcrop_telemetry::names;
 
 /// Most bytes that wait. What comes then is lost, and counted.
 const MOST: usize = 8 * 1_024 * 1_024;
-/// About so much is written at a time.
+/// So much is worth a write of its own; less waits
 const CHUNK: usize = 64 * 1_024;
+/// so long for what comes behind it.
+const GATHER: Duration = Duration::from_millis(5);
+/// Room for text that is kept when it is empty.
+const ROOM: usize = 1_024 * 1_024;
 
 /// Takes lines and waits for nobody. Clones write to the same.
 #[derive(Clone)]
@@ -33,11 +36,15 @@ struct Shared {
 
 #[derive(Default)]
 struct Queue {
-    lines: VecDeque<String>,
+    /// Lines, whole ones. They are written behind one another into one text: nothing is allocated for each.
+    text: String,
+    /// Of these and of those that the thread has in its hands.
     bytes: usize,
     lost: u64,
-    /// The thread has lines in its hands.
+    /// The thread has lines in its hands, or is about to take some.
     writing: bool,
+    /// Somebody waits until it is written.
+    hurry: bool,
 }
 
 impl Writer {
@@ -72,8 +79,9 @@ impl Writer {
             return;
         }
         queue.bytes += line.len();
-        queue.lines.push_back(line.to_owned());
-        let wake = !queue.writing;
+        let before = queue.text.len();
+        queue.text.push_str(line);
+        let wake = !queue.writing || (before < CHUNK && queue.text.len() >= CHUNK);
         drop(queue);
         if wake {
             self.0.filled.notify_one();
@@ -82,8 +90,10 @@ impl Writer {
 
     /// Waits until all is written, for at most so long. Whether it is.
     pub(super) fn flush(&self, within: Duration) -> bool {
-        let queue = lock(&self.0.queue);
-        let busy = |queue: &mut Queue| queue.writing || !queue.lines.is_empty() || queue.lost > 0;
+        let mut queue = lock(&self.0.queue);
+        queue.hurry = true;
+        self.0.filled.notify_one();
+        let busy = |queue: &mut Queue| queue.writing || !queue.is_empty();
         let waited = self.0.emptied.wait_timeout_while(queue, within, busy);
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
@@ -108,35 +118,56 @@ impl Shared {
     }
 
     fn run(&self, mut out: Box<dyn Write + Send>, tell: &dyn Fn(u64) -> String) {
-        let (mut lines, mut chunk) = (VecDeque::new(), String::new());
+        let mut text = String::new();
         loop {
             let mut queue = lock(&self.queue);
             queue.writing = false;
-            if queue.lines.is_empty() && queue.lost == 0 {
+            if queue.is_empty() {
+                queue.hurry = false;
                 self.emptied.notify_all();
             }
-            let idle = |queue: &mut Queue| queue.lines.is_empty() && queue.lost == 0;
-            queue = self.filled.wait_while(queue, idle).unwrap_or_else(PoisonError::into_inner);
+            queue = self
+                .filled
+                .wait_while(queue, |queue| queue.is_empty())
+                .unwrap_or_else(PoisonError::into_inner);
             queue.writing = true;
+            // A write for each line would cost more than all the rest of it.
+            let few = |queue: &mut Queue| !queue.hurry && queue.text.len() < CHUNK;
+            let gathered = self.filled.wait_timeout_while(queue, GATHER, few);
+            queue = gathered.unwrap_or_else(PoisonError::into_inner).0;
             // All at once: whoever logs waits for nothing but this. Their bytes count until they are written.
-            std::mem::swap(&mut queue.lines, &mut lines);
+            std::mem::swap(&mut queue.text, &mut text);
             let lost = std::mem::take(&mut queue.lost);
             drop(queue);
-            while let Some(line) = lines.pop_front() {
-                chunk.push_str(&line);
-                if chunk.len() >= CHUNK || lines.is_empty() {
-                    calmly(|| put(&mut out, &chunk));
-                    let mut queue = lock(&self.queue);
-                    queue.bytes = queue.bytes.saturating_sub(chunk.len());
-                    chunk.clear();
-                }
+            for chunk in chunks(&text) {
+                calmly(|| put(&mut out, chunk));
+                let mut queue = lock(&self.queue);
+                queue.bytes = queue.bytes.saturating_sub(chunk.len());
             }
+            text.clear();
+            text.shrink_to(ROOM);
             // Behind the lines among which they are missing.
             if lost > 0 {
                 calmly(|| put(&mut out, &tell(lost)));
             }
         }
     }
+}
+
+impl Queue {
+    const fn is_empty(&self) -> bool {
+        self.text.is_empty() && self.lost == 0
+    }
+}
+
+/// Whole lines, about as many as are worth a write.
+fn chunks(mut text: &str) -> impl Iterator<Item = &str> {
+    std::iter::from_fn(move || {
+        let far = text.as_bytes().get(CHUNK..).and_then(|rest| rest.iter().position(|byte| *byte == b'\n'));
+        let (chunk, rest) = text.split_at(far.map_or(text.len(), |at| CHUNK + at + 1));
+        text = rest;
+        (!chunk.is_empty()).then_some(chunk)
+    })
 }
 
 /// A reader that has gone takes nothing; those who log are not to suffer from it.

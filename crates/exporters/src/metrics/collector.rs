@@ -26,12 +26,12 @@ pub(crate) struct Collector {
 
 impl Collector {
     pub(crate) fn new(otlp: &Otlp, reader: Reader) -> Result<Self, ExporterError> {
-        let exporter = MetricExporter::builder()
-            .with_http()
+        let builder = MetricExporter::builder().with_http();
+        let builder = if otlp.gzip { builder.with_compression(Compression::Gzip) } else { builder };
+        let exporter = builder
             .with_endpoint(format!("{}/v1/metrics", otlp.endpoint.trim_end_matches('/')))
             .with_timeout(otlp.timeout)
             .with_protocol(Protocol::HttpBinary)
-            .with_compression(Compression::Gzip)
             .with_headers(otlp.headers.iter().cloned().collect())
             // The next interval is the second try.
             .with_retry_policy(RetryPolicy::disabled())

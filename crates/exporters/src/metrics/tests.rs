@@ -161,7 +161,7 @@ fn request(stream: &mut TcpStream) -> (String, Vec<u8>) {
 }
 
 fn otlp(endpoint: String, timeout: Duration) -> Otlp {
-    Otlp { endpoint, headers: vec![("x-key".into(), "a secret".into())], timeout }
+    Otlp { endpoint, headers: vec![("x-key".into(), "a secret".into())], timeout, gzip: true }
 }
 
 #[test]

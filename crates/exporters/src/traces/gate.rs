@@ -64,9 +64,15 @@ impl Gate {
         reserve(&self.bytes, weight::of(span), self.most_bytes)
     }
 
-    /// The collector took so many, with so many bytes of text.
-    pub(super) fn taken(&self, spans: usize, bytes: usize) {
-        count(spans, "exported");
+    /// The collector took so many, with so many bytes of text, but for some that it refused.
+    pub(super) fn taken(&self, spans: usize, bytes: usize, refused: usize) {
+        count(spans.saturating_sub(refused), "exported");
+        if refused > 0 {
+            count(refused, "failed");
+            self.lost.fetch_add(refused as u64, Ordering::Relaxed);
+            names::TELEMETRY_FAILURES.add(1.0, &[KeyValue::new(names::SIGNAL, "traces")]);
+            tracing::warn!(spans = refused, "the collector refused some of our spans");
+        }
         self.bytes.fetch_sub(bytes, Ordering::AcqRel);
         let waiting = self.waiting.fetch_sub(spans, Ordering::AcqRel).saturating_sub(spans);
         // A collector that takes some of what it gets is in trouble still; half the queue is room enough for a good one.

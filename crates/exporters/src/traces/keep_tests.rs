@@ -199,7 +199,7 @@ fn what_does_not_fit_the_queue_is_dropped() {
     }
     assert_eq!(world.next.names().len(), 3);
     assert_eq!((world.gate.waiting(), world.gate.lost()), (3, 2));
-    world.gate.taken(3, 3 * "span".len());
+    world.gate.taken(3, 3 * "span".len(), 0);
     drop(world.start("span", None));
     assert_eq!((world.next.names().len(), world.gate.lost()), (4, 0));
 }
@@ -237,7 +237,7 @@ fn what_waits_is_bounded_in_bytes_too() {
     }
     assert!(world.text() <= most && world.gate.bytes() == world.text(), "{}", world.text());
     assert_eq!(world.gate.lost() + world.gate.waiting() as u64, 2_000, "what is dropped is counted");
-    world.gate.taken(world.gate.waiting(), world.gate.bytes());
+    world.gate.taken(world.gate.waiting(), world.gate.bytes(), 0);
     assert_eq!((world.gate.waiting(), world.gate.bytes()), (0, 0));
 }
 

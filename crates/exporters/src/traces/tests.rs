@@ -15,13 +15,15 @@ use opentelemetry_sdk::trace::SdkTracer;
 use prost::Message as _;
 
 use super::*;
-use crate::{Format, LogOptions};
+use crate::{Format, LogOptions, Otlp};
 
 /// How a collector answers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Manner {
     Takes,
     Refuses,
+    /// Takes all of a batch but one span.
+    RefusesOne,
     /// Reads and never answers.
     Hangs,
 }
@@ -54,6 +56,8 @@ fn serve(mut stream: TcpStream, manner: Manner, tell: &Sender<Request>) {
     while let Some(request) = read(&mut stream) {
         let answer = match manner {
             Manner::Refuses => "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
+            // `rejected_spans` is 1, in `partial_success`.
+            Manner::RefusesOne => "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n\n\u{2}\u{8}\u{1}",
             _ => "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
         };
         let told = tell.send(request).is_ok();
@@ -74,8 +78,11 @@ fn read(stream: &mut TcpStream) -> Option<Request> {
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: "))?.parse().unwrap();
     let mut body = vec![0; length];
     stream.read_exact(&mut body).ok()?;
-    let mut plain = Vec::new();
-    GzDecoder::new(&body[..]).read_to_end(&mut plain).unwrap();
+    let mut plain = body;
+    if head.contains("content-encoding: gzip") {
+        let zipped = std::mem::take(&mut plain);
+        GzDecoder::new(&zipped[..]).read_to_end(&mut plain).unwrap();
+    }
     Some(Request { head, body: ExportTraceServiceRequest::decode(&plain[..]).unwrap() })
 }
 
@@ -88,6 +95,7 @@ fn options(endpoint: &str, sample_percent: u8, queue: usize) -> Options {
             endpoint: endpoint.to_owned(),
             headers: vec![("x-api-key".into(), "s3cret".into())],
             timeout: Duration::from_secs(30),
+            gzip: false,
         }),
         traces: TraceOptions { sample_percent, slow: Duration::from_secs(5), queue },
         metrics: None,
@@ -95,7 +103,7 @@ fn options(endpoint: &str, sample_percent: u8, queue: usize) -> Options {
 }
 
 fn traces(options: &Options) -> (Traces, SdkTracer) {
-    let traces = Traces::new(exporter(options.otlp.as_ref().unwrap()).unwrap(), options);
+    let traces = Traces::new(Collector::new(options.otlp.as_ref().unwrap()).unwrap(), options);
     let tracer = traces.provider.tracer("outcrop");
     (traces, tracer)
 }
@@ -219,8 +227,40 @@ fn a_runtime_does_not_mind() {
 }
 
 #[test]
-fn an_address_that_is_none_is_refused() {
-    let refused = exporter(options("not an address", 100, 1).otlp.as_ref().unwrap());
-    let error = refused.map(drop).unwrap_err();
-    assert!(error.to_string().contains("telemetry.otlp_endpoint"), "{error}");
+fn compressed_where_that_is_asked_for() {
+    for gzip in [false, true] {
+        let (address, requests) = collector(Manner::Takes);
+        let mut options = options(&address, 100, 100);
+        options.otlp.as_mut().unwrap().gzip = gzip;
+        let (traces, tracer) = traces(&options);
+        tracer.start("span").end();
+        traces.finish(Duration::from_secs(10));
+        let request = requests.try_recv().unwrap();
+        assert_eq!(request.head.contains("content-encoding: gzip"), gzip);
+        assert_eq!(names(&request.body.resource_spans), ["span"]);
+    }
+}
+
+#[test]
+fn what_a_collector_refuses_of_a_batch_is_counted() {
+    let (address, _requests) = collector(Manner::RefusesOne);
+    let (traces, tracer) = traces(&options(&address, 100, 100));
+    for _ in 0..3 {
+        tracer.start("span").end();
+    }
+    let gate = Arc::clone(&traces.gate);
+    traces.finish(Duration::from_secs(10));
+    assert_eq!((gate.waiting(), gate.lost()), (0, 1));
+}
+
+#[test]
+fn an_address_or_a_header_that_is_none_is_refused() {
+    for address in ["not an address", "ftp://collector", ""] {
+        let refused = Collector::new(options(address, 100, 1).otlp.as_ref().unwrap()).map(drop).unwrap_err();
+        assert!(refused.to_string().contains("telemetry.otlp_endpoint"), "{refused}");
+    }
+    let mut options = options("http://127.0.0.1:1", 100, 1);
+    options.otlp.as_mut().unwrap().headers = vec![("a header".into(), "s3cret".into())];
+    let refused = Collector::new(options.otlp.as_ref().unwrap()).map(drop).unwrap_err().to_string();
+    assert!(refused.contains("telemetry.otlp_headers") && !refused.contains("s3cret"), "{refused}");
 }

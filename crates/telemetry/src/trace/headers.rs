@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
-use opentelemetry_aws::trace::xray_propagator::{span_context_from_str, span_context_to_string};
+use opentelemetry_aws::trace::xray_propagator::span_context_from_str;
 
 /// Nobody has said whether the trace is kept: X-Ray's `Sampled=?`, as its propagator keeps it.
 pub const UNDECIDED: TraceFlags = TraceFlags::new(0x02);
@@ -85,7 +85,14 @@ pub(super) fn to_xray(span: &SpanContext) -> Option<String> {
         };
         return (trace != TraceId::INVALID).then(|| format!("Root={}{sampled}", XrayTraceId(trace)));
     }
-    span_context_to_string(&SpanContext::new(trace, id, flags, true, TraceState::NONE))
+    // As the propagator has it, in one piece: it goes out with every call of a model.
+    let sampled = match flags {
+        _ if is_undecided(span) => '?',
+        flags if flags.is_sampled() => '1',
+        _ => '0',
+    };
+    let id = u64::from_be_bytes(id.to_bytes());
+    span.is_valid().then(|| format!("Root={};Parent={id:016x};Sampled={sampled}", XrayTraceId(trace)))
 }
 
 /// As X-Ray writes a trace's id: `1-<time>-<random>`.
@@ -127,4 +134,24 @@ pub(super) fn state_of(text: &str) -> Option<Arc<str>> {
     }
     let state: TraceState = entries.join(",").parse().ok()?;
     Some(state.header()).filter(|text| !text.is_empty()).map(Into::into)
+}
+
+#[cfg(test)]
+mod tests {
+    use opentelemetry_aws::trace::xray_propagator::span_context_to_string;
+
+    use super::*;
+
+    #[test]
+    fn what_goes_to_xray_is_what_its_propagator_writes() {
+        let (trace, id) = (TraceId::from(0x0102_u128 << 96 | 7), SpanId::from(0x00ab_u64));
+        for (trace, id) in
+            [(trace, id), (TraceId::from(u128::MAX), SpanId::from(u64::MAX)), (TraceId::INVALID, id)]
+        {
+            for flags in [TraceFlags::NOT_SAMPLED, TraceFlags::SAMPLED, UNDECIDED] {
+                let span = SpanContext::new(trace, id, flags, true, TraceState::NONE);
+                assert_eq!(to_xray(&span), span_context_to_string(&span), "{span:?}");
+            }
+        }
+    }
 }

@@ -18,6 +18,8 @@ use super::{Part, Spool};
 const BATCH: usize = 500;
 /// Longest wait for the ledger to take one batch.
 const LEDGER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often it ships where every answer waits for it.
+const UNHURRIED: Duration = Duration::from_secs(1);
 /// Longest pause between tries while the ledger is away.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// A segment that is shipped and this large, or this long without company, is closed and deleted.
@@ -66,7 +68,8 @@ impl ShipError {
 
 impl Shipper {
     pub(crate) fn new(spool: Arc<Spool>, ledger: Arc<dyn Ledger>, flush: Duration) -> Self {
-        let flush = flush.max(Duration::from_millis(10));
+        // Nothing is what answers wait for; what none of them brought is shipped as by default.
+        let flush = if flush.is_zero() { UNHURRIED } else { flush.max(Duration::from_millis(10)) };
         Self {
             spool,
             ledger,

@@ -2,6 +2,7 @@
 
 mod audit;
 mod batch;
+mod doctor;
 mod duration;
 mod jobs;
 mod keys;
@@ -22,6 +23,7 @@ use crate::failure::Failure;
 
 pub(crate) use audit::{AuditCommand, ListAuditArgs, VerifyAuditArgs};
 pub(crate) use batch::{BatchCommand, RunBatchArgs};
+pub(crate) use doctor::DoctorArgs;
 pub(crate) use duration::parse_duration;
 pub(crate) use jobs::{JobArgs, JobsCommand, ListJobsArgs, RedriveArgs, SetAsideArgs, ShowJobArgs};
 pub(crate) use keys::{CreateKeyArgs, KeysCommand, ListKeysArgs, RevokeKeyArgs, RotateKeyArgs};
@@ -132,6 +134,8 @@ pub(crate) enum Command {
     /// Show or check the settings
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Look whether everything the settings name is there and lets us in; what to do where not
+    Doctor(DoctorArgs),
     /// Exit 0 if a server answers; for containers
     Healthcheck(HealthcheckArgs),
 }

@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod batch;
 pub(crate) mod chat;
 pub(crate) mod config;
+pub(crate) mod doctor;
 pub(crate) mod healthcheck;
 pub(crate) mod jobs;
 pub(crate) mod keys;

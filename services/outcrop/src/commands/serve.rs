@@ -37,11 +37,14 @@ async fn serve(
         .map_err(|error| Failure::failed(error.to_string()))?;
     let url = welcome::base_url(platform.addr());
     // Only once the address is ours: a key that nobody gets to see would be lost.
-    let first = platform
-        .auth
-        .bootstrap_if_empty(&Acting::system())
-        .await
-        .map_err(|error| Failure::from_error(&error))?;
+    let first = match bearers_are_known(config) {
+        true => None,
+        false => platform
+            .auth
+            .bootstrap_if_empty(&Acting::system())
+            .await
+            .map_err(|error| Failure::from_error(&error))?,
+    };
     let text = match &first {
         Some(first) => welcome::first(&url, first, &config.models.default, &welcome::program()),
         None => {
@@ -52,4 +55,10 @@ async fn serve(
     // A platform whose start nobody reads still runs.
     let _ = output::write(&text);
     platform.run(stop).await
+}
+
+/// Whether keys with names stand in the settings. A first key would then be one that nobody asked for, in the log of every
+/// process that starts with an empty store of its own. The one key for everybody needs the first admin's team.
+fn bearers_are_known(config: &Config) -> bool {
+    config.auth.static_keys.is_some() && config.auth.static_key.is_none()
 }

@@ -1,0 +1,99 @@
+//! Spans to a collector, by OTLP over HTTP (<https://opentelemetry.io/docs/specs/otlp/#otlphttp>).
+
+use std::io::{Read as _, Write as _};
+use std::time::Duration;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkError;
+use opentelemetry_sdk::trace::SpanData;
+use prost::Message as _;
+use reqwest::Url;
+use reqwest::blocking::Client;
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::redirect::Policy;
+
+use super::encode;
+use crate::{ExporterError, Otlp};
+
+/// Most of an answer that is read, bytes.
+const MOST_ANSWER: u64 = 64 * 1_024;
+
+/// Sends batches, each once: a second try would let all others wait behind it.
+#[derive(Debug)]
+pub(super) struct Collector {
+    client: Client,
+    endpoint: Url,
+    headers: HeaderMap,
+    gzip: bool,
+}
+
+impl Collector {
+    pub(super) fn new(otlp: &Otlp) -> Result<Self, ExporterError> {
+        Ok(Self {
+            client: client(otlp.timeout)?,
+            endpoint: endpoint(otlp)?,
+            headers: headers(otlp)?,
+            gzip: otlp.gzip,
+        })
+    }
+
+    /// How many of them the collector refused, though it took the others. Blocks for the time-out at most.
+    pub(super) fn send(&self, resource: &Resource, batch: &[SpanData]) -> Result<usize, OTelSdkError> {
+        let mut body = encode::request(resource, batch);
+        let mut request = self.client.post(self.endpoint.clone()).headers(self.headers.clone());
+        if self.gzip {
+            body = zipped(&body).map_err(failed)?;
+            request = request.header(CONTENT_ENCODING, "gzip");
+        }
+        // Of what went wrong on the way no address is told: there may be a secret in it.
+        let answer = request.body(body).send().map_err(|error| failed(error.without_url()))?;
+        let status = answer.status();
+        if !status.is_success() {
+            return Err(failed(format_args!("the collector answered {}", status.as_u16())));
+        }
+        let mut said = Vec::new();
+        answer.take(MOST_ANSWER).read_to_end(&mut said).map_err(failed)?;
+        // Not all collectors answer in the words of the protocol; all is well then.
+        let said = ExportTraceServiceResponse::decode(said.as_slice()).unwrap_or_default();
+        let refused = said.partial_success.map_or(0, |it| it.rejected_spans);
+        Ok(usize::try_from(refused).unwrap_or_default().min(batch.len()))
+    }
+}
+
+fn failed(why: impl std::fmt::Display) -> OTelSdkError {
+    OTelSdkError::InternalFailure(why.to_string())
+}
+
+/// Made by a thread of its own: the client waits for its own at the start, which may not be done where others are served.
+fn client(timeout: Duration) -> Result<Client, ExporterError> {
+    let make = || Client::builder().timeout(timeout).redirect(Policy::none()).build();
+    let made = std::thread::scope(|scope| scope.spawn(make).join());
+    let made = made.map_err(|_| ExporterError::Client { source: None })?;
+    made.map_err(|source| ExporterError::Client { source: Some(source.without_url()) })
+}
+
+fn endpoint(otlp: &Otlp) -> Result<Url, ExporterError> {
+    let url = Url::parse(&format!("{}/v1/traces", otlp.endpoint.trim_end_matches('/')));
+    url.ok().filter(|url| matches!(url.scheme(), "http" | "https")).ok_or(ExporterError::Endpoint)
+}
+
+fn headers(otlp: &Otlp) -> Result<HeaderMap, ExporterError> {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
+    for (name, value) in &otlp.headers {
+        let bad = || ExporterError::Header { name: name.clone() };
+        let mut value = HeaderValue::from_str(value).map_err(|_| bad())?;
+        value.set_sensitive(true);
+        headers.insert(HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?, value);
+    }
+    Ok(headers)
+}
+
+fn zipped(body: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut zipped = GzEncoder::new(Vec::new(), Compression::fast());
+    zipped.write_all(body)?;
+    zipped.finish()
+}

@@ -1,0 +1,4 @@
+output "public_url" {
+  description = "For server.public_url."
+  value       = "https://${var.domain_name}"
+}

@@ -1,0 +1,39 @@
+variable "name" {
+  description = "Prefix of all names."
+  type        = string
+}
+
+variable "domain_name" {
+  description = "The name that clients use."
+  type        = string
+}
+
+variable "region_name" {
+  description = "The name of this region's platform."
+  type        = string
+}
+
+variable "zone_id" {
+  description = "Their zone in Route 53."
+  type        = string
+}
+
+variable "failover" {
+  description = "none, primary or secondary: which of two regions this one is."
+  type        = string
+
+  validation {
+    condition     = contains(["none", "primary", "secondary"], var.failover)
+    error_message = "failover must be none, primary or secondary."
+  }
+}
+
+variable "load_balancer_dns_name" {
+  description = "The load balancer's own name."
+  type        = string
+}
+
+variable "load_balancer_zone_id" {
+  description = "The zone of that name."
+  type        = string
+}

@@ -1,0 +1,19 @@
+output "cluster_name" {
+  description = "The cluster."
+  value       = aws_ecs_cluster.this.name
+}
+
+output "service_names" {
+  description = "Its services."
+  value       = local.names
+}
+
+output "migrate_command" {
+  description = "Brings the database up to date, by the newest version that was applied; run before the services are."
+  value = join(" ", [
+    "aws ecs run-task --launch-type FARGATE",
+    "--cluster ${aws_ecs_cluster.this.name}",
+    "--task-definition ${aws_ecs_task_definition.migrate.family}",
+    "--network-configuration 'awsvpcConfiguration={subnets=[${join(",", var.subnet_ids)}],securityGroups=[${var.security_group_id}],assignPublicIp=DISABLED}'",
+  ])
+}

@@ -1,0 +1,79 @@
+//! What a check saw, how bad it is, and what to do.
+
+use serde_json::{Value, json};
+
+/// How bad it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    Ok,
+    /// Works, and somebody should look at it.
+    Warn,
+    /// Something will not work.
+    Fail,
+}
+
+/// One line of the report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Finding {
+    pub(super) name: String,
+    pub(super) state: State,
+    pub(super) seen: String,
+    /// One sentence; nothing where all is well.
+    pub(super) remedy: Option<String>,
+}
+
+impl Finding {
+    pub(super) fn ok(name: impl Into<String>, seen: impl Into<String>) -> Self {
+        Self { name: name.into(), state: State::Ok, seen: seen.into(), remedy: None }
+    }
+
+    pub(super) fn warn(name: impl Into<String>, seen: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { state: State::Warn, remedy: Some(remedy.into()), ..Self::ok(name, seen) }
+    }
+
+    pub(super) fn fail(name: impl Into<String>, seen: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { state: State::Fail, remedy: Some(remedy.into()), ..Self::ok(name, seen) }
+    }
+
+    /// For people.
+    pub(super) fn lines(&self) -> String {
+        // What answers from outside could play tricks on a terminal.
+        let clean = |text: &str| text.chars().filter(|it| !it.is_control()).collect::<String>();
+        let mut text = format!("{:<5} {:<18} {}\n", self.state.word(), self.name, clean(&self.seen));
+        if let Some(remedy) = &self.remedy {
+            text.push_str(&format!("{:<24} → {}\n", "", clean(remedy)));
+        }
+        text
+    }
+
+    /// For programs.
+    pub(super) fn json(&self) -> Value {
+        let state = self.state.word().to_ascii_lowercase();
+        json!({ "name": self.name, "state": state, "seen": self.seen, "remedy": self.remedy })
+    }
+}
+
+impl State {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Fail => "FAIL",
+        }
+    }
+}
+
+/// Whether words of AWS say that we may not.
+pub(super) fn is_denied(text: &str) -> bool {
+    ["AccessDenied", "not authorized", "Forbidden", "403", "UnauthorizedOperation"]
+        .iter()
+        .any(|it| text.contains(it))
+}
+
+/// Whether words of AWS say that it does not know our credentials, or that we have none.
+pub(super) fn lacks_credentials(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    ["credential", "security token", "signature", "expiredtoken", "invalidclienttokenid"]
+        .iter()
+        .any(|it| text.contains(it))
+}

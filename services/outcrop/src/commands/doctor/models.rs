@@ -1,0 +1,201 @@
+//! The models: whether regions list them, whether this account may call them, and what quotas there are.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use outcrop_ports::{
+    EmbedCall, EmbedPurpose, Modality, ModelCall, ModelError, ModelFailure, Place, ResolvedModel, Tally,
+};
+use outcrop_wiring::{Looked, Models};
+use tokio_util::sync::CancellationToken;
+
+use super::Patient;
+use super::finding::{Finding, is_denied, lacks_credentials};
+
+pub(super) async fn check(patient: &Patient) -> Vec<Finding> {
+    let stop = CancellationToken::new();
+    let _stop = stop.clone().drop_guard();
+    let (models, looked) = match Box::pin(outcrop_wiring::models_looked_at(&patient.config, stop)).await {
+        Ok(found) => found,
+        Err(error) => {
+            return vec![Finding::fail("models", error.to_string(), "correct the section `models`")];
+        }
+    };
+    let listed = looked.iter().any(|(_, it)| it.is_ok());
+    let mut findings: Vec<_> = looked.into_iter().map(region).collect();
+    let wanted = [
+        (&patient.config.models.default, Modality::Text),
+        (&patient.config.models.default_embedding, Modality::Embedding),
+    ];
+    let asked = wanted.map(|(name, output)| model(patient, &models, name, output, listed));
+    findings.extend(futures::future::join_all(asked).await.into_iter().flatten());
+    if patient.call {
+        findings.extend(accounts(patient, &models).await);
+    }
+    findings
+}
+
+/// Whether a region's lists can be had.
+fn region((region, looked): Looked) -> Finding {
+    let name = format!("models, {region}");
+    match looked {
+        Ok(count) => Finding::ok(name, format!("{count} models can be called")),
+        Err(error) => {
+            let said = error.to_string();
+            let remedy = if is_denied(&said) {
+                "allow bedrock:ListFoundationModels, bedrock:ListInferenceProfiles and bedrock:GetInferenceProfile"
+            } else if lacks_credentials(&said) {
+                "mend `aws identity` first, or set AWS_BEARER_TOKEN_BEDROCK to a key that is good"
+            } else {
+                "let this machine through to Bedrock (NAT, or VPC endpoints for bedrock and bedrock-runtime), and see whether the region has it"
+            };
+            Finding::fail(name, said, remedy)
+        }
+    }
+}
+
+async fn model(
+    patient: &Patient,
+    models: &Models,
+    wanted: &str,
+    output: Modality,
+    listed: bool,
+) -> Vec<Finding> {
+    let name = format!("model {wanted}");
+    let Some(model) = models.catalog.resolve_for(Some(wanted), output) else {
+        return vec![Finding::fail(
+            name,
+            "the catalogue has no such model",
+            "correct `models.default…`; `/v1/models` lists names",
+        )];
+    };
+    // While no region said what it has, the catalogue is what the files say.
+    if listed && !models.catalog.list().iter().any(|it| it.id == model.info.id) {
+        let remedy = "add a region that has it to `models.url`, or name another model in `models.default…`";
+        return vec![Finding::fail(name, "no configured region lists it", remedy)];
+    }
+    if model.info.legacy {
+        let remedy = "name a newer model in `models.default…` before its end of life";
+        return vec![Finding::warn(name, "Bedrock calls it legacy", remedy)];
+    }
+    if !patient.call {
+        let seen = "is listed; whether this account may call it, `--call` finds out";
+        return vec![if listed {
+            Finding::ok(name, seen)
+        } else {
+            Finding::warn(name, "not asked", "mend the lists of models first")
+        }];
+    }
+    let called = if output == Modality::Embedding {
+        embed(models, model, patient.limit / 2).await
+    } else {
+        chat(models.model.clone(), model, patient.limit / 2).await
+    };
+    vec![told(name, called)]
+}
+
+/// The other accounts, each in the region that is called first.
+async fn accounts(patient: &Patient, models: &Models) -> Vec<Finding> {
+    let accounts = patient.config.models.other_accounts().unwrap_or_default();
+    let Some(home) = models.places.regions().first() else { return Vec::new() };
+    let calls = accounts.into_iter().map(|account| async move {
+        let name = format!("account {}", account.name);
+        let place = Place { account: Some(account.name), region: home.clone() };
+        let model = models.catalog.resolve(Some(&patient.config.models.default));
+        match (models.places.at(&place), model) {
+            (Ok(there), Some(model)) => told(name, chat(there, model, patient.limit / 2).await),
+            _ => Finding::fail(name, "cannot be called", "correct `models.accounts`"),
+        }
+    });
+    futures::future::join_all(calls).await
+}
+
+async fn chat(
+    models: Arc<dyn outcrop_ports::Models>,
+    model: ResolvedModel,
+    limit: Duration,
+) -> Result<(), ModelError> {
+    let message = outcrop_chat::Message {
+        role: outcrop_chat::Role::User,
+        content: vec![outcrop_chat::Block::Text("Hi".to_owned())],
+    };
+    let inference = outcrop_chat::Inference {
+        max_tokens: Some(model.info.min_max_tokens.max(1)),
+        ..outcrop_chat::Inference::default()
+    };
+    let request =
+        outcrop_chat::Request { messages: vec![message], inference, ..outcrop_chat::Request::default() };
+    models.chat(ModelCall { model, request: Arc::new(request), deadline: limit }).await.map(drop)
+}
+
+async fn embed(models: &Models, model: ResolvedModel, limit: Duration) -> Result<(), ModelError> {
+    let call = EmbedCall {
+        model,
+        inputs: vec!["Hi".to_owned()],
+        dimensions: None,
+        purpose: EmbedPurpose::default(),
+        metadata: std::collections::BTreeMap::new(),
+        deadline: limit,
+        tally: Tally::default(),
+    };
+    models.model.embed(call).await.map(drop)
+}
+
+/// What became of a call, and what to do.
+fn told(name: String, called: Result<(), ModelError>) -> Finding {
+    let Err(error) = called else { return Finding::ok(name, "answered") };
+    let said = error.message.clone();
+    match error.failure {
+        ModelFailure::Denied => Finding::fail(
+            name,
+            format!("access is not granted: {said}"),
+            "allow bedrock:InvokeModel and bedrock:InvokeModelWithResponseStream on the model and its inference profile, \
+             and have the account's model access enabled (Bedrock console, Model access; Anthropic asks for use-case details once)",
+        ),
+        ModelFailure::Throttled | ModelFailure::QuotaExceeded => Finding::warn(
+            name,
+            format!("access is granted, and Bedrock throttles: {said}"),
+            "compare `quotas` with what you need, and ask for more in Service Quotas, or add a region to `models.url`",
+        ),
+        ModelFailure::NotFound => Finding::fail(
+            name,
+            format!("Bedrock does not know it there: {said}"),
+            "call it through an inference profile (`models.cross_region`), or add a region that has it to `models.url`",
+        ),
+        ModelFailure::Unavailable | ModelFailure::TimedOut | ModelFailure::Broken => Finding::fail(
+            name,
+            said,
+            "let this machine through to Bedrock (NAT, or a VPC endpoint for bedrock-runtime), and see AWS Health",
+        ),
+        _ => Finding::fail(name, said, "see the words of Bedrock; its request id is in CloudTrail"),
+    }
+}
+
+/// What can be known of quotas without another API: how the default model counts, and where the numbers are.
+pub(super) fn quotas(patient: &Patient) -> Vec<Finding> {
+    let config = &patient.config;
+    if !config.models.url.starts_with("bedrock://") {
+        return vec![Finding::ok("quotas", "models are emulated; the emulator has none")];
+    }
+    let Ok(catalog) = outcrop_wiring::names(config) else { return Vec::new() };
+    let Some(model) = catalog.resolve(Some(&config.models.default)) else { return Vec::new() };
+    let burndown = match model.info.output_burndown {
+        0 | 1 => String::new(),
+        times => {
+            format!("; an output token of {} counts as {times} towards tokens per minute", model.info.id)
+        }
+    };
+    let shown = model.info.name.clone().unwrap_or_else(|| model.info.id.clone());
+    let region = config.models.regions().ok().and_then(|it| it.first().map(ToString::to_string));
+    let region = region.map_or_else(String::new, |it| format!(" --region {it}"));
+    // Quotes end the shell's word; a name of the catalogue has none.
+    let shown = shown.replace(['\'', '`', '"'], "");
+    vec![Finding::ok(
+        "quotas",
+        format!(
+            "not asked (they are another service's); see them with: aws service-quotas list-service-quotas \
+             --service-code bedrock{region} --query \"Quotas[?contains(QuotaName, '{shown}')].[QuotaName,Value,QuotaCode]\" \
+             --output table{burndown}"
+        ),
+    )]
+}
