@@ -48,15 +48,16 @@ pub struct Postgres(Server);
 impl Postgres {
     /// Makes a cluster in `folder` and starts it.
     pub fn start(tools: &Tools, folder: &Path) -> anyhow::Result<Self> {
-        Self::start_on(tools, folder, None)
+        Self::start_on(tools, folder, free_port()?, None)
     }
 
-    /// The same, with its log archived.
-    pub fn start_archiving(tools: &Tools, folder: &Path, backup: &Backup) -> anyhow::Result<Self> {
-        Self::start_on(tools, folder, Some(backup))
+    /// The same, with its log archived. It will be lost and restored on `port`, which nobody may take meanwhile: so it is no
+    /// [`free_port`], from the range of outgoing connections.
+    pub fn start_archiving(tools: &Tools, folder: &Path, port: u16, backup: &Backup) -> anyhow::Result<Self> {
+        Self::start_on(tools, folder, port, Some(backup))
     }
 
-    fn start_on(tools: &Tools, folder: &Path, backup: Option<&Backup>) -> anyhow::Result<Self> {
+    fn start_on(tools: &Tools, folder: &Path, port: u16, backup: Option<&Backup>) -> anyhow::Result<Self> {
         let data = folder.join("postgres");
         std::fs::create_dir_all(&data)?;
         let user = unprivileged(&data)?;
@@ -69,7 +70,7 @@ impl Postgres {
         if let Some(backup) = backup {
             settings = backup.settings().into();
         }
-        Self::serve(tools, &user, &data, folder, free_port()?, &settings)
+        Self::serve(tools, &user, &data, folder, port, &settings)
     }
 
     /// Starts the server on a folder that holds its data.

@@ -14,6 +14,8 @@ enum Blame {
     Setting,
     /// Something that is away, and may be back in a moment.
     Away,
+    /// Nothing: whoever runs the process wants it to end.
+    Stop,
     /// Anything else.
     Other,
 }
@@ -28,6 +30,11 @@ impl WiringError {
     pub(crate) fn behind(pending: &str) -> Self {
         let line = format!("the database is not up to date: it lacks {pending}; run `outcrop migrate` first");
         Self { line, blame: Blame::Other }
+    }
+
+    /// The process was told to stop before its parts were together.
+    pub(crate) fn stopped() -> Self {
+        Self { line: "told to stop before the database was up to date".to_owned(), blame: Blame::Stop }
     }
 
     /// Something out there failed: `attempted` follows "could not".
@@ -48,6 +55,12 @@ impl WiringError {
     #[must_use]
     pub fn is_setting(&self) -> bool {
         self.blame == Blame::Setting
+    }
+
+    /// Whether nothing failed: the process was told to stop.
+    #[must_use]
+    pub fn is_stop(&self) -> bool {
+        self.blame == Blame::Stop
     }
 
     /// Whether something is away that may be back in a moment.

@@ -42,7 +42,7 @@ pub use peers::{RankedProbe, authenticator, inference, outbound, services};
 pub use process::{BAD_SETTINGS_EXIT_CODE, Process, ServiceError, run_service};
 pub use routes::{regions, routes_refused};
 pub use secrets::{
-    audit_sealer, internal_secret, key_secret, mcp_sealer, references, resolve, signer, verifier,
+    audit_sealer, internal_secret, key_secret, mcp_sealer, references, resolve, secrets_of, signer, verifier,
 };
 pub use shared::{
     Probed, answers, blobs, changes, limiter, mcp_sessions, queue, shared_queue, target_health,

@@ -31,6 +31,7 @@ pub struct Process {
 }
 
 /// Why a service does not run: its causes on one line. Anything that is an error becomes one by `?`.
+/// A stop that was asked for is told like one, and ends with success.
 #[derive(Debug)]
 pub struct ServiceError {
     line: String,
@@ -40,8 +41,12 @@ pub struct ServiceError {
 impl<E: Error + 'static> From<E> for ServiceError {
     fn from(error: E) -> Self {
         let wiring = (&error as &dyn Error).downcast_ref::<WiringError>();
-        let setting = wiring.is_some_and(WiringError::is_setting);
-        Self { line: chain(&error), code: if setting { BAD_SETTINGS_EXIT_CODE } else { 1 } }
+        let code = match wiring {
+            Some(error) if error.is_setting() => BAD_SETTINGS_EXIT_CODE,
+            Some(error) if error.is_stop() => 0,
+            _ => 1,
+        };
+        Self { line: chain(&error), code }
     }
 }
 

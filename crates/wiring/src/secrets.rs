@@ -25,6 +25,14 @@ pub fn references(config: &Config) -> Vec<&'static str> {
         .collect()
 }
 
+/// What the settings hold that nobody may see, to take it out of what is shown.
+#[must_use]
+pub fn secrets_of(config: &Config) -> Vec<String> {
+    let mut config = config.clone();
+    let held = fields(&mut config).into_iter().filter_map(|(_, secret)| secret.as_ref());
+    held.map(|secret| secret.expose_secret().to_owned()).collect()
+}
+
 /// Replaces every `secretsmanager://` reference by the secret it stands for. Without one, AWS is not asked.
 pub async fn resolve(mut config: Config) -> Result<Config, WiringError> {
     let fields = fields(&mut config);

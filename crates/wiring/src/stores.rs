@@ -14,6 +14,7 @@ use outcrop_ports::{
 };
 use outcrop_postgres::{PostgresOptions, PostgresStore};
 use outcrop_sqlite::{SqliteQueue, SqliteStore};
+use tokio_util::sync::CancellationToken;
 
 use crate::replica::Replicated;
 use crate::usage_export::exported;
@@ -106,7 +107,14 @@ pub async fn stores(config: &Config) -> Result<Stores, WiringError> {
 /// A rollout may start services beside the migration: while something is pending it is waited for, and then refused. A
 /// database that is away is not waited for: services start without it, as ever. One that is newer is fine, by the rules of
 /// docs/upgrading.md, for the release before it; so much is said in the log.
-pub async fn migrated_stores(config: &Config) -> Result<Stores, WiringError> {
+///
+/// Whoever takes a rollout back while it waits need not wait too: `stop` ends this with an error that is no failure.
+pub async fn migrated_stores(config: &Config, stop: &CancellationToken) -> Result<Stores, WiringError> {
+    let stores = Box::pin(once_migrated(config));
+    stop.run_until_cancelled(stores).await.unwrap_or_else(|| Err(WiringError::stopped()))
+}
+
+async fn once_migrated(config: &Config) -> Result<Stores, WiringError> {
     let stores = stores(config).await?;
     let mut waited = Duration::ZERO;
     loop {

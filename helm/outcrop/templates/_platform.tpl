@@ -119,6 +119,17 @@ names without a suffix for others to call, scales, and works jobs.
 {{- if and (eq $v.secrets.from "native") $v.secrets.names.otlpHeaders -}}
 {{- fail "secrets.names.otlpHeaders cannot be read by the services themselves; use another secrets.from" -}}
 {{- end -}}
+{{- if and (eq $v.secrets.from "native") $v.secrets.names.responseCacheUrl -}}
+{{- fail "secrets.names.responseCacheUrl cannot be read by the service itself; use another secrets.from, or services.inference.extraEnv with a Secret of yours" -}}
+{{- end -}}
+{{- if and $v.cache.responseUrl (or $v.secrets.names.responseCacheUrl (and (eq $v.secrets.from "existing") (has "response-cache-url" $v.secrets.existing.keys))) -}}
+{{- fail "cache.responseUrl, and the same from a secret: one of them is not meant" -}}
+{{- end -}}
+{{- range $unit := include "outcrop.units" . | fromJsonArray -}}
+{{- if and $unit.scaled (not $unit.keda) (not $unit.values.autoscaling.cpu) (not $unit.values.autoscaling.metrics) -}}
+{{- fail (printf "services.%s.autoscaling has neither cpu nor metrics: Kubernetes would take a CPU of its own choice" $unit.name) -}}
+{{- end -}}
+{{- end -}}
 {{- if and (eq $v.secrets.from "generated") (not $v.trial.postgres.enabled) -}}
 {{- fail "secrets.from generated is for trials (trial.postgres.enabled): a secret that only the cluster knows is lost with it" -}}
 {{- end -}}

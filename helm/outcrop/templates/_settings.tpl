@@ -46,7 +46,8 @@ redis://{{ include "outcrop.fullname" . }}-redis:6379
       "telemetry.environment" $v.environment
       "telemetry.format" "json"
       "telemetry.otlp_endpoint" $v.telemetry.otlpEndpoint
-      "metrics.listen" (ternary "0.0.0.0:9090" "" $v.metrics.enabled) -}}
+      "metrics.listen" (ternary "0.0.0.0:9090" "" $v.metrics.enabled)
+      "metrics.emf" (ternary "" $v.metrics.emf (eq $v.metrics.emf "off")) -}}
 {{- range $setting, $value := $settings }}
 {{- if ne $value "" }}
 {{ include "outcrop.variable" $setting }}: {{ $value | quote }}
@@ -99,6 +100,8 @@ cachePassword: {setting: cache.password, key: cache-password, for: [gateway, aut
 signingKey: {setting: auth.signing_key, key: signing-key, for: [auth]}
 federation: {setting: auth.federation, key: federation, for: [auth]}
 staticKey: {setting: auth.static_key, key: static-key, for: [auth]}
+staticKeys: {setting: auth.static_keys, key: static-keys, for: [auth]}
+responseCacheUrl: {setting: response_cache.url, key: response-cache-url, for: [inference]}
 webhookUrl: {setting: alerts.webhook_url, key: webhook-url, for: [job-worker]}
 webhookSecret: {setting: alerts.webhook_secret, key: webhook-secret, for: [job-worker]}
 otlpHeaders: {setting: telemetry.otlp_headers, key: otlp-headers, for: [gateway, auth, inference, job-worker]}

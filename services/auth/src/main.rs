@@ -25,7 +25,7 @@ async fn start(Process { config, stop, metrics }: Process) -> Result<(), Service
     let (clock, ids) = (outcrop_wiring::clock(), outcrop_wiring::ids());
     let verifier = Arc::new(outcrop_wiring::verifier(&config)?);
     let options = options(&config).await?;
-    let (ports, probes) = ports(&config, clock.clone(), ids.clone()).await?;
+    let (ports, probes) = ports(&config, &stop, clock.clone(), ids.clone()).await?;
     let auth = AuthService::new(ports, options);
     auth.check_signing_key()?;
     let parts = ServerParts {
@@ -70,10 +70,11 @@ async fn options(config: &Config) -> Result<AuthOptions, ServiceError> {
 
 async fn ports(
     config: &Config,
+    stop: &CancellationToken,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGen>,
 ) -> Result<(AuthPorts, Vec<Dependency>), WiringError> {
-    let stores = outcrop_wiring::migrated_stores(config).await?;
+    let stores = outcrop_wiring::migrated_stores(config, stop).await?;
     let limiter = outcrop_wiring::limiter(config).await?;
     let ports = AuthPorts {
         keys: stores.keys,

@@ -25,7 +25,8 @@ fn main() -> ExitCode {
 
 async fn start(Process { config, stop, metrics }: Process) -> Result<(), ServiceError> {
     let (over, last) = (CancellationToken::new(), CancellationToken::new());
-    let (service, mcp, server, upkeep) = Box::pin(build(&config, metrics.clone(), last.clone())).await?;
+    let (service, mcp, server, upkeep) =
+        Box::pin(build(&config, &stop, metrics.clone(), last.clone())).await?;
     let _metrics = MetricsListener::start(&config.metrics, metrics)?;
     tokio::spawn(upkeep);
     tracing::info!(server.address = %server.addr(), "listening");
@@ -57,11 +58,12 @@ async fn start(Process { config, stop, metrics }: Process) -> Result<(), Service
 
 async fn build(
     config: &Config,
+    stop: &CancellationToken,
     metrics: Option<Page>,
     last: CancellationToken,
 ) -> Result<(InferenceService, McpServer, Server, Upkeep), ServiceError> {
     let (stores, models, limiter) = tokio::try_join!(
-        outcrop_wiring::migrated_stores(config),
+        outcrop_wiring::migrated_stores(config, stop),
         outcrop_wiring::models(config, last),
         outcrop_wiring::limiter(config),
     )?;

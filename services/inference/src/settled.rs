@@ -43,9 +43,10 @@ impl InferenceService {
     async fn settled(self, answer: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
         match answer.response().body().size() {
             BodySize::Stream => answer.map_body(|_, body| {
-                let settle =
-                    Some(Box::pin(async move { self.settle().await }) as LocalBoxFuture<'static, ()>);
-                BoxBody::new(SettledBody { body, settle })
+                BoxBody::new(SettledBody {
+                    body: Some(body),
+                    settle: Box::pin(async move { self.settle().await }),
+                })
             }),
             // Its client knows its end by its size.
             BodySize::None | BodySize::Sized(_) => {
@@ -64,25 +65,68 @@ impl InferenceService {
 
 /// A body whose end waits.
 struct SettledBody {
-    body: BoxBody,
-    settle: Option<LocalBoxFuture<'static, ()>>,
+    /// None once it has ended: most bodies may not be asked again.
+    body: Option<BoxBody>,
+    settle: LocalBoxFuture<'static, ()>,
 }
 
 impl MessageBody for SettledBody {
     type Error = <BoxBody as MessageBody>::Error;
 
     fn size(&self) -> BodySize {
-        self.body.size()
+        BodySize::Stream
     }
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
         let Self { body, settle } = &mut *self;
-        let polled = Pin::new(body).poll_next(cx);
-        let (Poll::Ready(None), Some(wait)) = (&polled, settle.as_mut()) else { return polled };
-        if wait.as_mut().poll(cx).is_pending() {
-            return Poll::Pending;
+        if let Some(open) = body {
+            let polled = Pin::new(open).poll_next(cx);
+            if !matches!(polled, Poll::Ready(None)) {
+                return polled;
+            }
+            // With it goes what it holds: the call that it told of ends here, and is among what is waited for.
+            *body = None;
         }
-        *settle = None;
-        polled
+        settle.as_mut().poll(cx).map(|()| None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::body::BodyStream;
+    use futures::future::poll_fn;
+    use futures::stream;
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_end_waits_and_what_has_ended_is_not_asked_again() {
+        // Such streams panic when they are asked again after their end.
+        let piece = |n: u8| (Ok::<_, std::io::Error>(Bytes::from(vec![n])), n + 1);
+        let pieces = stream::unfold(0, move |n| async move { (n < 2).then(|| piece(n)) });
+        let body = BoxBody::new(BodyStream::new(Box::pin(pieces)));
+        let (settled, wait) = oneshot::channel::<()>();
+        let settle = Box::pin(async move { wait.await.unwrap() });
+        let mut body = std::pin::pin!(SettledBody { body: Some(body), settle });
+        for expected in 0..2 {
+            let piece = poll_fn(|cx| body.as_mut().poll_next(cx)).await.unwrap().unwrap();
+            assert_eq!(piece.as_ref(), [expected]);
+        }
+        let mut asked = 0;
+        let mut settled = Some(settled);
+        let end = poll_fn(|cx| {
+            asked += 1;
+            let polled = body.as_mut().poll_next(cx);
+            if asked == 2 {
+                settled.take().unwrap().send(()).unwrap();
+            }
+            if polled.is_pending() {
+                cx.waker().wake_by_ref();
+            }
+            polled
+        });
+        assert!(end.await.is_none());
+        assert!(asked > 2, "it waited");
     }
 }

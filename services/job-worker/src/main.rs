@@ -22,7 +22,7 @@ fn main() -> ExitCode {
 
 async fn start(Process { config, stop, metrics }: Process) -> Result<(), ServiceError> {
     let (clock, ids) = (outcrop_wiring::clock(), outcrop_wiring::ids());
-    let stores = outcrop_wiring::migrated_stores(&config).await?;
+    let stores = outcrop_wiring::migrated_stores(&config, &stop).await?;
     let queue = outcrop_wiring::queue(&config, &stores).await?;
     let blobs = outcrop_wiring::blobs(&config).await?;
     let verifier = Arc::new(outcrop_wiring::verifier(&config)?);

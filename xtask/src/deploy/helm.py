@@ -14,7 +14,7 @@ from kubernetes_validate import utils
 import helm_crds
 import helm_readme
 from common import say
-from helm_cases import CASES, refuses, restarts, schema_is_whole
+from helm_cases import CASES, refuses, restarts, schema_is_whole, secrets_are_whole
 from helm_release import CHART, fingerprint, flags, helm, render
 from helm_rules import RULES
 
@@ -77,6 +77,7 @@ def main() -> None:
     misspelt, faults = refuses()
     say(f"refused: {misspelt} misspelt or senseless values by the schema, {faults} contradictions by the chart")
     restarts()
+    say(f"each of {secrets_are_whole()} secrets can be given; values-eks.yaml names those that the foundations make")
     leaves = schema_is_whole(json.loads((CHART / "values.schema.json").read_text()))
     say(f"the schema and values.yaml have the same {leaves} values; settings restart pods, routes do not")
 

@@ -1,11 +1,12 @@
 """What each values file is for, found in what it renders; and what the chart refuses."""
 
 import json
+import re
 
 import yaml
 
 from common import ROOT
-from helm_release import SERVICES, chart_file, component, labels, refusal, render, values
+from helm_release import CHART, SERVICES, chart_file, component, labels, refusal, render, values
 from helm_rules import permitted
 
 MINIMAL = "ci/minimal-values.yaml"
@@ -70,6 +71,8 @@ def eks_alb(release):
     assert json.loads(found[ALB + "listen-ports"]) == [{"HTTP": 80}, {"HTTPS": 443}] and found[ALB + "ssl-redirect"] == "443"
     assert "idle_timeout.timeout_seconds=620" in found[ALB + "load-balancer-attributes"]
     assert found[ALB + "healthcheck-path"] == "/readyz"
+    # EMF goes to an agent of theirs.
+    assert release.environment(gateway)["OUTCROP__METRICS__EMF"].startswith("tcp://")
     # The load balancer closes idle connections first.
     assert int(release.environment(gateway)["OUTCROP__SERVER__KEEP_ALIVE_MS"]) > 620_000
     assert not any("actions." in it for it in found), "one version needs no weights"
@@ -84,6 +87,53 @@ def eks_alb(release):
         assert read == set(readable[service]), f"{service} reads {sorted(read)}; its role may read {readable[service]}"
     stranger = {"metadata": {"labels": {"app": "stranger"}}, "spec": {"containers": []}}
     assert not permitted(release, stranger, gateway, 8080), "only the load balancer's subnets reach the gateway"
+
+
+def eks(release):
+    """What people copy: secrets as the foundations name them, metrics for the alarms that deployments watch, nothing that nobody makes."""
+    names = {}
+    for file, pattern in {
+        "deploy/terraform/modules/security/main.tf": r'"[\w-]+" += "((?:key|internal)-secret|database|cache)"',
+        "deploy/cloudformation/security.yaml": r"Name: !Sub \"outcrop/\$\{Environment\}/([\w-]+)\"",
+    }.items():
+        names[file] = {f"outcrop/prod/{it}" for it in re.findall(pattern, (ROOT / file).read_text())}
+        assert len(names[file]) == 4, f"{file}: {names[file]}"
+    for workload in release.services_of_ours():
+        name, template = workload["metadata"]["name"], workload["spec"]["template"]
+        environment = release.environment(template)
+        assert environment["OUTCROP__METRICS__EMF"] == "stdout" and environment["OUTCROP__TELEMETRY__ENVIRONMENT"] == "prod", f"{name}: alarms would see nothing"
+        secrets = {v.removeprefix("secretsmanager://").split("#")[0] for v in environment.values() if isinstance(v, str) and v.startswith("secretsmanager://")}
+        for file, made in names.items():
+            assert secrets and secrets <= made, f"{name} reads {secrets - made}, which {file} does not make"
+        read = {SECRETS[n] for n, v in environment.items() if isinstance(v, str) and v.startswith("secretsmanager://")}
+        assert read == set(json.loads((ROOT / "deploy/iam/policies.json").read_text())["secrets"][component(workload)]), f"{name} reads {read}"
+        assert ("ServiceAccount", template["spec"]["serviceAccountName"]) in release.by_name, f"{name}: nobody makes its account"
+        assert not {"priorityClassName", "imagePullSecrets", "tolerations"} & template["spec"].keys(), f"{name}: asks for what a cluster may not have"
+        role = annotations(release, "ServiceAccount", name)["eks.amazonaws.com/role-arn"]
+        assert role.endswith(component(workload)), f"{name} takes {role}"
+    assert "@sha256:" not in release.text, "a digest goes before every later tag"
+
+
+def without_metrics():
+    """What alarms of CloudWatch are made of is off unless values say so, and goes where they say."""
+    assert "OUTCROP__METRICS__EMF" not in render([MINIMAL]).text
+    policy = render([MINIMAL], ["metrics.emf=tcp://agent.monitoring:25888"]).get("NetworkPolicy", "outcrop-gateway")["spec"]
+    assert any(rule["ports"] == [{"port": 25888}] for rule in policy["egress"]), "CloudWatch's agent cannot be reached"
+
+
+def secrets_are_whole():
+    """Every setting that is a secret can be given to the chart, to those who have it."""
+    table = (CHART / "templates/_settings.tpl").read_text()
+    known = set(re.findall(r"(?m)^\w+: \{setting: ([a-z_.]+), key: [a-z-]+, for: ", table))
+    told = set(re.findall(r"(?m)^\| `([a-z0-9_.]+)` \| [^|]* \| secret \|", (ROOT / "docs/configuration.md").read_text()))
+    assert told | {"response_cache.url"} == known, f"secrets that the chart does not know, or the other way: {(told | {'response_cache.url'}) ^ known}"
+    return len(known)
+
+
+def never_smaller():
+    """Who makes a release highly available, or takes it back, changes nothing that Kubernetes lets nobody change."""
+    claims = [render(files).get("StatefulSet", "outcrop-inference")["spec"]["volumeClaimTemplates"] for files in ([MINIMAL], [MINIMAL, "values-ha.yaml"])]
+    assert claims[0] == claims[1], "an upgrade to values-ha.yaml is refused: volumeClaimTemplates cannot be changed"
 
 
 def pod_identity(release):
@@ -126,6 +176,8 @@ def existing_secret(release):
     assert [it["name"] for it in release.get("Pod", "outcrop-test")["spec"]["containers"]] == ["ready", "chat"]
     monitor = release.get("ServiceMonitor", "outcrop")
     assert labels(monitor)["release"] == "prometheus"
+    job = monitor["spec"]["endpoints"][0]["relabelings"][0]
+    assert job["targetLabel"] == "job" and job["replacement"] == "outcrop-$1", "the rules of alarms see jobs called outcrop alone"
     # Each pod is read once.
     chosen = [s["metadata"]["name"] for s in release.of("Service") if any(p["name"] == "metrics" for p in s["spec"]["ports"])]
     assert chosen == [f"outcrop-{it}" for it in sorted(SERVICES)], chosen
@@ -249,6 +301,7 @@ CASES = {
     "ci/trial-storage-values.yaml": (["ci/trial-storage-values.yaml"], trial_storage),
     "values-trial.yaml": (["values-trial.yaml"], trial),
     "values-ha.yaml": ([MINIMAL, "values-ha.yaml"], ha),
+    "values-eks.yaml": (["values-eks.yaml", "values-ha.yaml"], eks),
     # On top of values that have an Ingress, as their comments say.
     "values-canary.yaml": ([MINIMAL, "ci/alb-canary-values.yaml", "values-canary.yaml"], lambda it: weights(it, {"": 90, "-canary": 10})),
     "values-blue-green.yaml": ([MINIMAL, "ci/blue-green-values.yaml", "values-blue-green.yaml"], blue_green),
@@ -263,7 +316,7 @@ MISSPELT = [
     "services.auth.config.auth\\.key_secrets=x", "secrets.from=vault", "secrets.names.keySecrets=x", "spool.kind=memory",
     "keda.minReplicas=0", "ingress.alb.certificate=x", "ingress.alb.scheme=public", "canary.weight=101", "canary.replicas.worker=1",
     "blueGreen.active=red", "rollouts.strategie=canary", "networkPolicy.gatewayFrom[0].ipblock.cidr=10.0.0.0/8",
-    "trial.redis.image=redis:latest", "trial.postgres.image=postgres", "services.auth.serviceAccount.role=x", "test.key=x",
+    "metrics.emf=file", "metrics.emf=tcp://agent", "trial.redis.image=redis:latest", "trial.postgres.image=postgres", "services.auth.serviceAccount.role=x", "test.key=x",
 ]  # fmt: skip
 
 # Values that contradict one another, and the word by which the chart says so.
@@ -282,6 +335,10 @@ FAULTS = {
     "gatewayApi.parentRefs": ([MINIMAL], ["gatewayApi.enabled=true"]),
     "spool.existingClaim": ([MINIMAL], ["spool.kind=shared"]),
     "secrets.existing.name": ([MINIMAL], ["secrets.from=existing"]),
+    "responseCacheUrl": ([MINIMAL], ["secrets.names.responseCacheUrl=x"]),
+    "the same from a secret": (
+        [MINIMAL], ["secrets.from=csi", "secrets.names.responseCacheUrl=x", "cache.responseUrl=rediss://r"]),
+    "neither cpu nor metrics": ([MINIMAL], ["services.inference.autoscaling.enabled=true", "services.inference.autoscaling.cpu=0"]),
     "otlpHeaders": ([MINIMAL], ["secrets.names.otlpHeaders=x"]),
     "is for trials": ([MINIMAL], ["secrets.from=generated"]),
     "from a Secret": (["values-trial.yaml"], ["secrets.from=native"]),
@@ -310,6 +367,8 @@ def restarts() -> None:
         return {it["spec"]["template"]["metadata"]["annotations"]["checksum/settings"] for it in release.services_of_ours()}
 
     before = sums()
+    without_metrics()
+    never_smaller()
     assert sums() == before, "the same values render alike"
     assert sums("configFiles.routes\\.toml=x") == before, "new routes restart nobody"
     assert sums("configFiles.prices\\.toml=x") != before and sums("drainMs=1000") != before

@@ -71,7 +71,9 @@ SPECS = {
     ),
     ("monitoring.coreos.com/v1", "ServiceMonitor"): shape(
         selector=shape(matchLabels={"type": "object"}, matchExpressions=several(shape(key=TEXT, operator=one_of("In"), values=several(TEXT)))),
-        endpoints=several(shape(port=TEXT, path=TEXT, interval=TEXT)),
+        endpoints=several(
+            shape(port=TEXT, path=TEXT, interval=TEXT, relabelings=several(shape(sourceLabels=several(TEXT), targetLabel=TEXT, replacement=TEXT)))
+        ),
         podTargetLabels=several(TEXT),
     ),
     ("argoproj.io/v1alpha1", "Rollout"): shape(

@@ -12,7 +12,7 @@ BEGIN, END = "<!-- values: written by helm.py --write -->\n", "<!-- end of value
 # What the chart itself says, or what is a secret: not for `config`.
 RESERVED = {
     "data_dir", "server.host", "server.port", "server.drain_ms", "metrics.listen", "services.auth", "services.inference", "services.jobs",
-    "usage.spool_dir", "store.password", "cache.password", "auth.key_secret", "auth.signing_key", "auth.static_key", "auth.federation",
+    "usage.spool_dir", "store.password", "cache.password", "auth.key_secret", "auth.signing_key", "auth.static_key", "auth.static_keys", "auth.federation",
     "internal.secret", "alerts.webhook_url", "alerts.webhook_secret", "telemetry.otlp_headers",
 }  # fmt: skip
 

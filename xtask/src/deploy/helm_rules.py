@@ -3,6 +3,8 @@
 import ipaddress
 import re
 
+import yaml
+
 from common import ROOT, setting_names, unknown_settings
 from helm_release import (
     SERVICES,
@@ -139,7 +141,30 @@ def lifecycle(release) -> int:
         drain = int(release.environment(template)["OUTCROP__SERVER__DRAIN_MS"]) / 1000
         grace = template["spec"]["terminationGracePeriodSeconds"]
         assert grace >= pause + drain + 10, f"{name}: killed after {grace} s, and it pauses {pause} s and drains {drain} s"
+        if component(workload) == "gateway" and (kept := kept_by_load_balancer(release)):
+            assert grace >= kept >= pause + drain, f"{name}: the load balancer cuts streams after {kept} s, and they have {pause} + {drain} s"
     return len(release.services_of_ours())
+
+
+def kept_by_load_balancer(release) -> int:
+    """How long an ALB lets connections to a pod that goes finish, from the pod's removal on; 0 without one."""
+    for ingress in release.of("Ingress"):
+        told = ingress["metadata"].get("annotations", {}).get("alb.ingress.kubernetes.io/target-group-attributes", "")
+        if found := re.search(r"deregistration_delay\.timeout_seconds=(\d+)", told):
+            return int(found[1])
+    return 0
+
+
+def deployable(release) -> int:
+    """The role of the pipeline may touch every object that the chart makes."""
+    may = {(group, kind) for rule in yaml.safe_load((ROOT / "deploy/eks/deployer.yaml").read_text().split("\n---\n")[0])["rules"] if "delete" in rule["verbs"]
+           for group in rule["apiGroups"] for kind in rule["resources"]}  # fmt: skip
+    for document in release.documents:
+        group = document["apiVersion"].rpartition("/")[0]
+        kind = document["kind"].lower()
+        plural = {"ingress": "ingresses", "networkpolicy": "networkpolicies", "secretproviderclass": "secretproviderclasses"}.get(kind, kind + "s")
+        assert (group, plural) in may, f"deploy/eks/deployer.yaml does not let the pipeline touch {plural}.{group}"
+    return len(release.documents)
 
 
 def references(release) -> int:
@@ -182,7 +207,7 @@ def settings(release) -> int:
         for variable in ("OUTCROP__SERVICES__AUTH", "OUTCROP__SERVICES__INFERENCE", "OUTCROP__SERVICES__JOBS"):
             host = environment[variable].removeprefix("http://").removesuffix(":8080")
             assert host in hosts, f"{name}: {variable} is {environment[variable]}, and there is no such Service"
-        secrets = [it for it in environment if re.search(r"(SECRET|PASSWORD|STATIC_KEY|SIGNING_KEY|OTLP_HEADERS)$", it) and it.startswith("OUTCROP__")]
+        secrets = [it for it in environment if re.search(r"(SECRET|PASSWORD|STATIC_KEYS?|SIGNING_KEY|FEDERATION|WEBHOOK_URL|OTLP_HEADERS)$", it) and it.startswith("OUTCROP__")]
         assert "OUTCROP__INTERNAL__SECRET" in secrets, name
         for variable in secrets:
             value = environment[variable]
@@ -275,4 +300,4 @@ def hooks(release) -> int:
     return len(jobs)
 
 
-RULES = [selectors, scaling, pods, lifecycle, references, settings, network, hooks]
+RULES = [selectors, scaling, pods, lifecycle, deployable, references, settings, network, hooks]

@@ -181,11 +181,45 @@ def images(workflows):
     rows = by_file["release.yml"].jobs["images"]["strategy"]["matrix"]["include"]
     for targets in ({row["target"] for row in rows}, set(by_file["images.yml"].jobs["images"]["strategy"]["matrix"]["target"])):
         assert targets == stages, f"images of {targets}, and the Dockerfile has {stages}"
+    held, stage = {}, None
+    for line in dockerfile.splitlines():
+        if begun := re.match(r"FROM (\S+) AS ([\w-]+)$", line):
+            stage = begun.group(2)
+            held[stage] = set(held.get(begun.group(1), ()))
+        elif copied := re.match(r"COPY --from=binaries /(outcrop[\w-]*) ", line):
+            held[stage].add(copied.group(1))
+    for row in rows:
+        told = {row["program"], row["beside"]} - {""}
+        assert told == held[row["target"]], f"{row['image']} holds {held[row['target']]}, and bills of materials are of {told}"
     programs = set(re.findall(r'"(outcrop[\w-]*)"', (ROOT / "xtask/src/package/mod.rs").read_text()))
     assert {row["program"] for row in rows} <= programs, "a bill of materials that `cargo xtask package` does not write"
     verified = re.search(r"for image in ([\w -]+); do", (FOLDER / "scripts/verify-images.sh").read_text()).group(1).split()
     assert set(verified) <= {row["image"] for row in rows}, "images are verified that are not made"
     say(f"{len(rows)} images, as deploy/docker has them")
+
+
+def roles(workflows):
+    """Of each environment that a workflow deploys to deploy/iam/github.yaml makes a role that lasts as long as its job; and the repositories."""
+    text = (ROOT / "deploy/iam/github.yaml").read_text()
+    allowed = set(re.search(r"Environment: \{ Type: String, AllowedValues: \[([\w, -]+)\]", text).group(1).split(", "))
+    lasts = {name: int(re.search(rf"(?s)  {name}:\n.*?MaxSessionDuration: (\d+)", text).group(1)) for name in ("DeployRole", "EcsDeployRole")}
+    by_file, used = {it.name: it for it in workflows}, set()
+    for name, role in {"deploy-stage.yml": "DeployRole", "deploy-ecs.yml": "EcsDeployRole"}.items():
+        workflow = by_file[name]
+        asked = [step["with"]["role-duration-seconds"] for _, step in workflow.steps() if "role-duration-seconds" in step.get("with", {})]
+        bound = workflow.jobs["deploy"]["timeout-minutes"] * 60
+        assert asked == [bound] and lasts[role] >= bound, f"{name}: {asked} s are asked for, the job has {bound} s, the role {lasts[role]} s"
+    used |= {job["with"]["environment"] for job in by_file["deploy.yml"].jobs.values()}
+    used |= {f"{row['environment']}-ecs" for row in by_file["deploy-ecs.yml"].jobs["deploy"]["strategy"]["matrix"]["include"]}
+    assert used | {"release"} == allowed, f"roles for {sorted(allowed)}, and workflows deploy to {sorted(used)}"
+    copied = re.search(r"for image in ([\w -]+); do", by_file["release.yml"].text).group(1).split()
+    made = re.findall(r"RepositoryName: outcrop/([\w-]+)", text)
+    assert sorted(copied) == sorted(made), f"images are copied to ECR's {copied}, and there are {made}"
+    page = (ROOT / "docs/deploy/pipeline.md").read_text()
+    named = {it for workflow in workflows for it in re.findall(r"\bvars\.([\w-]+)", workflow.text)}
+    missing = {it for it in named | used if f"`{it}`" not in page}
+    assert not missing, f"docs/deploy/pipeline.md says nothing of {sorted(missing)}"
+    say(f"{len(used)} environments have roles that last as long as their jobs; {len(made)} repositories; {len(named)} variables, all told in docs/deploy/pipeline.md")
 
 
 def main():
@@ -196,6 +230,7 @@ def main():
     scripts(workflows)
     references(workflows)
     images(workflows)
+    roles(workflows)
     workflows_scripts.check()
 
 

@@ -1,6 +1,7 @@
-"""The scripts of .github/scripts run with stand-ins for `aws`, `helm`, `docker` and `cosign`, which write down how they were called;
+"""The scripts of .github/scripts run with stand-ins for `aws`, `helm`, `kubectl`, `docker` and `cosign`, which write down how they were called;
 what is said to Helm is said to the real one as well, which knows the chart."""
 
+import hashlib
 import json
 import os
 import pathlib
@@ -40,7 +41,7 @@ class World:
         self.answers, self.calls = self.folder / "answers", self.folder / "calls"
         (self.folder / "bin").mkdir()
         self.answers.mkdir()
-        for name in ("aws", "helm", "docker", "cosign"):
+        for name in ("aws", "helm", "docker", "cosign", "kubectl"):
             program = self.folder / "bin" / name
             program.write_text(STAND_IN)
             program.chmod(0o755)
@@ -66,6 +67,23 @@ def release_version():
     say(f"release-version.sh: v{version} is released, four other tags are not")
 
 
+def released_migrations(folder):
+    """The lock file as it would be written, and three that a release is refused with."""
+    folder = pathlib.Path(folder)
+    script = folder / ".github/scripts/released-migrations.sh"
+    migration, lock = folder / "crates/postgres/migrations/0001_x.sql", folder / "crates/migrations.lock"
+    script.parent.mkdir(parents=True)
+    migration.parent.mkdir(parents=True)
+    shutil.copy(SCRIPTS / script.name, script)
+    migration.write_text("SELECT 1;\n")
+    digest = hashlib.sha256(migration.read_bytes()).hexdigest()
+    for release, held, passes in (("1.2.0", digest, True), ("1.10.0", digest, True), ("1.10.1", digest, False), ("1.2.0", "00", False), (None, None, False)):
+        lock.write_text("# path, release, SHA-256\n" + (f"postgres/migrations/0001_x.sql {release} {held}\n" if release else ""))
+        done = subprocess.run([script, "1.10.0"], capture_output=True, text=True, check=False)
+        assert (done.returncode == 0) == passes, f"{lock.read_text()}{done.stderr}"
+    say("released-migrations.sh: two locks pass; none, another text and a later release do not")
+
+
 def watch_alarms(world):
     settings = {"ALARM_PREFIX": "Outcrop-prod-", "PAUSE_SECONDS": "0"}
     code, said, calls = world.run("watch-alarms.sh", "0", **settings)
@@ -78,7 +96,15 @@ def watch_alarms(world):
     world.answer("aws cloudwatch describe-alarms!", "Outcrop-prod-ErrorRate\n")
     code, said, _ = world.run("watch-alarms.sh", "10", **settings)
     assert code == 1 and "firing: Outcrop-prod-ErrorRate" in said, said
-    say("watch-alarms.sh: quiet is success; firing is not, and nobody watching neither")
+    settings = {"PROMETHEUS": "monitoring/prometheus-operated:9090", "PAUSE_SECONDS": "0"}
+    for state, passes in (("inactive", True), ("firing", False), (None, False)):
+        rules = [{"name": "ErrorRate", "state": state}] if state else []
+        groups = [{"name": "outcrop", "rules": rules}, {"name": "others", "rules": [{"name": "NotOurs", "state": "firing"}]}]
+        world.answer("kubectl get", json.dumps({"data": {"groups": groups}}))
+        code, said, calls = world.run("watch-alarms.sh", "0", **settings)
+        assert (code == 0) == passes and "NotOurs" not in said, said
+        assert all(call[0] == "kubectl" and "/namespaces/monitoring/services/prometheus-operated:9090/proxy/" in call[3] for call in calls), calls
+    say("watch-alarms.sh: quiet is success; firing is not, and nobody watching neither, by CloudWatch and by Prometheus")
 
 
 def verify_images(world):
@@ -101,22 +127,41 @@ def deploy_helm(world):
     digests.write_text("".join(f"{it} {DIGEST}\n" for it in IMAGES))
     settings = {"CHART": "oci://ghcr.io/outcrop/charts/outcrop", "VERSION": "1.2.3", "DIGESTS": str(digests), "WEIGHT": "10"}
     world.answer("helm get metadata", json.dumps({"appVersion": "1.2.2", "version": "1.2.2"}))
-    world.answer("helm get values", json.dumps({"image": {"tag": ""}}))
+    before(world)
     said = {}
     for step in ("all", "canary", "back"):
-        code, text, calls = world.run("deploy-helm.sh", step, **settings)
+        world.answer("helm get values", json.dumps({"canary": {"enabled": step == "back"}}))
+        code, text, calls = world.run("deploy-helm.sh", step, **settings, REVISION="7")
         assert code == 0, text
         said[step] = [call for call in calls if call[1] == "upgrade"][0]
-        assert "--atomic" in said[step] and "--reset-then-reuse-values" in said[step]
+        assert "--reset-then-reuse-values" in said[step] and ("--atomic" in said[step]) == (step != "back")
         if step == "back":
-            assert [call[1] for call in calls][0] == "rollback" and "1.2.2" in said[step], calls
-    assert "image.tag=1.2.2" in said["canary"] and "canary.tag=1.2.3" in said["canary"], said["canary"]
+            assert calls[0][1:4] == ["rollback", "outcrop", "7"] and "--wait" in calls[0] and "1.2.2" in said[step], calls
+    code, text, calls = world.run("deploy-helm.sh", "back", **settings, REVISION="7", STATUS="cancelled")
+    assert code == 0 and not any("--wait" in call for call in calls), "a cancelled run has no hour left"
+    version = said["canary"][said["canary"].index("--version") + 1]
+    assert version == "1.2.2" and "canary.tag=1.2.3" in said["canary"], f"the chart of another version changes the present images' pods: {said['canary']}"
+    assert not any(it.startswith("image.") for it in said["canary"]), said["canary"]
     assert "image.tag=1.2.3" in said["all"] and "canary.enabled=false" in said["all"], said["all"]
     for step, call in said.items():
         rendered(step, call)
     code, _, _ = world.run("deploy-helm.sh", "everything", **settings)
     assert code != 0
-    say("deploy-helm.sh: all, canary and back; the chart takes what they set, and renders the digests")
+    say("deploy-helm.sh: before, all, canary and back; the chart takes what they set, and renders the digests")
+
+
+def before(world):
+    """Nothing is deployed that nobody would see fail; a release that was left locked is freed."""
+    history = [{"revision": 6, "status": "superseded"}, {"revision": 7, "status": "deployed"}]
+    world.answer("helm history", json.dumps(history))
+    for emf, settings, passes in (("off", {}, False), (None, {}, False), ("stdout", {}, True), ("off", {"PROMETHEUS": "monitoring/prometheus:9090"}, True)):
+        world.answer("helm get values", json.dumps({"metrics": {"emf": emf} if emf else {}}))
+        code, said, calls = world.run("deploy-helm.sh", "before", **settings)
+        assert (code == 0) == passes and (said.strip() == "7" or "metrics.emf" in said), said
+        assert not any(call[1] == "rollback" for call in calls), calls
+    world.answer("helm history", json.dumps([*history, {"revision": 8, "status": "pending-upgrade"}]))
+    code, said, calls = world.run("deploy-helm.sh", "before", PROMETHEUS="monitoring/prometheus:9090")
+    assert code == 0 and ["helm", "rollback", "outcrop", "7"] in [call[:4] for call in calls], calls
 
 
 def rendered(step, call):
@@ -135,11 +180,13 @@ def rendered(step, call):
 
 def check():
     release_version()
+    with tempfile.TemporaryDirectory() as folder:
+        released_migrations(folder)
     if not shutil.which("jq"):
-        say("NOT CHECKED: verify-images.sh and deploy-helm.sh, which need jq")
+        say("NOT CHECKED: watch-alarms.sh, verify-images.sh and deploy-helm.sh, which need jq")
     with tempfile.TemporaryDirectory() as folder:
         world = World(folder)
-        watch_alarms(world)
         if shutil.which("jq"):
+            watch_alarms(world)
             verify_images(world)
             deploy_helm(world)

@@ -36,10 +36,10 @@ pub(super) fn check(text: &str, releases: &BTreeSet<Version>) -> anyhow::Result<
     Ok(())
 }
 
-/// The table that a statement makes.
+/// The table that a statement makes. One that may be there already is not made.
 fn made(statement: &str) -> Option<&str> {
     let rest = after(statement, "CREATE TABLE ").or_else(|| after(statement, "CREATE UNLOGGED TABLE "))?;
-    name(rest.strip_prefix("IF NOT EXISTS ").unwrap_or(rest))
+    name(rest).filter(|_| !rest.starts_with("IF NOT EXISTS "))
 }
 
 /// Why the last release would not bear this statement.
@@ -51,6 +51,14 @@ fn breaks(statement: &str, own: &BTreeSet<&str>) -> Option<&'static str> {
     }
     if statement.starts_with("TRUNCATE") || statement.starts_with("DELETE ") {
         return Some("removes rows");
+    }
+    // `WITH … DELETE FROM`, `MERGE … THEN DELETE`
+    let verb = words(statement).next();
+    if matches!(verb, Some("WITH" | "MERGE")) && words(statement).any(|it| it == "DELETE") {
+        return Some("removes rows");
+    }
+    if matches!(verb, Some("DO" | "CALL")) {
+        return Some("runs a program, of which nobody knows here what it does");
     }
     if let Some(rest) = after(statement, "CREATE UNIQUE INDEX ") {
         let table = rest.split_once(" ON ").map_or("", |(_, table)| table.trim_start_matches("ONLY "));
@@ -67,38 +75,65 @@ fn breaks(statement: &str, own: &BTreeSet<&str>) -> Option<&'static str> {
 
 /// Why an `ALTER TABLE` on a table that others use will not do.
 fn alters(statement: &str) -> Option<&'static str> {
-    let has = |words: &str| statement.contains(words);
-    if has(" RENAME ") {
-        return Some("gives something another name");
-    }
-    // Dropping a rule lets more in than before, which nobody minds.
-    if has(" DROP ") && !has(" DROP CONSTRAINT ") && !has(" DROP NOT NULL") {
+    // The table's name stands first.
+    let changes = statement.split_once(' ').map_or("", |(_, rest)| rest);
+    changes_of(changes).into_iter().find_map(|change| {
+        let (verb, rest) = change.split_once(' ').unwrap_or((change, ""));
+        match verb {
+            "RENAME" => Some("gives something another name"),
+            "SET" if rest.starts_with("SCHEMA ") => Some("gives something another name"),
+            // Dropping a rule lets more in than before, which nobody minds.
+            "DROP" => (!rest.starts_with("CONSTRAINT ")).then_some("takes something away"),
+            "ALTER" => alters_column(rest),
+            "ADD" => adds(rest),
+            _ => None,
+        }
+    })
+}
+
+/// The changes of an `ALTER TABLE`: cut at the commas that are in no parentheses.
+fn changes_of(text: &str) -> Vec<&str> {
+    let mut depth = 0_usize;
+    let cut = |letter: char| {
+        match letter {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        letter == ',' && depth == 0
+    };
+    text.split(cut).map(str::trim).collect()
+}
+
+/// Why a column may not be changed so.
+fn alters_column(change: &str) -> Option<&'static str> {
+    let has = |words: &str| change.contains(words);
+    if has(" DROP ") && !has(" DROP NOT NULL") {
         return Some("takes something away");
     }
     if has(" SET NOT NULL") {
         return Some("refuses rows that were fine");
     }
-    if has(" TYPE ") {
-        return Some("changes the type of a column");
-    }
-    let is_rule = [
-        " ADD CONSTRAINT ",
-        " ADD CHECK",
-        " ADD UNIQUE",
-        " ADD PRIMARY KEY",
-        " ADD FOREIGN KEY",
-        " ADD EXCLUDE",
-    ];
-    if is_rule.iter().any(|it| has(it)) {
+    has(" TYPE ").then_some("changes the type of a column")
+}
+
+/// Why a column or a rule may not be added.
+fn adds(what: &str) -> Option<&'static str> {
+    let is_rule = ["CONSTRAINT", "CHECK", "UNIQUE", "PRIMARY", "FOREIGN", "EXCLUDE"];
+    if name(what).is_some_and(|it| is_rule.contains(&it)) {
         return Some("refuses rows that were fine");
     }
-    let adds = statement.split(" ADD ").skip(1);
-    let strict = |column: &str| {
-        (column.contains("NOT NULL") && !column.contains(" DEFAULT ") && !column.contains("GENERATED "))
-            || column.contains(" UNIQUE")
-            || column.contains(" PRIMARY KEY")
-    };
-    adds.into_iter().any(strict).then_some("adds a column that the last release does not fill in")
+    // `ON DELETE SET DEFAULT` gives nobody a default.
+    let column = what.replace(" SET DEFAULT", "");
+    let has = |word: &str| words(&column).any(|it| it == word);
+    let bare = column.contains(" NOT NULL") && !has("DEFAULT") && !has("GENERATED");
+    let strict = bare || has("CHECK") || has("UNIQUE") || has("PRIMARY");
+    strict.then_some("adds a column that the last release does not fill in")
+}
+
+/// The words of a text, whatever stands between them.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|it: char| it.is_whitespace() || "(),".contains(it)).filter(|it| !it.is_empty())
 }
 
 fn after<'a>(statement: &'a str, words: &str) -> Option<&'a str> {
@@ -128,6 +163,9 @@ mod tests {
             "ALTER TABLE jobs ADD COLUMN a BIGINT NOT NULL DEFAULT 0, ADD b TEXT",
             "ALTER TABLE jobs ALTER COLUMN a DROP NOT NULL",
             "ALTER TABLE jobs DROP CONSTRAINT a",
+            "ALTER TABLE jobs ADD COLUMN type TEXT, ADD COLUMN checked NUMERIC(4, 2) NOT NULL DEFAULT 0",
+            "CREATE TABLE IF NOT EXISTS a (b TEXT CHECK (b <> ''))",
+            "WITH a AS (SELECT 1) INSERT INTO jobs (b) SELECT * FROM a",
             "CREATE INDEX CONCURRENTLY a ON jobs (b)",
             "DROP INDEX a",
             "INSERT INTO jobs (a) VALUES ('DROP TABLE b')",
@@ -158,6 +196,19 @@ mod tests {
             "TRUNCATE jobs",
             "DELETE FROM jobs",
             "CREATE TABLE a (b TEXT); DROP TABLE jobs",
+            "ALTER TABLE jobs ADD COLUMN a TEXT NOT NULL, ALTER COLUMN b SET DEFAULT 'x'",
+            "ALTER TABLE jobs ADD COLUMN a TEXT NOT NULL REFERENCES b (c) ON DELETE SET DEFAULT",
+            "ALTER TABLE jobs ADD COLUMN a TEXT CHECK (a IS NOT NULL)",
+            "ALTER TABLE jobs ADD COLUMN a TEXT CHECK(a IN ('b', 'c'))",
+            "ALTER TABLE jobs DROP COLUMN a, DROP CONSTRAINT b",
+            "ALTER TABLE jobs DROP CONSTRAINT b, ALTER COLUMN a DROP DEFAULT",
+            "ALTER TABLE jobs SET SCHEMA work",
+            "DO $$ BEGIN DROP TABLE jobs; END $$",
+            "DO LANGUAGE plpgsql $$ BEGIN DROP TABLE jobs; END $$",
+            "CALL tidy()",
+            "WITH a AS (DELETE FROM jobs RETURNING 1) SELECT * FROM a",
+            "MERGE INTO jobs USING a ON b = c WHEN MATCHED THEN DELETE",
+            "CREATE TABLE IF NOT EXISTS jobs (a TEXT); ALTER TABLE jobs DROP COLUMN a",
         ] {
             assert!(!fits(text), "{text}");
         }

@@ -13,7 +13,7 @@ use outcrop_telemetry::names;
 const MOST: usize = 8 * 1_024 * 1_024;
 /// So much is worth a write of its own; less waits
 const CHUNK: usize = 64 * 1_024;
-/// so long for what comes behind it.
+/// until so long after the last write.
 const GATHER: Duration = Duration::from_millis(5);
 /// Room for text that is kept when it is empty.
 const ROOM: usize = 1_024 * 1_024;
@@ -131,10 +131,6 @@ impl Shared {
                 .wait_while(queue, |queue| queue.is_empty())
                 .unwrap_or_else(PoisonError::into_inner);
             queue.writing = true;
-            // A write for each line would cost more than all the rest of it.
-            let few = |queue: &mut Queue| !queue.hurry && queue.text.len() < CHUNK;
-            let gathered = self.filled.wait_timeout_while(queue, GATHER, few);
-            queue = gathered.unwrap_or_else(PoisonError::into_inner).0;
             // All at once: whoever logs waits for nothing but this. Their bytes count until they are written.
             std::mem::swap(&mut queue.text, &mut text);
             let lost = std::mem::take(&mut queue.lost);
@@ -150,6 +146,9 @@ impl Shared {
             if lost > 0 {
                 calmly(|| put(&mut out, &tell(lost)));
             }
+            // A line that comes alone goes at once; a write for each of many would cost more than all the rest of them.
+            let few = |queue: &mut Queue| !queue.hurry && queue.text.len() < CHUNK;
+            drop(self.filled.wait_timeout_while(lock(&self.queue), GATHER, few));
         }
     }
 }

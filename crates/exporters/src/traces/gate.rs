@@ -71,12 +71,14 @@ impl Gate {
             count(refused, "failed");
             self.lost.fetch_add(refused as u64, Ordering::Relaxed);
             names::TELEMETRY_FAILURES.add(1.0, &[KeyValue::new(names::SIGNAL, "traces")]);
-            tracing::warn!(spans = refused, "the collector refused some of our spans");
+            if !self.trouble.swap(true, Ordering::AcqRel) {
+                tracing::warn!(spans = refused, "the collector refuses some of our spans");
+            }
         }
         self.bytes.fetch_sub(bytes, Ordering::AcqRel);
         let waiting = self.waiting.fetch_sub(spans, Ordering::AcqRel).saturating_sub(spans);
         // A collector that takes some of what it gets is in trouble still; half the queue is room enough for a good one.
-        if waiting <= self.most / 2 && self.trouble.swap(false, Ordering::AcqRel) {
+        if refused == 0 && waiting <= self.most / 2 && self.trouble.swap(false, Ordering::AcqRel) {
             let lost = self.lost.swap(0, Ordering::Relaxed);
             tracing::info!(spans_lost = lost, "the collector takes our spans again");
         }

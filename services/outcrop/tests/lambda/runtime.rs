@@ -5,8 +5,8 @@
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-extensions-api.html>.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
@@ -51,6 +51,8 @@ struct State {
     invocations: AtomicU64,
     /// How often the function asked for an event: from then on Lambda freezes it.
     asked: watch::Sender<usize>,
+    /// How often it had asked when the last answer ended.
+    ended: Arc<AtomicUsize>,
     /// The names of the extensions that came.
     extensions: Mutex<Vec<String>>,
 }
@@ -59,6 +61,8 @@ struct State {
 pub(crate) struct Invocation {
     said: mpsc::UnboundedReceiver<Said>,
     asked: watch::Receiver<usize>,
+    /// How often it had asked when the last answer ended.
+    ended: Arc<AtomicUsize>,
 }
 
 /// An answer whose form Lambda and the address in front understand.
@@ -78,6 +82,7 @@ impl Runtime {
             open: Mutex::default(),
             invocations: AtomicU64::new(1),
             asked: watch::Sender::default(),
+            ended: Arc::default(),
             extensions: Mutex::default(),
         });
         let shared = state.clone();
@@ -104,10 +109,9 @@ impl Runtime {
         let number = self.state.invocations.fetch_add(1, Ordering::Relaxed);
         let id = format!("{number:08x}-0000-4000-8000-000000000000");
         self.state.open.lock().unwrap().insert(id.clone(), sender);
-        let mut asked = self.state.asked.subscribe();
-        asked.mark_unchanged();
+        let (asked, ended) = (self.state.asked.subscribe(), Arc::clone(&self.state.ended));
         self.events.send((id, event)).unwrap();
-        Invocation { said, asked }
+        Invocation { said, asked, ended }
     }
 
     /// Waits until the function is there and asks for its first event.
@@ -128,7 +132,7 @@ impl Invocation {
 
     /// Waits until the function asks for another event, which is when it is frozen.
     pub(crate) async fn over(mut self) {
-        let before = *self.asked.borrow();
+        let before = self.ended.load(Ordering::Acquire);
         let _ = tokio::time::timeout(LIMIT, self.asked.wait_for(|it| *it > before)).await.expect("it asks");
     }
 
@@ -209,6 +213,8 @@ async fn response(
     while let Some(Ok(piece)) = body.next().await {
         let _ = open.send(Said::Piece(piece));
     }
+    // It asks for the next event only once it has been told that this one is over.
+    state.ended.store(*state.asked.borrow(), Ordering::Release);
     let _ = open.send(Said::Ends);
     HttpResponse::Accepted().finish()
 }

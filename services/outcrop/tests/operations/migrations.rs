@@ -1,10 +1,11 @@
 //! Programs on databases that are older or newer than they are.
 
+use std::fs::File;
 use std::path::Path;
-use std::time::Duration;
 
 use outcrop_emulator::{Emulator, EmulatorConfig};
 use serde_json::{Value, json};
+use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
 use crate::client::http;
@@ -12,7 +13,10 @@ use crate::fleet::{ready, settings};
 use crate::platform::setting;
 use crate::process::{Program, Service, port};
 use crate::servers::{Backends, tools};
-use crate::wait::LIMIT;
+use crate::wait::{LIMIT, until};
+
+/// What a service logs whose tables are missing.
+const WAITING: &str = "waiting for `outcrop migrate`";
 
 struct Ground {
     folder: tempfile::TempDir,
@@ -32,14 +36,20 @@ impl Ground {
         Program::new("outcrop", self.folder.path()).envs(&self.env)
     }
 
-    /// What a service says that does not start.
-    async fn refused(&self, name: &str) -> String {
+    /// A service that does not get so far as to answer.
+    fn command(&self, name: &str) -> Command {
         let program = Path::new(env!("CARGO_BIN_EXE_outcrop")).with_file_name(name);
-        let mut command = tokio::process::Command::new(program);
+        let mut command = Command::new(program);
         command.env_clear().envs(self.env.iter().map(|(name, value)| (name, value)));
         command.env("OUTCROP__SERVER__PORT", port().to_string()).env("AWS_REGION", "us-east-1");
         command.current_dir(self.folder.path()).kill_on_drop(true);
-        let output = tokio::time::timeout(LIMIT, command.output()).await.expect("it ends").unwrap();
+        command
+    }
+
+    /// What a service says that does not start.
+    async fn refused(&self, name: &str) -> String {
+        let output =
+            tokio::time::timeout(LIMIT, self.command(name).output()).await.expect("it ends").unwrap();
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
     }
@@ -88,13 +98,35 @@ async fn a_service_waits_for_the_migration_and_then_refuses() {
     assert!(refused.contains("it lacks 0001 platform; run `outcrop migrate` first"), "{refused}");
     let migrating = async {
         // The service is there before the tables are.
-        tokio::time::sleep(Duration::from_secs(2)).await;
+        logged(&log, WAITING).await;
         ground.outcrop().arguments(["migrate"]).succeed().await;
     };
     let (service, ()) = tokio::join!(auth().start(at), migrating);
     ready(&service).await;
-    let log = std::fs::read_to_string(log).unwrap();
-    assert!(log.contains("waiting for `outcrop migrate`"), "{log}");
+}
+
+#[tokio::test]
+#[ignore = "needs postgres, redis and a local AWS: cargo xtask test"]
+async fn a_service_that_waits_for_the_migration_stops_when_told() {
+    let ground = Ground::new().await;
+    for name in ["outcrop-auth", "outcrop-inference", "outcrop-job-worker"] {
+        let log = ground.folder.path().join(format!("{name}.log"));
+        let file = File::create(&log).unwrap();
+        let mut command = ground.command(name);
+        let mut service = command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
+        logged(&log, WAITING).await;
+        let kill = format!("kill -s TERM {}", service.id().unwrap());
+        assert!(Command::new("/bin/sh").args(["-c", &kill]).status().await.unwrap().success());
+        let ended = tokio::time::timeout(LIMIT, service.wait()).await.expect("it ends").unwrap();
+        let log = std::fs::read_to_string(log).unwrap();
+        assert_eq!(ended.code(), Some(0), "{name}: {log}");
+        assert!(log.contains("told to stop before the database was up to date"), "{name}: {log}");
+    }
+}
+
+/// Waits until a log says this.
+async fn logged(log: &Path, words: &str) {
+    until(words, async || std::fs::read_to_string(log).ok()?.contains(words).then_some(())).await;
 }
 
 /// What the next release may do to the database, by the rules of docs/upgrading.md: columns that may be absent or have a

@@ -58,7 +58,7 @@ impl Platform {
 async fn a_lost_database_comes_back_with_every_record() {
     let (folder, tools) = (tempfile::tempdir().unwrap(), tools());
     let backup = Backup::below(folder.path()).unwrap();
-    let postgres = Postgres::start_archiving(&tools, folder.path(), &backup).unwrap();
+    let postgres = Postgres::start_archiving(&tools, folder.path(), port(), &backup).unwrap();
     let emulated = Emulator::bind(EmulatorConfig::default()).await.unwrap();
     let bedrock = emulated.url();
     tokio::spawn(emulated.run(CancellationToken::new()));

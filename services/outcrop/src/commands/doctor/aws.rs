@@ -14,7 +14,7 @@ const TOO_FAR: i64 = 30;
 pub(super) async fn identity(patient: &Patient) -> Vec<Finding> {
     const NAME: &str = "aws identity";
     if !patient.uses_aws() {
-        return vec![Finding::ok(NAME, "nothing in the settings needs AWS")];
+        return vec![Finding::skipped(NAME, "nothing in the settings needs AWS")];
     }
     match outcrop_wiring::aws_caller().await {
         Ok(caller) => {
@@ -54,7 +54,7 @@ pub(super) async fn clock(patient: &Patient) -> Vec<Finding> {
         return vec![compared(NAME, (ours - theirs.to_utc()).num_seconds())];
     }
     vec![if sources.is_empty() {
-        Finding::ok(NAME, "nobody to compare it with")
+        Finding::skipped(NAME, "nobody to compare it with")
     } else {
         Finding::warn(NAME, "nobody who could be asked told the time", "mend what cannot be reached first")
     }]

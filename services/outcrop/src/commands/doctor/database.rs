@@ -4,6 +4,7 @@ use outcrop_ports::{PortError, PortFailure};
 
 use super::Patient;
 use super::finding::Finding;
+use super::folders;
 
 const NAME: &str = "database";
 const MIGRATIONS: &str = "migrations";
@@ -11,23 +12,23 @@ const MIGRATIONS: &str = "migrations";
 pub(super) async fn check(patient: &Patient) -> Vec<Finding> {
     let config = &patient.config;
     if patient.unresolved.contains(&"store.password") {
-        return vec![Finding::fail(
-            NAME,
-            "not asked: its password could not be read",
-            "mend `secrets` first",
-        )];
+        return vec![Finding::skipped(NAME, "not asked: its password could not be read")];
     }
     // Connecting would make the file.
     if outcrop_wiring::is_sqlite(config) {
         let file = outcrop_wiring::sqlite_file(config);
-        if !file.exists() {
-            return vec![Finding::ok(
+        let shown = file.display().to_string();
+        if !folders::apart(move || file.exists()).await.unwrap_or(false) {
+            return vec![Finding::skipped(
                 NAME,
-                format!("{} is not there yet; the first start makes it", file.display()),
+                format!("{shown} is not there yet; the first start makes it"),
             )];
         }
     }
-    let stores = match Box::pin(outcrop_wiring::stores(config)).await {
+    // Where usage goes besides is a check of its own, and connecting would make a folder of it.
+    let mut rows = config.clone();
+    rows.usage.export_url = None;
+    let stores = match Box::pin(outcrop_wiring::stores(&rows)).await {
         Ok(stores) => stores,
         Err(error) => return vec![Finding::fail(NAME, error.to_string(), "correct `store.url`")],
     };
@@ -36,6 +37,31 @@ pub(super) async fn check(patient: &Patient) -> Vec<Finding> {
     }
     let kind = stores.probe.name();
     vec![Finding::ok(NAME, format!("{kind} answers")), migrations(&stores).await]
+}
+
+/// The replica that reports are read from, where there is one.
+pub(super) async fn replica(patient: &Patient) -> Vec<Finding> {
+    const NAME: &str = "database replica";
+    let config = &patient.config;
+    let Some(url) = &config.store.read_url else { return Vec::new() };
+    if patient.unresolved.contains(&"store.password") {
+        return vec![Finding::skipped(NAME, "not asked: its password could not be read")];
+    }
+    // The same user and password, at another address.
+    let mut there = config.clone();
+    there.store.url = Some(url.clone());
+    there.store.read_url = None;
+    there.usage.export_url = None;
+    let stores = match Box::pin(outcrop_wiring::stores(&there)).await {
+        Ok(stores) => stores,
+        Err(error) => return vec![Finding::fail(NAME, error.to_string(), "correct `store.read_url`")],
+    };
+    vec![match stores.probe.probe().await {
+        Ok(()) => Finding::ok(NAME, "answers"),
+        Err(error) => {
+            Finding::fail(NAME, error.chain(), remedy(&error).replace("store.url", "store.read_url"))
+        }
+    }]
 }
 
 async fn migrations(stores: &outcrop_wiring::Stores) -> Finding {

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     Ok,
+    /// Nothing was asked: there is nothing to ask, or it cannot be from here.
+    Skipped,
     /// Works, and somebody should look at it.
     Warn,
     /// Something will not work.
@@ -18,13 +20,17 @@ pub(super) struct Finding {
     pub(super) name: String,
     pub(super) state: State,
     pub(super) seen: String,
-    /// One sentence; nothing where all is well.
+    /// One sentence; nothing where all is well or nothing was asked.
     pub(super) remedy: Option<String>,
 }
 
 impl Finding {
     pub(super) fn ok(name: impl Into<String>, seen: impl Into<String>) -> Self {
         Self { name: name.into(), state: State::Ok, seen: seen.into(), remedy: None }
+    }
+
+    pub(super) fn skipped(name: impl Into<String>, seen: impl Into<String>) -> Self {
+        Self { state: State::Skipped, ..Self::ok(name, seen) }
     }
 
     pub(super) fn warn(name: impl Into<String>, seen: impl Into<String>, remedy: impl Into<String>) -> Self {
@@ -48,7 +54,10 @@ impl Finding {
 
     /// For programs.
     pub(super) fn json(&self) -> Value {
-        let state = self.state.word().to_ascii_lowercase();
+        let state = match self.state {
+            State::Skipped => "skipped".to_owned(),
+            other => other.word().to_ascii_lowercase(),
+        };
         json!({ "name": self.name, "state": state, "seen": self.seen, "remedy": self.remedy })
     }
 }
@@ -57,6 +66,7 @@ impl State {
     const fn word(self) -> &'static str {
         match self {
             Self::Ok => "ok",
+            Self::Skipped => "skip",
             Self::Warn => "warn",
             Self::Fail => "FAIL",
         }
@@ -65,7 +75,7 @@ impl State {
 
 /// Whether words of AWS say that we may not.
 pub(super) fn is_denied(text: &str) -> bool {
-    ["AccessDenied", "not authorized", "Forbidden", "403", "UnauthorizedOperation"]
+    ["AccessDenied", "not authorized", "Forbidden", "UnauthorizedOperation"]
         .iter()
         .any(|it| text.contains(it))
 }
@@ -76,4 +86,22 @@ pub(super) fn lacks_credentials(text: &str) -> bool {
     ["credential", "security token", "signature", "expiredtoken", "invalidclienttokenid"]
         .iter()
         .any(|it| text.contains(it))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_no_denial() {
+        assert!(is_denied("AccessDeniedException: no"));
+        assert!(!is_denied("connect to 10.0.0.1:14033: request 5f403a timed out"));
+    }
+
+    #[test]
+    fn what_was_not_asked_is_neither_well_nor_wrong() {
+        let finding = Finding::skipped("quotas", "not asked");
+        assert_eq!(finding.json()["state"], "skipped");
+        assert!(finding.lines().starts_with("skip  quotas"), "{}", finding.lines());
+    }
 }

@@ -55,8 +55,8 @@ impl Patient {
     /// Whether anything here stands on AWS.
     fn uses_aws(&self) -> bool {
         let config = &self.config;
-        let in_s3 = config.blobs.url.as_deref().is_some_and(|it| it.starts_with("s3://"));
-        in_s3
+        let mut places = [&config.blobs.url, &config.usage.export_url].into_iter().flatten();
+        places.any(|it| it.starts_with("s3://"))
             || config.models.url.starts_with("bedrock://")
             || !config.queue.url.starts_with("embedded://")
             || !self.unresolved.is_empty()
@@ -106,11 +106,14 @@ async fn examine(args: &DoctorArgs, config: Config, findings: &mut Vec<Finding>)
 fn checks(patient: &Patient) -> Vec<Check<'_>> {
     vec![
         ("secret strength", ready(secrets::strength(patient)).boxed_local()),
-        ("data folder", ready(folders::check(patient)).boxed_local()),
+        ("data folder", folders::check(patient).boxed_local()),
         ("database", database::check(patient).boxed_local()),
+        ("database replica", database::replica(patient).boxed_local()),
         ("redis", shared::redis(patient).boxed_local()),
+        ("response cache", shared::answers(patient).boxed_local()),
         ("queue", shared::queue(patient).boxed_local()),
         ("files", shared::files(patient).boxed_local()),
+        ("usage export", shared::usage_export(patient).boxed_local()),
         ("aws identity", aws::identity(patient).boxed_local()),
         ("clock", aws::clock(patient).boxed_local()),
         ("models", models::check(patient).boxed_local()),
@@ -138,8 +141,11 @@ fn report(args: &DoctorArgs, findings: &[Finding]) -> Result<(), Failure> {
         output::line(&json!({ "ok": failed == 0, "findings": all }).to_string())?;
     } else {
         findings.iter().try_for_each(|it| output::write(&it.lines()))?;
-        let ok = count(State::Ok);
-        output::note(&format!("{} findings: {ok} ok, {warned} to look at, {failed} failed.", findings.len()));
+        let (ok, skipped) = (count(State::Ok), count(State::Skipped));
+        output::note(&format!(
+            "{} findings: {ok} ok, {skipped} not asked, {warned} to look at, {failed} failed.",
+            findings.len()
+        ));
     }
     if failed == 0 {
         return Ok(());

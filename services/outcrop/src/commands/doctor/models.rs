@@ -12,13 +12,22 @@ use tokio_util::sync::CancellationToken;
 use super::Patient;
 use super::finding::{Finding, is_denied, lacks_credentials};
 
+const UNREACHED: &str = "let this machine through to Bedrock (NAT, or VPC endpoints for bedrock and bedrock-runtime), and see \
+                         whether the region has it";
+
 pub(super) async fn check(patient: &Patient) -> Vec<Finding> {
     let stop = CancellationToken::new();
     let _stop = stop.clone().drop_guard();
-    let (models, looked) = match Box::pin(outcrop_wiring::models_looked_at(&patient.config, stop)).await {
-        Ok(found) => found,
-        Err(error) => {
+    // Halves: a look that takes its whole time leaves some to say so, and calls do not take what was found along.
+    let look = Box::pin(outcrop_wiring::models_looked_at(&patient.config, stop));
+    let (models, looked) = match tokio::time::timeout(patient.limit / 2, look).await {
+        Ok(Ok(found)) => found,
+        Ok(Err(error)) => {
             return vec![Finding::fail("models", error.to_string(), "correct the section `models`")];
+        }
+        Err(_) => {
+            let seen = format!("regions did not list them within {} s", patient.limit.as_secs_f32() / 2.0);
+            return vec![Finding::fail("models", seen, UNREACHED)];
         }
     };
     let listed = looked.iter().any(|(_, it)| it.is_ok());
@@ -28,10 +37,10 @@ pub(super) async fn check(patient: &Patient) -> Vec<Finding> {
         (&patient.config.models.default_embedding, Modality::Embedding),
     ];
     let asked = wanted.map(|(name, output)| model(patient, &models, name, output, listed));
-    findings.extend(futures::future::join_all(asked).await.into_iter().flatten());
-    if patient.call {
-        findings.extend(accounts(patient, &models).await);
-    }
+    let accounts = async { if patient.call { accounts(patient, &models).await } else { Vec::new() } };
+    let (asked, accounts) = futures::future::join(futures::future::join_all(asked), accounts).await;
+    findings.extend(asked.into_iter().flatten());
+    findings.extend(accounts);
     findings
 }
 
@@ -47,7 +56,7 @@ fn region((region, looked): Looked) -> Finding {
             } else if lacks_credentials(&said) {
                 "mend `aws identity` first, or set AWS_BEARER_TOKEN_BEDROCK to a key that is good"
             } else {
-                "let this machine through to Bedrock (NAT, or VPC endpoints for bedrock and bedrock-runtime), and see whether the region has it"
+                UNREACHED
             };
             Finding::fail(name, said, remedy)
         }
@@ -83,15 +92,20 @@ async fn model(
         return vec![if listed {
             Finding::ok(name, seen)
         } else {
-            Finding::warn(name, "not asked", "mend the lists of models first")
+            Finding::skipped(name, "not asked: no region listed its models")
         }];
     }
     let called = if output == Modality::Embedding {
-        embed(models, model, patient.limit / 2).await
+        embed(models, model, longest_call(patient)).await
     } else {
-        chat(models.model.clone(), model, patient.limit / 2).await
+        chat(models.model.clone(), model, longest_call(patient)).await
     };
     vec![told(name, called)]
+}
+
+/// Ends before the check does, so that what a call said is told.
+fn longest_call(patient: &Patient) -> Duration {
+    patient.limit * 2 / 5
 }
 
 /// The other accounts, each in the region that is called first.
@@ -103,7 +117,7 @@ async fn accounts(patient: &Patient, models: &Models) -> Vec<Finding> {
         let place = Place { account: Some(account.name), region: home.clone() };
         let model = models.catalog.resolve(Some(&patient.config.models.default));
         match (models.places.at(&place), model) {
-            (Ok(there), Some(model)) => told(name, chat(there, model, patient.limit / 2).await),
+            (Ok(there), Some(model)) => told(name, chat(there, model, longest_call(patient)).await),
             _ => Finding::fail(name, "cannot be called", "correct `models.accounts`"),
         }
     });
@@ -175,7 +189,7 @@ fn told(name: String, called: Result<(), ModelError>) -> Finding {
 pub(super) fn quotas(patient: &Patient) -> Vec<Finding> {
     let config = &patient.config;
     if !config.models.url.starts_with("bedrock://") {
-        return vec![Finding::ok("quotas", "models are emulated; the emulator has none")];
+        return vec![Finding::skipped("quotas", "models are emulated; the emulator has none")];
     }
     let Ok(catalog) = outcrop_wiring::names(config) else { return Vec::new() };
     let Some(model) = catalog.resolve(Some(&config.models.default)) else { return Vec::new() };
@@ -190,7 +204,7 @@ pub(super) fn quotas(patient: &Patient) -> Vec<Finding> {
     let region = region.map_or_else(String::new, |it| format!(" --region {it}"));
     // Quotes end the shell's word; a name of the catalogue has none.
     let shown = shown.replace(['\'', '`', '"'], "");
-    vec![Finding::ok(
+    vec![Finding::skipped(
         "quotas",
         format!(
             "not asked (they are another service's); see them with: aws service-quotas list-service-quotas \

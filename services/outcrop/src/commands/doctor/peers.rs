@@ -7,6 +7,9 @@ use super::Patient;
 use super::finding::Finding;
 use crate::local_url::local_url;
 
+/// Much more than any service says of itself; who says more is none, and need not be read to its end.
+const LARGEST: usize = 64 * 1024;
+
 /// Services that run apart, each by its `/readyz`; of one process that process, if it runs.
 pub(super) async fn services(patient: &Patient) -> Vec<Finding> {
     let services = &patient.config.services;
@@ -14,7 +17,7 @@ pub(super) async fn services(patient: &Patient) -> Vec<Finding> {
         let url = local_url(&patient.config);
         let own = ready(patient, "server", &url).await;
         // It need not run while somebody looks whether it could.
-        return vec![own.unwrap_or_else(|_| Finding::ok("server", format!("does not run at {url}")))];
+        return vec![own.unwrap_or_else(|_| Finding::skipped("server", format!("does not run at {url}")))];
     }
     let named = [
         ("service auth", "services.auth", &services.auth),
@@ -34,14 +37,18 @@ pub(super) async fn services(patient: &Patient) -> Vec<Finding> {
 /// What a service says of itself, or why it says nothing.
 async fn ready(patient: &Patient, name: &str, url: &str) -> Result<Finding, String> {
     let url = format!("{}/readyz", url.trim_end_matches('/'));
-    let answer = patient.http.get(&url).send().await.map_err(|error| {
+    let mut answer = patient.http.get(&url).send().await.map_err(|error| {
         let why = if error.is_timeout() { "does not answer in time" } else { "cannot be reached" };
         format!("{url} {why}")
     })?;
     let status = answer.status();
-    let said: Value = answer
-        .json()
-        .await
+    let mut body = Vec::new();
+    while let Ok(Some(piece)) = answer.chunk().await
+        && body.len() < LARGEST
+    {
+        body.extend_from_slice(&piece);
+    }
+    let said: Value = serde_json::from_slice(&body)
         .map_err(|_| format!("{url} answers {status}, and not as a service of Outcrop"))?;
     let word = said["status"].as_str().unwrap_or("nothing");
     let away: Vec<String> = said["dependencies"]
@@ -67,7 +74,10 @@ pub(super) async fn telemetry(patient: &Patient) -> Vec<Finding> {
     const NAME: &str = "telemetry";
     let telemetry = &patient.config.telemetry;
     if telemetry.otlp_endpoint.is_empty() {
-        return vec![Finding::ok(NAME, "no collector is set: traces and metrics are not exported by OTLP")];
+        return vec![Finding::skipped(
+            NAME,
+            "no collector is set: traces and metrics are not exported by OTLP",
+        )];
     }
     let url = format!("{}/v1/traces", telemetry.otlp_endpoint.trim_end_matches('/'));
     // No bytes are a message without fields.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use outcrop_config::Config;
+use outcrop_config::{Config, StaticKey};
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::Patient;
@@ -61,11 +61,17 @@ pub(super) fn strength(patient: &Patient) -> Vec<Finding> {
         ("internal.secret", &patient.config.internal.secret),
         ("auth.static_key", &auth.static_key),
     ];
-    let known: Vec<(&str, &SecretString)> = named
+    let mut known: Vec<(String, &SecretString)> = named
         .into_iter()
         .filter(|(name, _)| !patient.unresolved.contains(name))
-        .filter_map(|(name, secret)| Some((name, secret.as_ref()?)))
+        .filter_map(|(name, secret)| Some((name.to_owned(), secret.as_ref()?)))
         .collect();
+    let static_keys = if patient.unresolved.contains(&"auth.static_keys") {
+        Vec::new()
+    } else {
+        static_keys(&patient.config)
+    };
+    known.extend(static_keys.iter().map(|it| (format!("auth.static_keys, {}", it.name), &it.key)));
     let mut findings: Vec<_> = known
         .iter()
         .filter_map(|(name, secret)| {
@@ -79,19 +85,23 @@ pub(super) fn strength(patient: &Patient) -> Vec<Finding> {
         findings.push(Finding::warn(
             NAME,
             "one value serves for several secrets",
-            "give `auth.key_secret`, `internal.secret` and `auth.static_key` a value of their own each",
+            "give `auth.key_secret`, `internal.secret` and each static key a value of its own",
         ));
     }
     if findings.is_empty() {
-        let names: Vec<_> = known.iter().map(|(name, _)| *name).collect();
-        let seen = if names.is_empty() {
-            "none is set; one process makes its own".to_owned()
+        let names: Vec<_> = known.iter().map(|(name, _)| name.as_str()).collect();
+        findings.push(if names.is_empty() {
+            Finding::skipped(NAME, "none is set; one process makes its own")
         } else {
-            names.join(", ")
-        };
-        findings.push(Finding::ok(NAME, seen));
+            Finding::ok(NAME, names.join(", "))
+        });
     }
     findings
+}
+
+/// The keys that the settings hold; a table that does not read has been told of before.
+fn static_keys(config: &Config) -> Vec<StaticKey> {
+    config.auth.static_keys.as_ref().and_then(|it| StaticKey::read(it).ok()).unwrap_or_default()
 }
 
 /// What makes it easy to guess, to follow its name.
@@ -106,25 +116,27 @@ fn weakness(secret: &str) -> Option<&'static str> {
 
 /// Takes every secret of the settings out of a finding: errors of libraries are not trusted to hold none.
 pub(super) fn scrub(finding: &mut Finding, config: &Config) {
-    let auth = &config.auth;
-    let secrets = [
-        &config.store.password,
-        &config.cache.password,
-        &auth.key_secret,
-        &auth.signing_key,
-        &auth.static_key,
-        &config.alerts.webhook_url,
-        &config.alerts.webhook_secret,
-        &config.telemetry.otlp_headers,
-        &config.internal.secret,
-    ];
-    let urls = [config.store.url.as_deref(), config.store.read_url.as_deref(), Some(&*config.cache.url)];
-    let in_urls = urls.into_iter().flatten().filter_map(password);
-    let all = secrets.into_iter().flatten().map(SecretString::expose_secret).chain(in_urls);
-    for secret in all.filter(|it| it.len() >= 4) {
+    for secret in values(config).iter().filter(|it| it.len() >= 4) {
         finding.seen = finding.seen.replace(secret, "***");
         finding.remedy = finding.remedy.take().map(|it| it.replace(secret, "***"));
     }
+}
+
+/// Every secret of the settings, and of those that hold several each one, longest first: a part never breaks its whole.
+fn values(config: &Config) -> Vec<String> {
+    let mut all = outcrop_wiring::secrets_of(config);
+    let headers = config.telemetry.otlp_headers.as_ref().map(|it| it.expose_secret()).unwrap_or_default();
+    all.push(headers.to_owned());
+    all.extend(headers.split(',').filter_map(|it| it.split_once('=')).map(|(_, it)| it.trim().to_owned()));
+    all.extend(static_keys(config).iter().map(|it| it.key.expose_secret().to_owned()));
+    let urls = [&config.store.url, &config.store.read_url, &config.response_cache.url];
+    let urls = urls.into_iter().filter_map(Option::as_deref).chain([&*config.cache.url]);
+    for password in urls.filter_map(password) {
+        all.push(password.to_owned());
+        all.push(decoded(password));
+    }
+    all.sort_by_key(|it| std::cmp::Reverse(it.len()));
+    all
 }
 
 /// The password in a URL.
@@ -132,6 +144,19 @@ fn password(url: &str) -> Option<&str> {
     let (_, rest) = url.split_once("://")?;
     let (userinfo, _) = rest.rsplit_once('@')?;
     userinfo.split_once(':').map(|(_, password)| password)
+}
+
+/// Without its percent codes.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [first, behind @ ..] = rest {
+        let code = behind.get(..2).filter(|_| *first == b'%').and_then(|it| std::str::from_utf8(it).ok());
+        let code = code.and_then(|it| u8::from_str_radix(it, 16).ok());
+        bytes.push(code.unwrap_or(*first));
+        rest = if code.is_some() { &behind[2..] } else { behind };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]
@@ -143,6 +168,18 @@ mod tests {
         assert_eq!(weakness("0f8a41c27be94d63a0f8e7c15b9d2364"), None);
         assert_eq!(weakness(&"k".repeat(40)), Some("repeats a few characters"));
         assert!(weakness("please-change-me-0123456789abcdef").is_some());
+    }
+
+    #[test]
+    fn each_of_several_secrets_in_one_setting_is_taken_out() {
+        let mut config = Config::default();
+        config.auth.static_keys = Some(r#"{"me":"0f8a41c27be94d63a0f8e7c1"}"#.into());
+        config.telemetry.otlp_headers = Some("x-team=blue,x-token=hunter22".into());
+        config.store.read_url = Some("postgres://o:p%40ss@db/o".to_owned());
+        config.response_cache.url = Some("redis://:sesame7@kept".to_owned());
+        let mut finding = Finding::ok("x", "0f8a41c27be94d63a0f8e7c1 hunter22 p@ss p%40ss sesame7 x-team");
+        scrub(&mut finding, &config);
+        assert_eq!(finding.seen, "*** *** *** *** *** x-team");
     }
 
     #[test]

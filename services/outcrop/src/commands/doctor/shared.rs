@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use outcrop_config::Config;
 use outcrop_ports::{Blobs, Queue, Receipt};
 
 use super::Patient;
@@ -15,24 +16,35 @@ pub(super) async fn redis(patient: &Patient) -> Vec<Finding> {
     const NAME: &str = "redis";
     let config = &patient.config;
     if patient.unresolved.contains(&"cache.password") {
-        return vec![Finding::fail(
-            NAME,
-            "not asked: its password could not be read",
-            "mend `secrets` first",
-        )];
+        return vec![Finding::skipped(NAME, "not asked: its password could not be read")];
     }
+    if let Some(finding) = one_redis(NAME, "cache.url", config).await {
+        return vec![finding];
+    }
+    let seen = "`cache.url` is memory://: each process counts for itself";
+    let remedy = "set `cache.url` to a Redis: limits are counted there for all processes together";
+    vec![if patient.is_apart() { Finding::warn(NAME, seen, remedy) } else { Finding::skipped(NAME, seen) }]
+}
+
+/// The Redis that keeps answers, where it is one of its own.
+pub(super) async fn answers(patient: &Patient) -> Vec<Finding> {
+    let settings = &patient.config.response_cache;
+    let Some(url) = settings.url.as_ref().filter(|_| settings.enabled) else { return Vec::new() };
+    // Whether it is there is the same question as of the counters'. Its password stands in its URL.
+    let mut there = patient.config.clone();
+    there.cache.url.clone_from(url);
+    there.cache.password = None;
+    one_redis("response cache", "response_cache.url", &there).await.into_iter().collect()
+}
+
+/// Whether the Redis of `cache.url` lets us in; nothing if that names none.
+async fn one_redis(name: &str, setting: &str, config: &Config) -> Option<Finding> {
     let probe = match outcrop_wiring::limiter(config).await {
-        Ok(limiter) => limiter.probe,
-        Err(error) => return vec![Finding::fail(NAME, error.to_string(), "correct `cache.url`")],
-    };
-    let Some(probe) = probe else {
-        let seen = "`cache.url` is memory://: each process counts for itself";
-        let remedy = "set `cache.url` to a Redis: limits are counted there for all processes together";
-        return vec![if patient.is_apart() {
-            Finding::warn(NAME, seen, remedy)
-        } else {
-            Finding::ok(NAME, seen)
-        }];
+        Ok(limiter) => limiter.probe?,
+        Err(error) => {
+            let said = error.to_string().replace("`cache.url`", &format!("`{setting}`"));
+            return Some(Finding::fail(name, said, format!("correct `{setting}`")));
+        }
     };
     let mut last = probe.probe().await;
     for _ in 1..TRIES {
@@ -42,24 +54,29 @@ pub(super) async fn redis(patient: &Patient) -> Vec<Finding> {
         tokio::time::sleep(Duration::from_millis(200)).await;
         last = probe.probe().await;
     }
-    let Err(error) = last else { return vec![Finding::ok(NAME, "answers")] };
+    let Err(error) = last else { return Some(Finding::ok(name, "answers")) };
     let said = error.chain();
     let lower = said.to_ascii_lowercase();
     let remedy = if ["wrongpass", "noauth", "authentication"].iter().any(|it| lower.contains(it)) {
-        "correct `cache.password` (and the user in `cache.url`): Redis refuses it"
+        match setting {
+            "cache.url" => {
+                "correct `cache.password` (and the user in `cache.url`): Redis refuses it".to_owned()
+            }
+            _ => format!("correct the user and the password in `{setting}`: Redis refuses them"),
+        }
     } else if lower.contains("noperm") {
-        "let the Redis user run the commands that limits need, INFO among them"
+        "let the Redis user run the commands that Outcrop needs, INFO among them".to_owned()
     } else {
-        "start Redis, or let this machine through to `cache.url`; TLS-only servers want rediss://"
+        format!("start Redis, or let this machine through to `{setting}`; TLS-only servers want rediss://")
     };
-    vec![Finding::fail(NAME, said, remedy)]
+    Some(Finding::fail(name, said, remedy))
 }
 
 pub(super) async fn queue(patient: &Patient) -> Vec<Finding> {
     const NAME: &str = "queue";
     let queue = match outcrop_wiring::shared_queue(&patient.config).await {
         Ok(Some(queue)) => queue,
-        Ok(None) => return vec![Finding::ok(NAME, "in the database of this platform")],
+        Ok(None) => return vec![Finding::skipped(NAME, "is in the database of this platform")],
         Err(error) => return vec![Finding::fail(NAME, error.to_string(), "correct `queue.url`")],
     };
     if let Some(probe) = queue.probe
@@ -119,8 +136,13 @@ async fn handling(queue: &dyn Queue) -> Finding {
             error.chain(),
             "allow sqs:ReceiveMessage, sqs:SendMessage, sqs:DeleteMessage and sqs:ChangeMessageVisibility on the queue",
         ),
+        Err(error) => Finding::warn(
+            NAME,
+            error.chain(),
+            "ask again: whether messages may be handled could not be found out",
+        ),
         // What it thinks of the receipt does not matter.
-        _ => Finding::ok(
+        Ok(()) => Finding::ok(
             NAME,
             "may be deleted and hidden; whether they may be sent and received was not tried",
         ),
@@ -156,6 +178,40 @@ pub(super) async fn files(patient: &Patient) -> Vec<Finding> {
     let mut findings = vec![Finding::ok(NAME, "the bucket is there")];
     findings.push(if patient.write { written(&*blobs.port).await } else { read(&*blobs.port).await });
     findings
+}
+
+/// The bucket that usage is exported to. Until it takes records, the ledger gets none.
+pub(super) async fn usage_export(patient: &Patient) -> Vec<Finding> {
+    const NAME: &str = "usage export";
+    let Some(url) = patient.config.usage.export_url.as_ref().filter(|it| it.starts_with("s3://")) else {
+        // Folders are looked at with the other folders.
+        return Vec::new();
+    };
+    let mut there = patient.config.clone();
+    there.blobs.url = Some(url.clone());
+    let blobs = match outcrop_wiring::blobs(&there).await {
+        Ok(blobs) => blobs,
+        Err(error) => {
+            let said = error.to_string().replace("`blobs.url`", "`usage.export_url`");
+            return vec![Finding::fail(NAME, said, "correct `usage.export_url`")];
+        }
+    };
+    let Some(probe) = blobs.probe else { return Vec::new() };
+    let Err(error) = probe.probe().await else {
+        return vec![Finding::ok(NAME, "the bucket is there; whether it may be written to was not tried")];
+    };
+    let said = error.chain();
+    vec![if said.contains("NotFound") || said.contains("NoSuchBucket") {
+        Finding::fail(NAME, said, "create the bucket that `usage.export_url` names, or correct the name")
+    } else if lacks_credentials(&said) {
+        Finding::fail(NAME, said, "mend `aws identity` first")
+    } else if is_denied(&said) {
+        // Exporting takes s3:PutObject alone, and trying that would leave an object among the records.
+        Finding::skipped(NAME, "the bucket is there, and may not be looked at; s3:PutObject was not tried")
+    } else {
+        let remedy = "look whether AWS_REGION is the bucket's region, whether this machine reaches S3, and whether s3:PutObject is allowed";
+        Finding::warn(NAME, said, remedy)
+    }]
 }
 
 /// Where nobody else writes.
