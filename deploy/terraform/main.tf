@@ -32,6 +32,8 @@ module "network" {
   client_cidrs = var.client_cidrs
   test_cidrs   = var.test_cidrs
   other_groups = var.eks_security_group_ids
+
+  health_check_prefix_list = var.health_check_prefix_list
 }
 
 module "endpoints" {
@@ -39,6 +41,7 @@ module "endpoints" {
 
   name              = local.name
   interfaces        = var.interfaces
+  account_role_arns = var.account_role_arns
   vpc_id            = module.network.vpc_id
   subnet_ids        = module.network.private_subnet_ids
   route_table_ids   = module.network.private_route_table_ids
@@ -165,13 +168,19 @@ module "watch" {
   kms_key_arn          = module.security.key_arn
   alarm_emails         = var.alarm_emails
   database_id          = module.data.database_id
-  replica_id           = module.data.replica_id
+  replica_id           = local.second ? module.data.database_id : module.data.replica_id
+  queue_name           = module.queue.queue_name
+  dead_queue_name      = module.queue.dead_queue_name
+  bucket               = module.files.bucket
+  copy_bucket          = module.files.copy_bucket
   cache_ids            = module.data.cache_ids
   cache_nodes          = var.cache_nodes
   load_balancer_suffix = join("", module.load_balancer[*].arn_suffix)
   with_load_balancer   = var.compute == "ecs"
-  monthly_budget_usd   = var.monthly_budget_usd
-  anomaly_usd          = var.anomaly_usd
+
+  # Both belong to the account and not to a region: those of the first region count what carries the tag in both.
+  monthly_budget_usd = local.second ? 0 : var.monthly_budget_usd
+  anomaly_usd        = local.second ? 0 : var.anomaly_usd
 }
 
 module "ecs" {
@@ -205,6 +214,7 @@ module "ecs" {
   bucket                 = module.files.bucket
   bedrock_regions        = local.bedrock_regions
   batch_role_arn         = module.iam.batch_role_arn
+  more_settings          = var.more_settings
   usage_export_url       = var.usage_export_url
   public_url             = module.dns[0].public_url
   trusted_proxies        = module.network.public_cidrs

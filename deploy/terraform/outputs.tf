@@ -46,7 +46,7 @@ output "copy_bucket" {
 # What the Helm chart's values need; no secret is among them, only references.
 output "settings" {
   description = "Settings of the services, as their environment has them."
-  value = merge({
+  value = merge(var.more_settings, {
     OUTCROP__STORE__URL              = module.data.store_url
     OUTCROP__STORE__READ_URL         = module.data.store_read_url
     OUTCROP__STORE__PASSWORD         = "secretsmanager://${module.security.secret_arns["database-password"]}#password"
@@ -60,7 +60,7 @@ output "settings" {
     OUTCROP__SERVER__PUBLIC_URL      = "https://${var.domain_name}"
     OUTCROP__SERVER__TRUSTED_PROXIES = join(",", module.network.public_cidrs)
     OUTCROP__TELEMETRY__ENVIRONMENT  = var.environment
-  }, module.iam.batch_role_arn == null ? {} : { OUTCROP__WAYS__BATCH_ROLE = module.iam.batch_role_arn })
+  }, module.iam.batch_role_arn == null ? {} : { OUTCROP__WAYS__BATCH_ROLE = module.iam.batch_role_arn }, var.answer_cache ? {} : { OUTCROP__RESPONSE_CACHE__URL = "memory://" })
 }
 
 output "answers_url_secret_arn" {

@@ -71,9 +71,20 @@ variable "client_cidrs" {
 }
 
 variable "test_cidrs" {
-  description = "Networks that may reach a version that clients do not reach yet (port 8443)."
+  description = "Networks that may reach a version that clients do not reach yet (port 8443), as the load balancer sees them."
   type        = list(string)
-  default     = ["10.0.0.0/8"]
+  default     = []
+}
+
+variable "health_check_prefix_list" {
+  description = "With failover and narrow client_cidrs: id of the prefix list com.amazonaws.REGION.route53-healthchecks."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.failover == "none" || contains(var.client_cidrs, "0.0.0.0/0") || var.health_check_prefix_list != ""
+    error_message = "Failover needs a load balancer that Route 53's health checks reach: narrow client_cidrs need health_check_prefix_list."
+  }
 }
 
 variable "firewall" {
@@ -182,7 +193,7 @@ variable "secret_versions" {
 # --- A second region.
 
 variable "failover" {
-  description = "none, primary or secondary: what this region is."
+  description = "none, primary or secondary: what this region is. withdrawn: no record of the name, on the way from one to another."
   type        = string
   default     = "none"
 }
@@ -251,6 +262,17 @@ variable "media_arns" {
   description = "Objects that media.s3_allow names, as ARNs."
   type        = list(string)
   default     = []
+}
+
+variable "more_settings" {
+  description = "Further settings of all services, by their names in the environment (OUTCROP__MODELS__ACCOUNTS, …). They lie in the state: no secrets."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for name in keys(var.more_settings) : startswith(name, "OUTCROP__")])
+    error_message = "more_settings are settings of docs/configuration.md, by their names in the environment."
+  }
 }
 
 variable "usage_export_url" {
@@ -390,7 +412,7 @@ variable "alarm_emails" {
 }
 
 variable "monthly_budget_usd" {
-  description = "What the environment may cost in a month; no budget if 0."
+  description = "What the environment may cost in a month, in both regions; no budget if 0. The first region has it."
   type        = number
   default     = 0
 }

@@ -13,4 +13,6 @@ profile_regions = ["eu-north-1", "eu-west-1", "eu-west-3"]
 
 alarm_emails       = ["platform@example.com"]
 monthly_budget_usd = 1000
-anomaly_usd        = 50
+
+# Of the whole account: in one environment alone.
+anomaly_usd = 50

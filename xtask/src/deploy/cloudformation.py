@@ -14,6 +14,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.validate import ParamValidator
 
+import cfn_rules
 from cfn import Resolver, as_request, load, walk, without
 from common import ROOT, run, say, setting_names, settings, unknown_settings
 
@@ -48,12 +49,14 @@ def main() -> None:
     scripts(loaded[EC2 / "platform.yaml"])
     unit()
     bounds(loaded)
+    cfn_rules.check()
     made = Made(loaded)
     for name, region in FOUNDATIONS.items():
         made.foundation(name, region)
     for name in ("dev", "prod"):
         made.services(name)
     made.instances("dev")
+    say(f"of the whole account: {len(made.account_wide)} names, no two stacks with the same")
     types = ", ".join(it.removeprefix("AWS::") for it in sorted(made.skipped))
     say(f"passed over by the local AWS: {sum(made.skipped.values())} resources of {len(made.skipped)} types ({types})")
 
@@ -232,6 +235,8 @@ class Made:
         keys = role["Credentials"]
         self.session = boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
         self.skipped, self.region = collections.Counter(), REGION
+        # What belongs to the account: whose it is, by type and name.
+        self.account_wide = {}
         zone = self.client("route53", "us-east-1").create_hosted_zone(Name="ai.example.com", CallerReference="check")
         self.zone = zone["HostedZone"]["Id"].removeprefix("/hostedzone/")
 
@@ -264,7 +269,11 @@ class Made:
         template["Resources"] = template["Resources"] or {"Nothing": {"Type": "AWS::CloudFormation::WaitConditionHandle"}}
         given = {key: it["Default"] for key, it in template.get("Parameters", {}).items() if "Default" in it}
         given |= parameters
-        template["Resources"] = Resolver(load(path), given, {}, region, self.account).decided(template["Resources"])
+        resolver = Resolver(load(path), given, {}, region, self.account)
+        template["Resources"] = resolver.decided(template["Resources"])
+        for what in cfn_rules.account_wide(load(path), resolver):
+            other = self.account_wide.setdefault(what, stack)
+            assert other == stack, f"{what} belongs to the account, and both {other} and {stack} make it"
         client = self.client("cloudformation", region)
         client.create_stack(
             StackName=stack,
@@ -410,7 +419,7 @@ class Made:
         }
         everything = tasks | {
             "Collector": "true", "CollectorImage": "example/collector:1", "LogRouter": "true", "LogRouterImage": "example/log-router:1",
-            "DatabaseCertificates": "true", "BatchInference": "true",
+            "DatabaseCertificates": "true", "BatchInference": "true", "SettingsArn": "arn:aws:s3:::example-settings/dev.env",
         }
         for parameters in (tasks, everything):
             self.registered(parameters, exports)
@@ -454,6 +463,7 @@ class Made:
                 assert "none" not in entry["value"].split("-"), entry
             for entry in own.get("secrets", []):
                 assert entry["valueFrom"].startswith("arn:aws:") or parameters.get("DatabaseCertificates") == "true", entry
+            assert len(own.get("environmentFiles", [])) == bool(parameters.get("SettingsArn")), f"{name}: further settings"
             assert name != "Inference" or own["mountPoints"][0]["containerPath"] == "/data"
 
     def service_requests(self, parameters: dict, exports: dict) -> int:

@@ -3,6 +3,7 @@ settings, images and permissions held against what there is. `cargo xtask test` 
 """
 
 import copy
+import hashlib
 import json
 import logging
 import os
@@ -42,6 +43,7 @@ CASES = [
     ("zero-cost", {"ImageUri": IMAGE, "UrlAuth": "AWS_IAM", "KeyArn": KEY, "AlarmTopicArn": TOPIC, "ProvisionedConcurrency": "2"}, {"AWS::Lambda::Url"}, "response_stream"),
     ("template", PLATFORM, {"AWS::Lambda::Url"}, "response_stream"),
     ("template", {**PLATFORM, "Front": "RestApi", "AlarmTopicArn": TOPIC}, {"AWS::ApiGateway::RestApi"}, "response_stream"),
+    ("template", {**PLATFORM, "Front": "RestApi", "RestAccessLogs": "true"}, {"AWS::ApiGateway::RestApi"}, "response_stream"),
     ("template", {**PLATFORM, "Front": "HttpApi"}, {"AWS::ApiGatewayV2::Api"}, "buffered"),
     ("template", {**PLATFORM, "Front": "Alb"}, {"AWS::ElasticLoadBalancingV2::ListenerRule"}, "buffered"),
     ("cloudfront", EDGE, {"AWS::CloudFront::Distribution"}, None),
@@ -116,14 +118,27 @@ def check_function(name, resources, mode):
         if re.search(r"SECRET|PASSWORD|STATIC_KEY", key):
             assert "secretsmanager://" in json.dumps(value), f"{name}: {key} is not a reference"
     assert int(variables["OUTCROP__SERVER__DRAIN_MS"]) < 2000, f"{name}: Lambda gives two seconds"
+    # Kept answers would fill the Redis that has the counters.
+    assert "OUTCROP__CACHE__URL" not in variables or "OUTCROP__RESPONSE_CACHE__URL" in variables, name
     for url in (it["Properties"] for it in resources.values() if it["Type"] == "AWS::Lambda::Url"):
         assert url["InvokeMode"] == "RESPONSE_STREAM", name
     for api in (it["Properties"] for it in resources.values() if it["Type"] == "AWS::ApiGateway::RestApi"):
+        assert api["Body"]["x-amazon-apigateway-binary-media-types"] == ["*/*"], f"{name}: files arrive broken"
         for path in api["Body"]["paths"].values():
             how = path["x-amazon-apigateway-any-method"]["x-amazon-apigateway-integration"]
             assert how["responseTransferMode"] == "STREAM" and "response-streaming-invocations" in json.dumps(how["uri"])
     public = [it["Properties"] for it in resources.values() if it["Type"] == "AWS::Lambda::Permission" and it["Properties"]["Principal"] == "*"]
     assert all(it.get("FunctionUrlAuthType") == "NONE" or it.get("InvokedViaFunctionUrl") is True for it in public), f"{name}: anybody may invoke it"
+
+
+def check_rest(template, this, asked):
+    """Another body makes another deployment, by its name; lines are written only where the account lets API Gateway write them."""
+    body = template["Resources"]["RestApi"]["Properties"]["Body"]
+    wanted = "RestDeployment" + hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:8]
+    there = [name for name, it in template["Resources"].items() if it["Type"] == "AWS::ApiGateway::Deployment"]
+    assert there == [wanted], f"template.yaml: call {there[0]} {wanted}, since the body of the API has changed"
+    for stage in (it["Properties"] for it in this["Resources"].values() if it["Type"] == "AWS::ApiGateway::Stage"):
+        assert ("AccessLogSetting" in stage) == (asked.get("RestAccessLogs") == "true"), "without the account's role the stage cannot be made"
 
 
 def check_edge(resources):
@@ -175,6 +190,8 @@ def main():
         there = {it["Type"] for it in this["Resources"].values()}
         assert there & FRONTS == kinds, f"{name} {asked.get('Front')}: {sorted(there & FRONTS)}"
         check_function(name, this["Resources"], mode)
+        if name == "template":
+            check_rest(template, this, asked)
         if name == "cloudfront":
             check_edge(this["Resources"])
             continue

@@ -1,9 +1,11 @@
 # The name that clients use, and which region answers to it. Route 53 asks each region whether it is ready; while the
-# first is not, the name leads to the second.
+# first is not, the name leads to the second. It does not judge by the load balancer's targets: of the two sets one is
+# always empty, and a set without targets may count as unhealthy (EvaluateTargetHealth,
+# https://docs.aws.amazon.com/Route53/latest/APIReference/API_AliasTarget.html). What /readyz says is the better judge.
 
 locals {
   alone = var.failover == "none" ? toset(["alone"]) : toset([])
-  one   = var.failover == "none" ? toset([]) : toset([var.failover])
+  one   = contains(["primary", "secondary"], var.failover) ? toset([var.failover]) : toset([])
 }
 
 resource "aws_route53_record" "region" {
@@ -14,7 +16,7 @@ resource "aws_route53_record" "region" {
   alias {
     name                   = var.load_balancer_dns_name
     zone_id                = var.load_balancer_zone_id
-    evaluate_target_health = true
+    evaluate_target_health = false
   }
 }
 
@@ -28,7 +30,7 @@ resource "aws_route53_record" "alone" {
   alias {
     name                   = var.load_balancer_dns_name
     zone_id                = var.load_balancer_zone_id
-    evaluate_target_health = true
+    evaluate_target_health = false
   }
 }
 
@@ -64,6 +66,6 @@ resource "aws_route53_record" "failover" {
   alias {
     name                   = var.load_balancer_dns_name
     zone_id                = var.load_balancer_zone_id
-    evaluate_target_health = true
+    evaluate_target_health = false
   }
 }

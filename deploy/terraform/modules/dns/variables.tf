@@ -19,12 +19,12 @@ variable "zone_id" {
 }
 
 variable "failover" {
-  description = "none, primary or secondary: which of two regions this one is."
+  description = "none, primary, secondary or withdrawn: which of two regions this one is; withdrawn takes its record of the name away."
   type        = string
 
   validation {
-    condition     = contains(["none", "primary", "secondary"], var.failover)
-    error_message = "failover must be none, primary or secondary."
+    condition     = contains(["none", "primary", "secondary", "withdrawn"], var.failover)
+    error_message = "failover must be none, primary, secondary or withdrawn."
   }
 }
 

@@ -1,6 +1,7 @@
 # Processes read the database's password at their start. After each rotation all that use it are started anew, one task
-# after the other; meanwhile open connections go on, and known keys work for auth.grace_ms without the database.
-# The event comes by CloudTrail, which must write down management events in this region.
+# after the other; meanwhile open connections go on, for half an hour at most (idle ones for ten minutes), and known keys
+# work for auth.grace_ms without the database. The event comes by CloudTrail, which must write down management events; in a
+# second region it is the first one's, which modules/security passes on: the secret there is a replica under the same name.
 
 locals {
   restarted = ["auth", "inference", "job-worker"]
@@ -70,8 +71,10 @@ resource "aws_sfn_state_machine" "restart" {
   definition = jsonencode({
     Comment       = "Starts all services anew that have read a secret which changed"
     QueryLanguage = "JSONata"
-    StartAt       = "Each"
+    StartAt       = "Copied"
     States = {
+      # The replicas of secret and database follow within seconds.
+      Copied = { Type = "Wait", Seconds = 60, Next = "Each" }
       Each = {
         Type           = "Map"
         Items          = local.restarted
@@ -121,7 +124,7 @@ resource "aws_cloudwatch_event_rule" "rotated" {
     "detail-type" = ["AWS Service Event via CloudTrail"]
     detail = {
       eventName           = ["RotationSucceeded"]
-      additionalEventData = { SecretId = [var.secret_arns["database-password"]] }
+      additionalEventData = { SecretId = [{ wildcard = "arn:${data.aws_partition.here.partition}:secretsmanager:*:${data.aws_caller_identity.here.account_id}:secret:outcrop/${var.environment}/database-*" }] }
     }
   })
 }

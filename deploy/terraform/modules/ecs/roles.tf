@@ -28,7 +28,18 @@ data "aws_iam_policy_document" "execution" {
   statement {
     sid       = "PullImages"
     actions   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-    resources = ["arn:${data.aws_partition.here.partition}:ecr:${local.region}:${data.aws_caller_identity.here.account_id}:repository/outcrop/*"]
+    resources = [for it in ["outcrop", "ecr-public"] : "arn:${data.aws_partition.here.partition}:ecr:${local.region}:${data.aws_caller_identity.here.account_id}:repository/${it}/*"]
+  }
+
+  # The first pull through a cache makes the repository and takes the image in.
+  dynamic "statement" {
+    for_each = compact([var.collector_image])
+
+    content {
+      sid       = "PullThrough"
+      actions   = ["ecr:BatchImportUpstreamImage", "ecr:CreateRepository"]
+      resources = ["arn:${data.aws_partition.here.partition}:ecr:${local.region}:${data.aws_caller_identity.here.account_id}:repository/ecr-public/*"]
+    }
   }
 
   statement {

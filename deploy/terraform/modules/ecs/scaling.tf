@@ -96,9 +96,10 @@ resource "aws_appautoscaling_policy" "requests" {
         }
       }
 
+      # Where nobody calls the load balancer says nothing at all, and what says nothing lets no task go.
       metrics {
         id          = "each"
-        expression  = "requests / tasks"
+        expression  = "FILL(requests, 0) / tasks"
         label       = "requests of a task in a minute"
         return_data = true
       }

@@ -111,7 +111,7 @@ resource "aws_ecs_task_definition" "this" {
       mountPoints            = [for it in each.key == "inference" ? ["spool"] : [] : { sourceVolume = it, containerPath = "/data", readOnly = false }]
       ulimits                = [{ name = "nofile", softLimit = 65536, hardLimit = 65536 }]
 
-      environment = [for key, value in merge(local.common, local.settings[each.key]) : { name = key, value = value }]
+      environment = [for key, value in merge(each.key == "migrate" ? {} : var.more_settings, local.common, local.settings[each.key]) : { name = key, value = value }]
       secrets     = [for arn in compact([each.key == "inference" ? var.answers_url_secret_arn : ""]) : { name = "OUTCROP__RESPONSE_CACHE__URL", valueFrom = arn }]
 
       healthCheck = {

@@ -113,6 +113,11 @@ variable "bedrock_regions" {
   type        = list(string)
 }
 
+variable "more_settings" {
+  description = "Further settings of the services; those of the module count before them."
+  type        = map(string)
+}
+
 variable "usage_export_url" {
   description = "For usage.export_url; empty where usage is not written besides."
   type        = string

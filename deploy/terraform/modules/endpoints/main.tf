@@ -1,4 +1,6 @@
-# Ways to AWS that do not leave its network. Each lets in callers of this account alone.
+# Ways to AWS that do not leave its network. Each lets in callers of this account, and besides them who must come in: roles
+# of other accounts at Bedrock (`models.accounts`), and whoever logs in by his AWS identity at STS (the auth service hands on
+# a question that he signed).
 
 data "aws_caller_identity" "here" {}
 
@@ -48,23 +50,94 @@ data "aws_iam_policy_document" "own_account" {
   }
 }
 
-# Layers of images lie in a bucket of ECR, and are read with addresses that ECR has signed.
-data "aws_iam_policy_document" "s3" {
+data "aws_iam_policy_document" "bedrock" {
   #checkov:skip=CKV_AWS_356:see own_account
   #checkov:skip=CKV_AWS_109:see own_account
   #checkov:skip=CKV_AWS_111:see own_account
-  #checkov:skip=CKV_AWS_283:the bucket is of AWS, the rest is conditional
+  #checkov:skip=CKV_AWS_283:the conditions name the account and roles
+  source_policy_documents = [data.aws_iam_policy_document.own_account.json]
+
+  dynamic "statement" {
+    for_each = length(var.account_role_arns) > 0 ? ["RolesOfOtherAccounts"] : []
+
+    content {
+      sid       = statement.value
+      actions   = ["bedrock:*"]
+      resources = ["*"]
+
+      principals {
+        type        = "*"
+        identifiers = ["*"]
+      }
+
+      condition {
+        test     = "ArnEquals"
+        variable = "aws:PrincipalArn"
+        values   = var.account_role_arns
+      }
+    }
+  }
+}
+
+# A login: the question is the caller's, signed with his own credentials of whichever account. Pods get their roles (IRSA)
+# by a token, before they have credentials of any account.
+data "aws_iam_policy_document" "sts" {
+  #checkov:skip=CKV_AWS_356:see own_account
+  #checkov:skip=CKV_AWS_109:see own_account
+  #checkov:skip=CKV_AWS_111:see own_account
+  #checkov:skip=CKV_AWS_283:who asks who he is may be anybody; roles are of this account, and say themselves who takes them
   source_policy_documents = [data.aws_iam_policy_document.own_account.json]
 
   statement {
-    sid       = "ImageLayers"
-    actions   = ["s3:GetObject"]
-    resources = ["arn:${data.aws_partition.here.partition}:s3:::prod-${data.aws_region.here.region}-starport-layer-bucket/*"]
+    sid       = "WhoLogsIn"
+    actions   = ["sts:GetCallerIdentity"]
+    resources = ["*"]
 
     principals {
       type        = "*"
       identifiers = ["*"]
     }
+  }
+
+  statement {
+    sid       = "RolesByToken"
+    actions   = ["sts:AssumeRoleWithWebIdentity"]
+    resources = ["arn:${data.aws_partition.here.partition}:iam::${data.aws_caller_identity.here.account_id}:role/*"]
+
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+  }
+}
+
+# Layers of images lie in a bucket of AWS, pictures that clients link in buckets of anybody: what is public or signed by its
+# owner is read without our name.
+data "aws_iam_policy_document" "s3" {
+  #checkov:skip=CKV_AWS_356:see own_account
+  #checkov:skip=CKV_AWS_109:see own_account
+  #checkov:skip=CKV_AWS_111:see own_account
+  #checkov:skip=CKV_AWS_283:it opens no bucket: each says itself who may read
+  #checkov:skip=CKV_AWS_108:it opens no bucket, and nobody else's can be written to
+  source_policy_documents = [data.aws_iam_policy_document.own_account.json]
+
+  statement {
+    sid       = "Reading"
+    actions   = ["s3:GetObject", "s3:GetObjectVersion"]
+    resources = ["*"]
+
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+  }
+}
+
+locals {
+  policies = {
+    "bedrock"         = data.aws_iam_policy_document.bedrock.json
+    "bedrock-runtime" = data.aws_iam_policy_document.bedrock.json
+    "sts"             = data.aws_iam_policy_document.sts.json
   }
 }
 
@@ -77,7 +150,7 @@ resource "aws_vpc_endpoint" "interface" {
   subnet_ids          = var.subnet_ids
   security_group_ids  = [var.security_group_id]
   private_dns_enabled = true
-  policy              = data.aws_iam_policy_document.own_account.json
+  policy              = lookup(local.policies, each.value, data.aws_iam_policy_document.own_account.json)
 
   tags = { Name = "${var.name}-${each.value}" }
 }

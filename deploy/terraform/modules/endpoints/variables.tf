@@ -8,6 +8,11 @@ variable "interfaces" {
   type        = bool
 }
 
+variable "account_role_arns" {
+  description = "Roles in models.accounts, which call Bedrock."
+  type        = list(string)
+}
+
 variable "vpc_id" {
   description = "The VPC."
   type        = string

@@ -87,6 +87,17 @@ resource "aws_vpc_security_group_ingress_rule" "tests" {
   to_port           = 8443
 }
 
+resource "aws_vpc_security_group_ingress_rule" "health_checks" {
+  for_each = toset(compact([var.health_check_prefix_list]))
+
+  security_group_id = aws_security_group.load_balancer.id
+  description       = "Health checks of Route 53"
+  prefix_list_id    = each.value
+  ip_protocol       = "tcp"
+  from_port         = 443
+  to_port           = 443
+}
+
 resource "aws_vpc_security_group_egress_rule" "load_balancer_to_services" {
   security_group_id            = aws_security_group.load_balancer.id
   description                  = "Gateway"

@@ -43,6 +43,11 @@ variable "client_cidrs" {
   }
 }
 
+variable "health_check_prefix_list" {
+  description = "Addresses of Route 53's health checkers, where clients' networks do not have them; none if empty."
+  type        = string
+}
+
 variable "other_groups" {
   description = "Security groups besides the services' own that reach data and endpoints: those of EKS nodes or pods."
   type        = list(string)

@@ -24,7 +24,7 @@ variable "database_id" {
 }
 
 variable "replica_id" {
-  description = "Identifier of its replica; null without one."
+  description = "Identifier of its replica, or of the database itself where it is one; null without one."
   type        = string
   default     = null
 }
@@ -37,6 +37,27 @@ variable "cache_ids" {
 variable "cache_nodes" {
   description = "Nodes of each."
   type        = number
+}
+
+variable "queue_name" {
+  description = "The jobs' queue."
+  type        = string
+}
+
+variable "dead_queue_name" {
+  description = "Its dead-letter queue."
+  type        = string
+}
+
+variable "bucket" {
+  description = "The bucket of files."
+  type        = string
+}
+
+variable "copy_bucket" {
+  description = "Its copy in the second region; null without one."
+  type        = string
+  default     = null
 }
 
 variable "load_balancer_suffix" {

@@ -1,4 +1,4 @@
-//! Behind a function URL, or a REST API that streams: answers as they are made.
+//! Behind a function URL: answers as they are made.
 
 use std::time::Duration;
 
