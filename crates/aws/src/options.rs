@@ -45,13 +45,20 @@ impl Default for AwsOptions {
 /// Credentials come from the default chain, when the first call needs them: this reads environment and files only.
 /// Without any region, calls fail and say so; see [`AwsOptions::region`].
 pub async fn sdk_config(options: &AwsOptions) -> SdkConfig {
-    aws_config::defaults(behaviour())
-        .region(region::resolve(options.region.clone()).await)
+    let region = region::resolve(options.region.clone()).await;
+    let loader = aws_config::defaults(behaviour())
         .http_client(http_client::aws())
         .retry_config(RetryConfig::standard().with_max_attempts(options.max_attempts.max(1)))
-        .timeout_config(timeouts(options))
-        .load()
-        .await
+        .timeout_config(timeouts(options));
+    match region {
+        Some(region) => loader.region(region).load().await,
+        // Without any, the chains of credentials and tokens would ask the network for one, for seconds.
+        None => {
+            let mut config = loader.region(region::fallback_region()).load().await.into_builder();
+            config.set_region(None);
+            config.build()
+        }
+    }
 }
 
 /// For an emulator at `endpoint_url` in the same process: credentials that nobody checks, nothing read from
@@ -115,6 +122,7 @@ mod tests {
         let started = Instant::now();
         let config = sdk_config(&AwsOptions::default()).await;
         assert_eq!(started.elapsed(), Duration::ZERO);
+        assert_eq!(config.region().cloned(), region::resolve(None).await, "and nobody has made one up");
         assert!(config.credentials_provider().is_some());
     }
 

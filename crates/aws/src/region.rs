@@ -22,7 +22,12 @@ pub(crate) async fn resolve(explicit: Option<String>) -> Option<Region> {
 fn fallback(environment: impl Iterator<Item = (String, String)>) -> Option<Region> {
     let mut overrides = environment.filter(|(name, _)| name.starts_with("AWS_ENDPOINT_URL")).peekable();
     overrides.peek()?;
-    overrides.all(|(_, url)| !is_aws(&url)).then(|| Region::from_static(FALLBACK))
+    overrides.all(|(_, url)| !is_aws(&url)).then(fallback_region)
+}
+
+/// One that is there.
+pub(crate) const fn fallback_region() -> Region {
+    Region::from_static(FALLBACK)
 }
 
 /// Whether a URL's host belongs to AWS, where the region of the signature matters.

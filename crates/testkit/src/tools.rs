@@ -103,7 +103,10 @@ fn find_postgres() -> Option<PathBuf> {
     let on_path = std::env::var_os("PATH")
         .map(|path| std::env::split_paths(&path).collect::<Vec<_>>())
         .unwrap_or_default();
-    on_path.into_iter().chain(POSTGRES_FOLDERS.map(PathBuf::from)).find(complete)
+    let found = on_path.into_iter().chain(POSTGRES_FOLDERS.map(PathBuf::from)).find(complete)?;
+    // A folder of links has the server, and seldom what takes backups and asks: that stands where they lead.
+    let real = std::fs::canonicalize(found.join("postgres")).ok();
+    real.and_then(|it| it.parent().map(Path::to_path_buf)).filter(complete).or(Some(found))
 }
 
 /// Prometheus' own checker of rules; on a Debian as root, installed.
