@@ -7,9 +7,13 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use opentelemetry::metrics::{self, Meter};
+use opentelemetry::metrics::{self, BoundCounter, BoundHistogram, Meter};
+
+use self::series::Series;
 
 pub use opentelemetry::KeyValue;
+
+mod series;
 
 /// Makes the page that Prometheus reads, in its text format.
 pub type Page = Arc<dyn Fn() -> String + Send + Sync>;
@@ -94,19 +98,20 @@ fn meter() -> Meter {
 }
 
 macro_rules! instrument {
-    ($(#[$doc:meta])* $name:ident, $handle:ty, $kind:expr, $build:ident) => {
+    ($(#[$doc:meta])* $name:ident, $handle:ty, $kind:expr, $build:ident $(, $series:ident: $series_of:ty)?) => {
         $(#[$doc])*
         #[derive(Debug)]
         pub struct $name {
             spec: Spec,
             handle: OnceLock<$handle>,
+            $($series: Series<$series_of>,)?
         }
 
         impl $name {
             /// An instrument; nothing is made of it before something is recorded.
             #[must_use]
             pub const fn new(spec: Spec) -> Self {
-                Self { spec, handle: OnceLock::new() }
+                Self { spec, handle: OnceLock::new() $(, $series: Series::new())? }
             }
 
             /// Its row in the table.
@@ -129,7 +134,7 @@ macro_rules! instrument {
 
 instrument!(
     /// Only grows.
-    Counter, metrics::Counter<f64>, Kind::Counter, f64_counter
+    Counter, metrics::Counter<f64>, Kind::Counter, f64_counter, series: BoundCounter<f64>
 );
 instrument!(
     /// Grows and shrinks.
@@ -145,7 +150,9 @@ impl Counter {
     pub fn add(&self, value: f64, labels: &[KeyValue]) {
         if let Some(handle) = self.handle() {
             check(&self.spec, labels);
-            handle.add(value, labels);
+            if !self.series.with(labels, || handle.bind(labels), |series| series.add(value)) {
+                handle.add(value, labels);
+            }
         }
     }
 }
@@ -201,13 +208,14 @@ pub struct Histogram {
     spec: Spec,
     bounds: &'static [f64],
     handle: OnceLock<metrics::Histogram<f64>>,
+    series: Series<BoundHistogram<f64>>,
 }
 
 impl Histogram {
     /// An instrument with these upper bounds of its buckets.
     #[must_use]
     pub const fn new(spec: Spec, bounds: &'static [f64]) -> Self {
-        Self { spec, bounds, handle: OnceLock::new() }
+        Self { spec, bounds, handle: OnceLock::new(), series: Series::new() }
     }
 
     /// Its row in the table.
@@ -231,7 +239,9 @@ impl Histogram {
                 .with_boundaries(self.bounds.to_vec())
                 .build()
         });
-        handle.record(value, labels);
+        if !self.series.with(labels, || handle.bind(labels), |series| series.record(value)) {
+            handle.record(value, labels);
+        }
     }
 }
 

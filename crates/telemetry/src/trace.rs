@@ -16,6 +16,7 @@ use opentelemetry::trace::{
 use opentelemetry::{Context, KeyValue};
 
 mod headers;
+mod hex;
 mod ids;
 
 pub use self::headers::UNDECIDED;
@@ -30,6 +31,9 @@ pub const TRACESTATE: &str = "tracestate";
 /// X-Ray's header, which load balancers of AWS set too
 /// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader>).
 pub const XRAY_HEADER: &str = "x-amzn-trace-id";
+
+/// Few spans have more of them.
+const ATTRIBUTES: usize = 16;
 
 static TRACER: OnceLock<BoxedTracer> = OnceLock::new();
 
@@ -127,19 +131,20 @@ impl TraceContext {
     /// The trace's id in hex.
     #[must_use]
     pub fn trace_id(&self) -> Option<impl fmt::Display + use<>> {
-        self.known().map(SpanContext::trace_id)
+        self.known().map(|span| hex::Text::<32>::of(&span.trace_id().to_bytes()))
     }
 
     /// The trace's id as X-Ray writes it: `1-<time>-<random>`.
     #[must_use]
     pub fn xray_trace_id(&self) -> Option<impl fmt::Display + use<>> {
-        self.known().map(|span| headers::XrayTraceId(span.trace_id()))
+        self.known().map(|span| headers::xray_trace_id(span.trace_id()))
     }
 
     /// The span's id in hex; none where the trace alone is known.
     #[must_use]
     pub fn span_id(&self) -> Option<impl fmt::Display + use<>> {
-        self.known().map(SpanContext::span_id).filter(|id| *id != SpanId::INVALID)
+        let id = self.known().map(SpanContext::span_id).filter(|id| *id != SpanId::INVALID);
+        id.map(|id| hex::Text::<16>::of(&id.to_bytes()))
     }
 
     /// Whether it is in any trace.
@@ -224,7 +229,9 @@ impl Span {
 
     fn begin(parent: &TraceContext, builder: impl FnOnce() -> SpanBuilder) -> Self {
         let Some(tracer) = TRACER.get() else { return Self::none(parent.clone()) };
-        let builder = builder();
+        let mut builder = builder();
+        // Else they grow step by step.
+        builder.attributes = Some(Vec::with_capacity(ATTRIBUTES));
         // Also where the trace alone is known: that makes no parent of it, and the sampler sees what was decided.
         let above = match parent.known() {
             Some(parent) => Context::new().with_remote_span_context(parent.clone()),

@@ -1,9 +1,11 @@
 //! What an event says, piece by piece, for whoever writes it down.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::error::Error;
 use std::fmt::{self, Write as _};
 
+use chrono::Utc;
 use outcrop_telemetry::{current, names};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level};
@@ -19,6 +21,15 @@ pub(super) enum Value<'a> {
     Bare(&'a dyn fmt::Display),
     /// Text.
     Text(&'a str),
+}
+
+/// How texts are handed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// Whoever takes them looks for secrets in what comes of them.
+    AsGiven,
+    /// Without our own secrets.
+    WithoutSecrets,
 }
 
 /// What there is to be written.
@@ -53,7 +64,7 @@ impl<'a> Said<'a> {
             return target.into();
         }
         let mut real = None;
-        self.fields(|name, value| {
+        self.fields(Shown::AsGiven, |name, value| {
             if name == "log.target" {
                 real = Some(value.to_string());
             }
@@ -70,13 +81,12 @@ impl<'a> Said<'a> {
     }
 
     /// Every field, its message among them.
-    pub(super) fn fields(&self, each: impl FnMut(&'static str, Value<'_>)) {
-        let mut each = Each(each);
+    pub(super) fn fields(&self, shown: Shown, mut each: impl FnMut(&'static str, Value<'_>)) {
         match self {
-            Self::Event(event) => event.record(&mut each),
+            Self::Event(event) => event.record(&mut Each { shown, each }),
             Self::Lost(lines) => {
-                each.0("message", Value::Text("log lines were lost: whoever reads them is too slow"));
-                each.0("lines", Value::Bare(lines));
+                each("message", Value::Text("log lines were lost: whoever reads them is too slow"));
+                each("lines", Value::Bare(lines));
             }
         }
     }
@@ -116,13 +126,21 @@ impl fmt::Display for Value<'_> {
     }
 }
 
-/// Hands on each field of an event, texts with our own secrets taken out. That is the last line of defence only: whoever logs
+/// Hands on each field of an event. To take our own secrets out of texts is the last line of defence only: whoever logs
 /// a secret has made a mistake already.
-struct Each<F>(F);
+struct Each<F> {
+    shown: Shown,
+    each: F,
+}
 
 impl<F: FnMut(&'static str, Value<'_>)> Each<F> {
     fn text(&mut self, field: &Field, text: &str) {
-        (self.0)(field.name(), Value::Text(&outcrop_types::without_secrets(text)));
+        match self.shown {
+            Shown::AsGiven => (self.each)(field.name(), Value::Text(text)),
+            Shown::WithoutSecrets => {
+                (self.each)(field.name(), Value::Text(&outcrop_types::without_secrets(text)));
+            }
+        }
     }
 
     fn written(&mut self, field: &Field, value: fmt::Arguments<'_>) {
@@ -156,24 +174,54 @@ impl<F: FnMut(&'static str, Value<'_>)> Visit for Each<F> {
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        (self.0)(field.name(), Value::Bare(&value));
+        (self.each)(field.name(), Value::Bare(&value));
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        (self.0)(field.name(), Value::Bare(&value));
+        (self.each)(field.name(), Value::Bare(&value));
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        (self.0)(field.name(), Value::Bare(&value));
+        (self.each)(field.name(), Value::Bare(&value));
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
         // JSON has no word for what is no number.
-        if value.is_finite() {
-            (self.0)(field.name(), Value::Bare(&value));
+        if let Some(short) = Thousandths::of(value) {
+            (self.each)(field.name(), Value::Bare(&short));
+        } else if value.is_finite() {
+            (self.each)(field.name(), Value::Bare(&value));
         } else {
             self.written(field, format_args!("{value}"));
         }
+    }
+}
+
+/// A number of thousandths, as times are. To find the shortest text of any other takes long.
+struct Thousandths(u64);
+
+impl Thousandths {
+    fn of(value: f64) -> Option<Self> {
+        // So few digits are exact in both directions.
+        let whole = (value * 1_000.0).round();
+        let fits = (0.0..1e12).contains(&whole) && whole / 1_000.0 == value && value.is_sign_positive();
+        fits.then_some(Self(whole as u64))
+    }
+}
+
+impl fmt::Display for Thousandths {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (self.0 / 1_000).fmt(f)?;
+        let mut rest = self.0 % 1_000;
+        if rest == 0 {
+            return Ok(());
+        }
+        let mut digits = *b".000";
+        for digit in digits.iter_mut().skip(1).rev() {
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
+        }
+        f.write_str(str::from_utf8(&digits).unwrap_or_default().trim_end_matches('0'))
     }
 }
 
@@ -194,15 +242,65 @@ pub(super) fn up_to(text: &str, most: usize) -> &str {
     text.get(..text.floor_char_boundary(most)).unwrap_or(text)
 }
 
-/// The moment, as RFC 3339 has it.
+/// The moment, as RFC 3339 has it, to the microsecond. Of a second all but its parts are written once.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a line says when it was written, whatever clock the work goes by"
+)]
 pub(super) fn now(line: &mut String) {
-    use tracing_subscriber::fmt::format::Writer;
-    use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
-    // A clock that cannot be written leaves its place empty.
-    let _ = SystemTime.format_time(&mut Writer::new(line));
+    thread_local! {
+        static SECOND: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
+    }
+    let now = Utc::now();
+    let second = now.timestamp();
+    SECOND.with_borrow_mut(|(last, text)| {
+        if *last != second {
+            *last = second;
+            text.clear();
+            // A `String` takes everything.
+            let _ = write!(text, "{}", now.format("%Y-%m-%dT%H:%M:%S."));
+        }
+        line.push_str(text);
+    });
+    let mut micros = now.timestamp_subsec_micros();
+    let mut digits = *b"000000Z";
+    for digit in digits.iter_mut().rev().skip(1) {
+        *digit = b'0' + (micros % 10) as u8;
+        micros /= 10;
+    }
+    line.push_str(str::from_utf8(&digits).unwrap_or_default());
 }
 
 /// What would break a line, or play tricks on a terminal.
 pub(super) fn is_control(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousandths_are_written_as_every_number_is() {
+        for value in [0.0, 0.001, 0.25, 1.0, 12.345, 100.0, 999.999, 1_234_567.89, 999_999_999.999] {
+            let short = Thousandths::of(value).map(|it| it.to_string());
+            assert_eq!(short, Some(value.to_string()));
+        }
+        for value in [-0.0, -1.5, 0.000_1, 1e12, f64::NAN, f64::INFINITY, 1.0 / 3.0] {
+            assert!(Thousandths::of(value).is_none(), "{value}");
+        }
+    }
+
+    #[test]
+    fn the_moment_is_written_as_others_read_it() {
+        let mut line = "at ".to_owned();
+        let before = opentelemetry::time::now();
+        now(&mut line);
+        let read = chrono::DateTime::parse_from_rfc3339(&line[3..]).unwrap();
+        let after = opentelemetry::time::now();
+        // Parts of a microsecond are left out.
+        let written = std::time::SystemTime::from(read) + std::time::Duration::from_micros(1);
+        assert!(before <= written && std::time::SystemTime::from(read) <= after, "{line}");
+        assert_eq!(line.len(), "at 2026-01-01T00:00:00.000000Z".len());
+    }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use outcrop_telemetry::names;
 use tracing::Level;
 
-use super::fields::{self, LINE, Said, VALUE};
+use super::fields::{self, LINE, Said, Shown, VALUE};
 
 /// So much of an id is enough to find its siblings on a screen: its end, as ids begin with the time.
 const SHORT: usize = 8;
@@ -24,14 +24,14 @@ pub(super) fn write(colours: bool, said: &Said<'_>, line: &mut String) {
     paint(line, colour(said.level()));
     let _ = write!(line, "{:>5}", said.level().as_str());
     paint(line, "0");
-    said.fields(|name, value| {
+    said.fields(Shown::WithoutSecrets, |name, value| {
         if name == "message" {
             line.push(' ');
             clean(&value.to_string(), line);
         }
     });
     let mut named = Vec::new();
-    said.fields(|name, value| {
+    said.fields(Shown::WithoutSecrets, |name, value| {
         if name != "message" && !name.starts_with("log.") {
             named.push(name);
             line.push(' ');

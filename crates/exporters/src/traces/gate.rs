@@ -1,9 +1,9 @@
-//! How many spans wait and how much text is in them, and whether the collector takes them. What does not fit is dropped here, where it is counted.
+//! How many spans wait and how long they are as they are written, and whether the collector takes them. What does not fit is
+//! dropped here, where it is counted.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use opentelemetry::KeyValue;
-use opentelemetry_sdk::trace::SpanData;
 use outcrop_telemetry::names;
 
 use super::weight;
@@ -12,9 +12,9 @@ use super::weight;
 #[derive(Debug)]
 pub(super) struct Gate {
     most: usize,
-    /// The same of the text in them.
+    /// The same of bytes.
     most_bytes: usize,
-    /// Handed to the SDK and not yet taken by the collector, nor given up.
+    /// Written and not yet taken by the collector, nor given up.
     waiting: AtomicUsize,
     bytes: AtomicUsize,
     /// Since trouble began.
@@ -34,37 +34,41 @@ impl Gate {
         }
     }
 
-    /// Whether one more fits, maybe without the content that is in it. If so it has to be handed on.
-    pub(super) fn admit(&self, span: &mut SpanData) -> bool {
-        let fits = reserve(&self.waiting, 1, self.most) && {
-            let fits = self.admit_text(span);
-            if !fits {
-                self.waiting.fetch_sub(1, Ordering::AcqRel);
-            }
-            fits
-        };
-        if !fits {
-            count(1, "dropped");
-            self.lost.fetch_add(1, Ordering::Relaxed);
-            if !self.trouble.swap(true, Ordering::AcqRel) {
-                tracing::warn!("the collector is too slow for our spans: some are dropped");
-            }
+    /// Whether there is a place for one more. If so it has to be given back, or what has it to be handed on.
+    pub(super) fn has_place(&self) -> bool {
+        let has = reserve(&self.waiting, 1, self.most);
+        if !has {
+            self.dropped();
         }
-        fits
+        has
     }
 
-    /// Content has half of the room: the rest is for what tells of calls and not of their words.
-    fn admit_text(&self, span: &mut SpanData) -> bool {
-        if weight::has_content(span) {
-            if reserve(&self.bytes, weight::of(span), self.most_bytes / 2) {
-                return true;
-            }
-            weight::without_content(span);
-        }
-        reserve(&self.bytes, weight::of(span), self.most_bytes)
+    /// What had a place is dropped after all.
+    pub(super) fn give_back_place(&self) {
+        self.waiting.fetch_sub(1, Ordering::AcqRel);
+        self.dropped();
     }
 
-    /// The collector took so many, with so many bytes of text, but for some that it refused.
+    /// Whether so many bytes more fit the first half of the room, which is all that content has: the rest is for what tells of
+    /// calls and not of their words.
+    pub(super) fn fits_first_half(&self, bytes: usize) -> bool {
+        reserve(&self.bytes, bytes, self.most_bytes / 2)
+    }
+
+    /// Whether so many bytes more fit at all.
+    pub(super) fn fits(&self, bytes: usize) -> bool {
+        reserve(&self.bytes, bytes, self.most_bytes)
+    }
+
+    fn dropped(&self) {
+        count(1, "dropped");
+        self.lost.fetch_add(1, Ordering::Relaxed);
+        if !self.trouble.swap(true, Ordering::AcqRel) {
+            tracing::warn!("the collector is too slow for our spans: some are dropped");
+        }
+    }
+
+    /// The collector took so many, of so many bytes, but for some that it refused.
     pub(super) fn taken(&self, spans: usize, bytes: usize, refused: usize) {
         count(spans.saturating_sub(refused), "exported");
         if refused > 0 {

@@ -4,7 +4,7 @@
 //! soon as one fails or took too long, all that is kept of its trace goes to the collector, and what still comes follows.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use opentelemetry::Context;
@@ -13,7 +13,7 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{Span, SpanData, SpanProcessor};
 
-use super::gate::{Gate, count};
+use super::gate::count;
 use super::weight;
 
 /// Shards, so that threads seldom wait for one another.
@@ -27,19 +27,18 @@ const TRACES: usize = 1_024;
 #[derive(Debug)]
 pub(super) struct Keeper<P> {
     next: P,
-    gate: Arc<Gate>,
     slow: Duration,
     shards: Box<[Mutex<Shard>]>,
 }
 
 impl<P: SpanProcessor> Keeper<P> {
     /// `most`: spans that are kept, over all traces.
-    pub(super) fn new(next: P, gate: Arc<Gate>, slow: Duration, most: usize) -> Self {
+    pub(super) fn new(next: P, slow: Duration, most: usize) -> Self {
         let most_bytes = weight::most(most) / SHARDS;
         let most = (most / SHARDS).max(PER_TRACE);
         let shard = || Mutex::new(Shard { most, most_bytes, ..Shard::default() });
         let shards = std::iter::repeat_with(shard).take(SHARDS).collect();
-        Self { next, gate, slow, shards }
+        Self { next, slow, shards }
     }
 
     fn shard(&self, trace: TraceId) -> Option<MutexGuard<'_, Shard>> {
@@ -47,12 +46,6 @@ impl<P: SpanProcessor> Keeper<P> {
         let shard = self.shards.get(usize::from(last) % SHARDS)?;
         // Whoever panicked with it left at worst a trace that is never decided; the bounds hold.
         Some(shard.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn hand_on(&self, mut span: SpanData) {
-        if self.gate.admit(&mut span) {
-            self.next.on_end(span);
-        }
     }
 
     /// It failed, or it took long: then its trace is worth a look.
@@ -77,7 +70,7 @@ impl<P: SpanProcessor> SpanProcessor for Keeper<P> {
 
     fn on_end(&self, span: SpanData) {
         if span.span_context.is_sampled() {
-            return self.hand_on(span);
+            return self.next.on_end(span);
         }
         let tells = self.tells(&span);
         let Some(mut shard) = self.shard(span.span_context.trace_id()) else { return };
@@ -85,7 +78,7 @@ impl<P: SpanProcessor> SpanProcessor for Keeper<P> {
         drop(shard);
         count(left_out, "left_out");
         for span in export {
-            self.hand_on(as_sampled(span));
+            self.next.on_end(as_sampled(span));
         }
     }
 
@@ -195,7 +188,7 @@ impl Shard {
                 verdict.left_out = spans.len() + 1;
             }
         } else if kept.spans.len() < PER_TRACE {
-            // Content has half of the room, as in the gate.
+            // Content has half of the room, as on its way to the collector.
             if weight::has_content(&span) && self.bytes + weight::of(&span) > self.most_bytes / 2 {
                 weight::without_content(&mut span);
             }

@@ -1,6 +1,6 @@
 //! Which spans are handed on, and which are left out.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::SystemTime;
 
 use opentelemetry::trace::{SpanBuilder, TraceContextExt as _, Tracer as _, TracerProvider as _};
@@ -36,18 +36,17 @@ impl Next {
 
 struct World {
     next: Next,
-    gate: Arc<Gate>,
     tracer: SdkTracer,
 }
 
 fn world(percent: u8, queue: usize) -> World {
-    let (next, gate) = (Next::default(), Arc::new(Gate::new(queue)));
-    let keeper = Keeper::new(next.clone(), Arc::clone(&gate), Duration::from_secs(5), queue);
+    let next = Next::default();
+    let keeper = Keeper::new(next.clone(), Duration::from_secs(5), queue);
     let provider = SdkTracerProvider::builder()
         .with_sampler(Ratio::percent(percent))
         .with_span_processor(keeper)
         .build();
-    World { next, gate, tracer: provider.tracer("test") }
+    World { next, tracer: provider.tracer("test") }
 }
 
 impl World {
@@ -76,7 +75,6 @@ fn an_unsampled_trace_that_goes_well_is_left_out() {
     drop(world.start("child", Some(&root)));
     drop(root);
     assert!(world.next.names().is_empty());
-    assert_eq!(world.gate.waiting(), 0);
 }
 
 #[test]
@@ -164,7 +162,7 @@ fn the_oldest_traces_are_given_up_for_new_ones() {
 fn a_shards_books_hold() {
     let world = world(0, 1_000);
     let next = Next::default();
-    let keeper = Keeper::new(next, Arc::clone(&world.gate), Duration::from_secs(5), 10);
+    let keeper = Keeper::new(next, Duration::from_secs(5), 10);
     let mut shard = keeper.shards[0].lock().unwrap();
     let root = world.start("root", None).exported_data().unwrap();
     for trace in 0..5_000_u128 {
@@ -191,19 +189,6 @@ fn a_shards_books_hold() {
     }
 }
 
-#[test]
-fn what_does_not_fit_the_queue_is_dropped() {
-    let world = world(100, 3);
-    for _ in 0..5 {
-        drop(world.start("span", None));
-    }
-    assert_eq!(world.next.names().len(), 3);
-    assert_eq!((world.gate.waiting(), world.gate.lost()), (3, 2));
-    world.gate.taken(3, 3 * "span".len(), 0);
-    drop(world.start("span", None));
-    assert_eq!((world.next.names().len(), world.gate.lost()), (4, 0));
-}
-
 const LONG: usize = 100_000;
 
 impl World {
@@ -216,29 +201,6 @@ impl World {
     fn text(&self) -> usize {
         self.next.0.lock().unwrap().iter().map(weight::of).sum()
     }
-}
-
-#[test]
-fn what_waits_is_bounded_in_bytes_too() {
-    let world = world(100, 8_192);
-    let most = weight::most(8_192);
-    for _ in 0..1_000 {
-        world.lengthy(None, outcrop_telemetry::names::GEN_AI_INPUT_MESSAGES);
-    }
-    assert_eq!((world.next.names().len(), world.gate.lost()), (1_000, 0), "the words go, the call is told");
-    assert!(world.text() <= most / 2 + 1_000 * 10, "{}", world.text());
-    let spans = world.next.0.lock().unwrap();
-    let (whole, cut) = (spans.first().unwrap(), spans.last().unwrap());
-    assert_eq!((whole.attributes.len(), whole.dropped_attributes_count), (2, 0));
-    assert_eq!((cut.attributes.len(), cut.dropped_attributes_count), (1, 1));
-    drop(spans);
-    for _ in 0..1_000 {
-        world.lengthy(None, "url.path");
-    }
-    assert!(world.text() <= most && world.gate.bytes() == world.text(), "{}", world.text());
-    assert_eq!(world.gate.lost() + world.gate.waiting() as u64, 2_000, "what is dropped is counted");
-    world.gate.taken(world.gate.waiting(), world.gate.bytes(), 0);
-    assert_eq!((world.gate.waiting(), world.gate.bytes()), (0, 0));
 }
 
 #[test]

@@ -6,16 +6,12 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
-use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::error::OTelSdkError;
-use opentelemetry_sdk::trace::SpanData;
 use prost::Message as _;
 use reqwest::Url;
 use reqwest::blocking::Client;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
 
-use super::encode;
 use crate::{ExporterError, Otlp};
 
 /// Most of an answer that is read, bytes.
@@ -40,31 +36,38 @@ impl Collector {
         })
     }
 
-    /// How many of them the collector refused, though it took the others. Blocks for the time-out at most.
-    pub(super) fn send(&self, resource: &Resource, batch: &[SpanData]) -> Result<usize, OTelSdkError> {
-        let mut body = encode::request(resource, batch);
+    /// How many of the spans in it the collector refused, though it took the others. Blocks for the time-out at most.
+    pub(super) fn send(&self, mut body: Vec<u8>) -> Result<usize, SendError> {
         let mut request = self.client.post(self.endpoint.clone()).headers(self.headers.clone());
         if self.gzip {
-            body = zipped(&body).map_err(failed)?;
+            body = zipped(&body).map_err(SendError::Compress)?;
             request = request.header(CONTENT_ENCODING, "gzip");
         }
-        // Of what went wrong on the way no address is told: there may be a secret in it.
-        let answer = request.body(body).send().map_err(|error| failed(error.without_url()))?;
+        let answer = request.body(body).send().map_err(|error| SendError::Unheard(error.without_url()))?;
         let status = answer.status();
         if !status.is_success() {
-            return Err(failed(format_args!("the collector answered {}", status.as_u16())));
+            return Err(SendError::Status(status.as_u16()));
         }
         let mut said = Vec::new();
         // It has them, whatever becomes of its words. Not all collectors answer in those of the protocol; all is well then.
         let _ = answer.take(MOST_ANSWER).read_to_end(&mut said);
         let said = ExportTraceServiceResponse::decode(said.as_slice()).unwrap_or_default();
         let refused = said.partial_success.map_or(0, |it| it.rejected_spans);
-        Ok(usize::try_from(refused).unwrap_or_default().min(batch.len()))
+        Ok(usize::try_from(refused).unwrap_or_default())
     }
 }
 
-fn failed(why: impl std::fmt::Display) -> OTelSdkError {
-    OTelSdkError::InternalFailure(why.to_string())
+/// Why the collector has not got a batch. Of what went wrong on the way no address is told: there may be a secret in it.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum SendError {
+    #[error("spans cannot be compressed")]
+    Compress(#[source] std::io::Error),
+    #[error(transparent)]
+    Unheard(reqwest::Error),
+    #[error("the collector answered {0}")]
+    Status(u16),
+    #[error("what sends spans panicked")]
+    Panicked,
 }
 
 /// Made by a thread of its own: the client waits for its own at the start, which may not be done where others are served.

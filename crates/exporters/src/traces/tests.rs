@@ -22,6 +22,8 @@ use crate::{Format, LogOptions, Otlp};
 enum Manner {
     Takes,
     Refuses,
+    /// Refuses once, and takes what comes then.
+    RefusesFirst,
     /// Takes all of a batch but one span.
     RefusesOne,
     /// Reads and never answers.
@@ -53,8 +55,13 @@ fn collector(manner: Manner) -> (String, Receiver<Request>) {
 }
 
 fn serve(mut stream: TcpStream, manner: Manner, tell: &Sender<Request>) {
+    let mut requests = 0;
     while let Some(request) = read(&mut stream) {
+        requests += 1;
         let answer = match manner {
+            Manner::RefusesFirst if requests == 1 => {
+                "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"
+            }
             Manner::Refuses => "HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n",
             // `rejected_spans` is 1, in `partial_success`.
             Manner::RefusesOne => "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n\n\u{2}\u{8}\u{1}",
@@ -103,7 +110,7 @@ fn options(endpoint: &str, sample_percent: u8, queue: usize) -> Options {
 }
 
 fn traces(options: &Options) -> (Traces, SdkTracer) {
-    let traces = Traces::new(Collector::new(options.otlp.as_ref().unwrap()).unwrap(), options);
+    let traces = Traces::new(Collector::new(options.otlp.as_ref().unwrap()).unwrap(), options).unwrap();
     let tracer = traces.provider.tracer("outcrop");
     (traces, tracer)
 }
@@ -211,6 +218,36 @@ fn nobody_waits_for_a_collector_in_trouble() {
             "{address}: every span is accounted for"
         );
     }
+}
+
+#[test]
+fn a_collector_in_trouble_is_left_alone_for_a_while() {
+    let (address, tries) = collector(Manner::Refuses);
+    // Each span is a batch.
+    let (traces, tracer) = traces(&options(&address, 100, 1));
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_millis(600) {
+        tracer.start("span").end();
+        std::thread::yield_now();
+    }
+    let tried = tries.try_iter().count() as u128;
+    assert!(tried > 0 && tried <= began.elapsed().as_millis() / 250 + 1, "{tried} tries");
+    traces.finish(Duration::from_secs(10));
+}
+
+#[test]
+fn what_ends_while_a_collector_is_away_arrives_when_it_is_back() {
+    let (address, requests) = collector(Manner::RefusesFirst);
+    let (traces, tracer) = traces(&options(&address, 100, 100));
+    tracer.start("lost").end();
+    traces.provider.force_flush().unwrap();
+    assert_eq!((traces.gate.waiting(), traces.gate.lost()), (0, 1));
+    tracer.start("waits").end();
+    let again: Vec<_> = (0..2).map(|_| requests.recv_timeout(Duration::from_secs(30)).unwrap()).collect();
+    assert_eq!(names(&again[1].body.resource_spans), ["waits"]);
+    let gate = Arc::clone(&traces.gate);
+    traces.finish(Duration::from_secs(10));
+    assert_eq!((gate.waiting(), gate.lost()), (0, 0), "and its trouble is over");
 }
 
 /// As services do: made, used and finished where a runtime is entered.

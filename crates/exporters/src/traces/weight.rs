@@ -5,7 +5,8 @@ use opentelemetry::{Array, KeyValue, Value};
 use opentelemetry_sdk::trace::SpanData;
 use outcrop_telemetry::names;
 
-/// Most text of spans in one place, bytes: those that wait for the collector, and those whose fate is not known yet.
+/// Most bytes of spans in one place: as they are written of those that wait for the collector, of text of those whose fate is not
+/// known yet.
 const MOST: usize = 32 * 1024 * 1024;
 /// Whoever lets more spans wait than that is enough for gets so much for each, bytes.
 const EACH: usize = 1_024;

@@ -1,10 +1,11 @@
 //! What headers say of a trace, read with care: they come from anybody.
 
-use std::fmt;
 use std::sync::Arc;
 
 use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
 use opentelemetry_aws::trace::xray_propagator::span_context_from_str;
+
+use super::hex::{self, Text};
 
 /// Nobody has said whether the trace is kept: X-Ray's `Sampled=?`, as its propagator keeps it.
 pub const UNDECIDED: TraceFlags = TraceFlags::new(0x02);
@@ -28,9 +29,9 @@ pub(super) fn from_w3c(parent: &str) -> Option<SpanContext> {
         return None;
     }
     let mut parts = parent.split('-');
-    let version = hex::<2>(parts.next()?)?;
+    let version = hex::read::<2>(parts.next()?)?;
     let (trace, span, flags) =
-        (hex::<32>(parts.next()?)?, hex::<16>(parts.next()?)?, hex::<2>(parts.next()?)?);
+        (hex::read::<32>(parts.next()?)?, hex::read::<16>(parts.next()?)?, hex::read::<2>(parts.next()?)?);
     if version == 0xff || version == 0 && parts.next().is_some() {
         return None;
     }
@@ -57,9 +58,9 @@ pub(super) fn from_xray(header: &str) -> Option<SpanContext> {
     if version != "1" || parts.next().is_some() {
         return None;
     }
-    hex::<8>(time).and(hex::<24>(random))?;
+    hex::read::<8>(time).and(hex::read::<24>(random))?;
     let mut clean = format!("Root={root}");
-    if let Some(parent) = find("Parent").filter(|it| hex::<16>(it).is_some()) {
+    if let Some(parent) = find("Parent").filter(|it| hex::read::<16>(it).is_some()) {
         clean = format!("{clean};Parent={parent}");
     }
     if let Some(sampled) = find("Sampled") {
@@ -70,8 +71,14 @@ pub(super) fn from_xray(header: &str) -> Option<SpanContext> {
 
 /// W3C's `traceparent`.
 pub(super) fn to_w3c(span: &SpanContext) -> Option<String> {
-    let sampled = u8::from(span.is_sampled());
-    span.is_valid().then(|| format!("00-{}-{}-{sampled:02x}", span.trace_id(), span.span_id()))
+    if !span.is_valid() {
+        return None;
+    }
+    let mut line = *b"00-00000000000000000000000000000000-0000000000000000-00";
+    hex::write(&mut line[3..35], &span.trace_id().to_bytes());
+    hex::write(&mut line[36..52], &span.span_id().to_bytes());
+    line[54] = b'0' + u8::from(span.is_sampled());
+    Some(Text(line).as_str().to_owned())
 }
 
 /// X-Ray's header. What `tracestate` says is not X-Ray's.
@@ -83,35 +90,30 @@ pub(super) fn to_xray(span: &SpanContext) -> Option<String> {
             flags if flags.is_sampled() => ";Sampled=1",
             _ => ";Sampled=0",
         };
-        return (trace != TraceId::INVALID).then(|| format!("Root={}{sampled}", XrayTraceId(trace)));
+        return (trace != TraceId::INVALID).then(|| format!("Root={}{sampled}", xray_trace_id(trace)));
+    }
+    if !span.is_valid() {
+        return None;
     }
     // As the propagator has it, in one piece: it goes out with every call of a model.
-    let sampled = match flags {
-        _ if is_undecided(span) => '?',
-        flags if flags.is_sampled() => '1',
-        _ => '0',
+    let mut line = *b"Root=1-00000000-000000000000000000000000;Parent=0000000000000000;Sampled=0";
+    line[5..40].copy_from_slice(&xray_trace_id(trace).0);
+    hex::write(&mut line[48..64], &id.to_bytes());
+    line[73] = match flags {
+        _ if is_undecided(span) => b'?',
+        flags if flags.is_sampled() => b'1',
+        _ => b'0',
     };
-    let id = u64::from_be_bytes(id.to_bytes());
-    span.is_valid().then(|| format!("Root={};Parent={id:016x};Sampled={sampled}", XrayTraceId(trace)))
+    Some(Text(line).as_str().to_owned())
 }
 
 /// As X-Ray writes a trace's id: `1-<time>-<random>`.
-pub(super) struct XrayTraceId(pub(super) TraceId);
-
-impl fmt::Display for XrayTraceId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id = u128::from_be_bytes(self.0.to_bytes());
-        write!(f, "1-{:08x}-{:024x}", id >> 96, id & ((1 << 96) - 1))
-    }
-}
-
-/// Exactly so many digits, all lower case.
-fn hex<const DIGITS: usize>(text: &str) -> Option<u128> {
-    let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    if text.len() != DIGITS || !text.bytes().all(digit) {
-        return None;
-    }
-    u128::from_str_radix(text, 16).ok()
+pub(super) fn xray_trace_id(trace: TraceId) -> Text<35> {
+    let mut text = *b"1-00000000-000000000000000000000000";
+    let id = trace.to_bytes();
+    hex::write(&mut text[2..10], &id[..4]);
+    hex::write(&mut text[11..], &id[4..]);
+    Text(text)
 }
 
 /// The vendors' entries of `tracestate`; none where they make no sense, and no more than what is passed on.
