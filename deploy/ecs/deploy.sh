@@ -65,4 +65,5 @@ mapfile -t more < <(chosen "$folder/services.yaml" "$@")
 deploy services "$folder/services.yaml" "Cluster=$cluster" "Subnets=$subnets" \
   "GatewayTask=$(output "$foundation-tasks" Gateway)" "AuthTask=$(output "$foundation-tasks" Auth)" \
   "InferenceTask=$(output "$foundation-tasks" Inference)" "JobWorkerTask=$(output "$foundation-tasks" JobWorker)" "${more[@]}"
+deploy watch "$folder/watch.yaml" "Cluster=$cluster"
 deploy restart "$folder/restart.yaml" "Cluster=$cluster"

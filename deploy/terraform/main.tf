@@ -122,6 +122,8 @@ module "iam" {
   secret_arns    = module.security.secret_arns
   collector      = var.collector_image != ""
 
+  answers_url_secret_arn = var.compute == "eks" ? module.data.answers_url_secret_arn : ""
+
   trust_ecs                  = var.compute == "ecs"
   eks_cluster_name           = var.eks_cluster_name
   eks_oidc_provider_arn      = var.eks_oidc_provider_arn
@@ -222,6 +224,7 @@ module "ecs" {
   target_group_arns    = module.load_balancer[0].target_group_arns
   load_balancer_suffix = module.load_balancer[0].arn_suffix
   bake_minutes         = var.bake_minutes
+  alarm_topic_arn      = module.watch.topic_arn
   rollback_alarms      = module.watch.rollback_alarms
   rollback_on_alarm    = var.rollback_on_alarm
   strategy             = var.strategy

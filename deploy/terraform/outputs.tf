@@ -60,7 +60,7 @@ output "settings" {
     OUTCROP__SERVER__PUBLIC_URL      = "https://${var.domain_name}"
     OUTCROP__SERVER__TRUSTED_PROXIES = join(",", module.network.public_cidrs)
     OUTCROP__TELEMETRY__ENVIRONMENT  = var.environment
-  }, module.iam.batch_role_arn == null ? {} : { OUTCROP__WAYS__BATCH_ROLE = module.iam.batch_role_arn }, var.answer_cache ? {} : { OUTCROP__RESPONSE_CACHE__URL = "memory://" })
+  }, module.iam.batch_role_arn == null ? {} : { OUTCROP__WAYS__BATCH_ROLE = module.iam.batch_role_arn }, { OUTCROP__RESPONSE_CACHE__URL = var.answer_cache ? "secretsmanager://${module.data.answers_url_secret_arn}" : "memory://" })
 }
 
 output "answers_url_secret_arn" {

@@ -10,6 +10,7 @@ mod error;
 mod http_client;
 mod identity;
 mod options;
+mod quotas;
 mod region;
 pub mod secrets;
 
@@ -18,3 +19,4 @@ pub use crypto::install_crypto;
 pub use error::explain;
 pub use identity::{CallerIdentity, IdentityError, caller_identity};
 pub use options::{AwsOptions, has_endpoint_override, local_account, local_config, sdk_config};
+pub use quotas::{Quota, QuotasError, bedrock_quotas};

@@ -178,7 +178,8 @@ impl Config {
         }
         one_of("cache.url", &self.cache.url, &["memory", "redis", "rediss"], &["redis", "rediss"]);
         if let Some(url) = &self.response_cache.url {
-            one_of("response_cache.url", url, &["memory", "redis", "rediss"], &["redis", "rediss"]);
+            let named = ["redis", "rediss", "secretsmanager"];
+            one_of("response_cache.url", url, &["memory", "redis", "rediss", "secretsmanager"], &named);
         }
         one_of(
             "queue.url",

@@ -191,6 +191,9 @@ pub struct StoreConfig {
     pub url: Option<String>,
     /// Password, kept apart from `url` so that the URL can be logged.
     pub password: Option<SecretString>,
+    /// Where the password came from, if Secrets Manager keeps it: asked again once the database refuses the password.
+    #[serde(skip)]
+    pub password_reference: Option<String>,
     /// `postgres://user@host/db` of a replica that reports and lists of usage are read from; it has the same password. It may lag behind; limits and budgets never ask it.
     pub read_url: Option<String>,
     /// Most connections one process opens; 0 means 8.

@@ -137,7 +137,13 @@ fn of_adapters(
     queue: &QueueConfig,
     blobs: &BlobConfig,
 ) -> [Entry; 13] {
-    let StoreConfig { url: store_url, password: store_password, read_url, max_connections } = store;
+    let StoreConfig {
+        url: store_url,
+        password: store_password,
+        password_reference: _,
+        read_url,
+        max_connections,
+    } = store;
     let CacheConfig { url: cache_url, password: cache_password, timeout_ms } = cache;
     let QueueConfig { url: queue_url, max_deliveries } = queue;
     let BlobConfig { url: blobs_url, path_style, encryption, kms_key } = blobs;

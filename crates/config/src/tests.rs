@@ -180,6 +180,7 @@ fn schemes_secrets_and_contradictions_are_checked() {
         ),
         ("OUTCROP__CACHE__URL", "localhost:6379", "`cache.url` must begin with memory://, redis://"),
         ("OUTCROP__RESPONSE_CACHE__URL", "valkey:6379", "`response_cache.url` must begin with memory://"),
+        ("OUTCROP__RESPONSE_CACHE__URL", "secretsmanager://", "`response_cache.url` names nothing"),
         ("OUTCROP__QUEUE__URL", "sqs://", "`queue.url` names nothing"),
         ("OUTCROP__BLOBS__URL", "gs://bucket", "`blobs.url` must begin with file://, s3://"),
         ("OUTCROP__MODELS__URL", "openai://", "`models.url` must begin with emulator://, bedrock://"),
@@ -268,7 +269,7 @@ fn the_table_and_the_sections_agree() {
             Kind::Text if setting.key == "store.read_url" => vec!["postgres://x/y".to_owned()],
             Kind::Text if setting.key == "cache.url" => vec!["redis://x".to_owned()],
             Kind::Text if setting.key == "response_cache.url" => {
-                vec!["memory://".to_owned(), "rediss://x".to_owned()]
+                ["memory://", "rediss://x", "secretsmanager://x#y"].map(str::to_owned).into()
             }
             Kind::Text if setting.key == "queue.url" => vec!["sqs://x".to_owned()],
             Kind::Text if setting.key == "ways.allowed" => vec!["on_demand, batch".to_owned()],

@@ -18,6 +18,7 @@ mod ledger;
 mod leftovers;
 mod members;
 mod options;
+mod password;
 mod passwords;
 mod policies;
 mod prompts;
@@ -35,4 +36,5 @@ mod users;
 mod webhooks;
 
 pub use options::PostgresOptions;
+pub use password::CurrentPassword;
 pub use store::PostgresStore;

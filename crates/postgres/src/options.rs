@@ -2,11 +2,14 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use outcrop_ports::PortError;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::PgConnectOptions;
+
+use crate::CurrentPassword;
 
 /// Where the database is and how long we wait for it. Prints no secret.
 #[derive(Clone)]
@@ -15,6 +18,8 @@ pub struct PostgresOptions {
     pub url: String,
     /// The password; goes before one in the URL.
     pub password: Option<SecretString>,
+    /// Who is asked for the password again once the server refuses it; without one it stays as it is.
+    pub keeper: Option<Arc<dyn CurrentPassword>>,
     /// What metrics call its connections, where there are several databases.
     pub pool: &'static str,
     /// Most connections this process opens.
@@ -32,6 +37,7 @@ impl PostgresOptions {
         Self {
             url: url.into(),
             password: None,
+            keeper: None,
             pool: "main",
             max_connections: 10,
             acquire_timeout: Duration::from_secs(2),

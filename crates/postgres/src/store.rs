@@ -9,13 +9,14 @@ use outcrop_ports::{PortError, Probe};
 use outcrop_telemetry::pool::{Connections, PoolWatch};
 use sqlx::migrate::Migrator;
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions, PgRow};
+use sqlx::postgres::{PgArguments, PgPool, PgPoolOptions, PgRow};
 use sqlx::query::{Query, QueryAs};
 use sqlx::{Connection, FromRow, PgConnection, Postgres};
 
 use crate::PostgresOptions;
 use crate::error::{migrate_error, port_error};
 use crate::ledger::months::Seen;
+use crate::password::{Renewal, is_refused};
 
 /// How much longer than the server we wait for a statement, before we take the server to be gone.
 const GRACE: Duration = Duration::from_secs(1);
@@ -26,7 +27,7 @@ const MIGRATE_TIMEOUT: Duration = Duration::from_secs(600);
 #[derive(Clone)]
 pub struct PostgresStore {
     pool: PgPool,
-    connect: PgConnectOptions,
+    renewal: Option<Arc<Renewal>>,
     acquire_timeout: Duration,
     statement_timeout: Duration,
     pub(crate) months: Arc<Seen>,
@@ -38,6 +39,7 @@ impl PostgresStore {
     /// Postgres is away. Fails only if the options make no sense. To be called within a Tokio runtime.
     pub fn connect(options: PostgresOptions) -> Result<Self, PortError> {
         let PostgresOptions { max_connections, acquire_timeout, statement_timeout, pool: name, .. } = options;
+        let renewal = options.keeper.clone().map(|it| Arc::new(Renewal::new(it, options.password.clone())));
         let connect = options.into_connect_options()?;
         let limit = format!("{}ms", statement_timeout.as_millis());
         let pool = PgPoolOptions::new()
@@ -55,7 +57,7 @@ impl PostgresStore {
                     set.bind(limit).execute(connection).await.map(drop)
                 })
             })
-            .connect_lazy_with(connect.clone());
+            .connect_lazy_with(connect);
         let watch = PoolWatch::start(("postgresql", name), max_connections, {
             let pool = pool.clone();
             move || Connections {
@@ -64,7 +66,7 @@ impl PostgresStore {
             }
         });
         let months = Arc::default();
-        Ok(Self { pool, connect, acquire_timeout, statement_timeout, months, _watch: watch })
+        Ok(Self { pool, renewal, acquire_timeout, statement_timeout, months, _watch: watch })
     }
 
     /// Brings the tables up to date. Of several processes one does and the others wait for it.
@@ -72,7 +74,8 @@ impl PostgresStore {
         const ATTEMPTED: &str = "migrate the database";
         // Not from the pool: neither waiting for another process nor building an index is bound to the time
         // that a statement may take.
-        let connecting = PgConnection::connect_with(&self.connect);
+        let connect = self.pool.connect_options();
+        let connecting = PgConnection::connect_with(&connect);
         let mut connection =
             within(self.acquire_timeout, connecting).await.map_err(|error| port_error(ATTEMPTED, error))?;
         // Not `run`: its future cannot be sent between threads (rustc takes `Acquire` for too special).
@@ -184,7 +187,7 @@ impl PostgresStore {
         limit: Duration,
         work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
     ) -> Result<T, PortError> {
-        let connection = self.pool.acquire().await.map_err(|error| port_error(attempted, error))?;
+        let connection = self.acquire().await.map_err(|error| port_error(attempted, error))?;
         let mut lent = Lent(Some(connection));
         let Some(connection) = lent.0.as_deref_mut() else {
             unreachable!("it was put there the line before")
@@ -194,6 +197,19 @@ impl PostgresStore {
             lent.give_back();
         }
         result.map_err(|error| port_error(attempted, error))
+    }
+
+    /// A connection of the pool; a new one with the password that holds now.
+    async fn acquire(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+        let tried = self.pool.connect_options();
+        let acquired = self.pool.acquire().await;
+        if let (Err(error), Some(renewal)) = (&acquired, &self.renewal)
+            && is_refused(error)
+            && renewal.renew(&self.pool, &tried).await
+        {
+            return self.pool.acquire().await;
+        }
+        acquired
     }
 }
 

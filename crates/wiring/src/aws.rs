@@ -1,6 +1,7 @@
 //! Our standing with AWS itself, for those who look whether all is well.
 
-use outcrop_aws::AwsOptions;
+use outcrop_aws::{AwsOptions, Quota};
+use outcrop_types::Region;
 
 use crate::WiringError;
 
@@ -22,6 +23,15 @@ pub async fn aws_caller() -> Result<AwsCaller, WiringError> {
     let found = outcrop_aws::caller_identity(&sdk).await;
     let found = found.map_err(|error| WiringError::failed("find out who AWS takes us for", &error))?;
     Ok(AwsCaller { account: found.account, arn: found.arn, region })
+}
+
+/// What Bedrock lets our account do in this region; without one, in that of the AWS environment.
+pub async fn bedrock_quotas(region: Option<&Region>) -> Result<Vec<Quota>, WiringError> {
+    let options =
+        AwsOptions { region: region.map(ToString::to_string), max_attempts: 2, ..AwsOptions::default() };
+    let sdk = outcrop_aws::sdk_config(&options).await;
+    let found = outcrop_aws::bedrock_quotas(&sdk).await;
+    found.map_err(|error| WiringError::failed("see Bedrock's quotas", &error))
 }
 
 /// An address of AWS that answers anybody who asks over HTTP, if only with a refusal: the environment's own for all services,

@@ -1,10 +1,13 @@
 //! Secrets: fetched where a setting only refers to one, and turned into what uses them.
 
+use std::error::Error;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use outcrop_aws::secrets::SCHEME;
 use outcrop_config::Config;
 use outcrop_embedded::SystemIdGen;
+use outcrop_postgres::CurrentPassword;
 use outcrop_token::{InternalSigner, InternalVerifier, Sealer};
 use outcrop_types::AuditSealer;
 use secrecy::{ExposeSecret, SecretString};
@@ -18,35 +21,34 @@ const MCP_STATE: &str = "state of MCP requests";
 #[must_use]
 pub fn references(config: &Config) -> Vec<&'static str> {
     // What is resolved is listed once, where it is changed.
-    fields(&mut config.clone())
-        .into_iter()
-        .filter(|(_, it)| is_reference(it.as_ref()))
-        .map(|(key, _)| key)
-        .collect()
+    fields(&mut config.clone()).into_iter().filter(|(_, it)| it.is_reference()).map(|(key, _)| key).collect()
 }
 
-/// What the settings hold that nobody may see, to take it out of what is shown.
+/// What the settings hold that nobody may see, to take it out of what is shown. Of a URL that is its password, which has other
+/// forms too: those who show one look for it themselves.
 #[must_use]
 pub fn secrets_of(config: &Config) -> Vec<String> {
     let mut config = config.clone();
-    let held = fields(&mut config).into_iter().filter_map(|(_, secret)| secret.as_ref());
-    held.map(|secret| secret.expose_secret().to_owned()).collect()
+    let held = fields(&mut config).into_iter().filter(|(_, it)| matches!(it, Field::Secret(_)));
+    held.filter_map(|(_, it)| it.text().map(str::to_owned)).collect()
 }
 
 /// Replaces every `secretsmanager://` reference by the secret it stands for. Without one, AWS is not asked.
 pub async fn resolve(mut config: Config) -> Result<Config, WiringError> {
-    let fields = fields(&mut config);
-    let references: Vec<_> = fields.into_iter().filter(|(_, secret)| is_reference(secret.as_ref())).collect();
+    let password = Field::Secret(&mut config.store.password);
+    let reference = password.text().filter(|_| password.is_reference()).map(str::to_owned);
+    config.store.password_reference = reference;
+    let references: Vec<_> = fields(&mut config).into_iter().filter(|(_, it)| it.is_reference()).collect();
     if references.is_empty() {
         return Ok(config);
     }
     let sdk = outcrop_aws::sdk_config(&outcrop_aws::AwsOptions::default()).await;
-    for (key, secret) in references {
-        let Some(reference) = secret.as_ref() else { continue };
-        let fetched = outcrop_aws::secrets::fetch(&sdk, reference.expose_secret())
+    for (key, mut field) in references {
+        let Some(reference) = field.text() else { continue };
+        let fetched = outcrop_aws::secrets::fetch(&sdk, reference)
             .await
             .map_err(|error| WiringError::failed(format!("resolve `{key}`"), &error))?;
-        *secret = Some(fetched);
+        field.set(fetched);
     }
     match config.check().first() {
         None => Ok(config),
@@ -54,24 +56,65 @@ pub async fn resolve(mut config: Config) -> Result<Config, WiringError> {
     }
 }
 
-/// Every setting that may be such a reference.
-fn fields(config: &mut Config) -> [(&'static str, &mut Option<SecretString>); 10] {
+/// A setting that may be such a reference.
+enum Field<'a> {
+    Secret(&'a mut Option<SecretString>),
+    /// One with a password in it, and no other setting for that.
+    Url(&'a mut Option<String>),
+}
+
+impl Field<'_> {
+    fn text(&self) -> Option<&str> {
+        match self {
+            Self::Secret(it) => it.as_ref().map(|it| it.expose_secret()),
+            Self::Url(it) => it.as_deref(),
+        }
+    }
+
+    fn is_reference(&self) -> bool {
+        self.text().is_some_and(|it| it.starts_with(SCHEME))
+    }
+
+    fn set(&mut self, fetched: SecretString) {
+        match self {
+            Self::Secret(it) => **it = Some(fetched),
+            Self::Url(it) => **it = Some(fetched.expose_secret().to_owned()),
+        }
+    }
+}
+
+/// Every one of them.
+fn fields(config: &mut Config) -> [(&'static str, Field<'_>); 12] {
+    use Field::{Secret, Url};
     [
-        ("store.password", &mut config.store.password),
-        ("cache.password", &mut config.cache.password),
-        ("auth.key_secret", &mut config.auth.key_secret),
-        ("auth.signing_key", &mut config.auth.signing_key),
-        ("auth.static_key", &mut config.auth.static_key),
-        ("auth.static_keys", &mut config.auth.static_keys),
-        ("auth.federation", &mut config.auth.federation),
-        ("alerts.webhook_url", &mut config.alerts.webhook_url),
-        ("alerts.webhook_secret", &mut config.alerts.webhook_secret),
-        ("internal.secret", &mut config.internal.secret),
+        ("store.password", Secret(&mut config.store.password)),
+        ("cache.password", Secret(&mut config.cache.password)),
+        ("response_cache.url", Url(&mut config.response_cache.url)),
+        ("auth.key_secret", Secret(&mut config.auth.key_secret)),
+        ("auth.signing_key", Secret(&mut config.auth.signing_key)),
+        ("auth.static_key", Secret(&mut config.auth.static_key)),
+        ("auth.static_keys", Secret(&mut config.auth.static_keys)),
+        ("auth.federation", Secret(&mut config.auth.federation)),
+        ("alerts.webhook_url", Secret(&mut config.alerts.webhook_url)),
+        ("alerts.webhook_secret", Secret(&mut config.alerts.webhook_secret)),
+        ("telemetry.otlp_headers", Secret(&mut config.telemetry.otlp_headers)),
+        ("internal.secret", Secret(&mut config.internal.secret)),
     ]
 }
 
-fn is_reference(secret: Option<&SecretString>) -> bool {
-    secret.is_some_and(|it| it.expose_secret().starts_with(SCHEME))
+/// A password in Secrets Manager, by its reference, for those who ask for it again.
+pub(crate) struct InSecretsManager(pub(crate) String);
+
+#[async_trait]
+impl CurrentPassword for InSecretsManager {
+    async fn current(&self) -> Result<SecretString, Box<dyn Error + Send + Sync>> {
+        fetched_anew(&self.0).await
+    }
+}
+
+async fn fetched_anew(reference: &str) -> Result<SecretString, Box<dyn Error + Send + Sync>> {
+    let sdk = outcrop_aws::sdk_config(&outcrop_aws::AwsOptions::default()).await;
+    Ok(outcrop_aws::secrets::fetch(&sdk, reference).await?)
 }
 
 /// The server's secret: API keys are hashed under it, signing keys encrypted and the audit log sealed. Beside a
@@ -136,6 +179,15 @@ mod tests {
         config.store.password = Some("hunter2".into());
         let resolved = resolve(config).await.unwrap();
         assert_eq!(resolved.store.password.unwrap().expose_secret(), "hunter2");
+    }
+
+    #[test]
+    fn whatever_holds_a_secret_may_be_a_reference() {
+        let mut config = Config::default();
+        config.response_cache.url = Some("secretsmanager://outcrop#answers".to_owned());
+        config.telemetry.otlp_headers = Some("secretsmanager://outcrop#headers".into());
+        config.cache.password = Some("hunter2".into());
+        assert_eq!(references(&config), ["response_cache.url", "telemetry.otlp_headers"]);
     }
 
     #[test]

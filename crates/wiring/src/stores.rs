@@ -16,8 +16,9 @@ use outcrop_postgres::{PostgresOptions, PostgresStore};
 use outcrop_sqlite::{SqliteQueue, SqliteStore};
 use tokio_util::sync::CancellationToken;
 
-use crate::replica::Replicated;
-use crate::usage_export::exported;
+use crate::ledger::Parts;
+use crate::secrets::InSecretsManager;
+use crate::usage_export::export;
 use crate::{WiringError, data_dir};
 
 /// The database's name in the data folder.
@@ -89,16 +90,16 @@ pub async fn stores(config: &Config) -> Result<Stores, WiringError> {
         let store =
             SqliteStore::connect(&sqlite_file(config)).await.map_err(|error| WiringError::port(&error))?;
         let mut stores = of(store.clone(), Database::Sqlite(store));
-        stores.ledger = exported(stores.ledger, config).await?;
+        stores.ledger = Parts { export: export(config).await?, ..Parts::of(stores.ledger) }.joined();
         return Ok(stores);
     }
     let store = postgres(config, "store.url", config.store.url.as_deref())?;
     let mut stores = of(store.clone(), Database::Postgres(Box::new(store)));
-    if config.store.read_url.is_some() {
-        let replica = Arc::new(postgres(config, "store.read_url", config.store.read_url.as_deref())?);
-        stores.ledger = Arc::new(Replicated { primary: stores.ledger, replica });
+    let mut parts = Parts { export: export(config).await?, ..Parts::of(stores.ledger) };
+    if let Some(url) = &config.store.read_url {
+        parts.reports = Arc::new(postgres(config, "store.read_url", Some(url))?);
     }
-    stores.ledger = exported(stores.ledger, config).await?;
+    stores.ledger = parts.joined();
     Ok(stores)
 }
 
@@ -234,6 +235,7 @@ impl Stores {
 fn postgres(config: &Config, key: &str, url: Option<&str>) -> Result<PostgresStore, WiringError> {
     let mut options = PostgresOptions::new(url.unwrap_or_default());
     options.password.clone_from(&config.store.password);
+    options.keeper = config.store.password_reference.clone().map(|it| Arc::new(InSecretsManager(it)) as _);
     options.pool = if key == "store.read_url" { "replica" } else { "main" };
     options.max_connections = match config.store.max_connections {
         0 => DEFAULT_CONNECTIONS,

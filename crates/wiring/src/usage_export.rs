@@ -1,4 +1,4 @@
-//! A ledger whose records are written as lines of JSON first, where others read them.
+//! Usage records as lines of JSON, written before the ledger has them, where others read them.
 //!
 //! Below a folder for each day of the records (UTC) every batch is an object of its own, named for the records in it:
 //! `2026/01/31/<hash>.ndjson`. Written again, the same records take the place of themselves. A batch whose records did not
@@ -8,40 +8,32 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::NaiveDate;
 use outcrop_config::Config;
-use outcrop_ports::usage_span::Stretch;
-use outcrop_ports::{
-    Blobs, Ledger, MonthDigest, PortError, ReportQuery, ReportRow, Repriced, SpendQuery, Spent, UsageFilter,
-    UsageMonth, usage_sums,
-};
-use outcrop_types::{Page, UsageId, UsageRecord};
+use outcrop_ports::{Blobs, PortError, usage_sums};
+use outcrop_types::UsageRecord;
 use sha2::{Digest, Sha256};
 
 use crate::WiringError;
 use crate::shared::blobs_at;
 
-/// The ledger, and before it the place of `usage.export_url`, if that is set.
-pub(crate) async fn exported(
-    ledger: Arc<dyn Ledger>,
-    config: &Config,
-) -> Result<Arc<dyn Ledger>, WiringError> {
-    let Some(url) = &config.usage.export_url else { return Ok(ledger) };
+/// The place of `usage.export_url`, if that is set.
+pub(crate) async fn export(config: &Config) -> Result<Option<Export>, WiringError> {
+    let Some(url) = &config.usage.export_url else { return Ok(None) };
     // Encrypted and addressed as files are.
     let blobs = blobs_at("usage.export_url", url, &config.blobs).await?.port;
-    Ok(Arc::new(Exported { ledger, blobs }))
+    Ok(Some(Export { blobs }))
 }
 
-/// Writes records to the blobs, then to the ledger; reads from the ledger alone.
-struct Exported {
-    ledger: Arc<dyn Ledger>,
+/// Where records are written.
+pub(crate) struct Export {
     blobs: Arc<dyn Blobs>,
 }
 
-impl Exported {
-    async fn export(&self, records: &[UsageRecord]) -> Result<(), PortError> {
+impl Export {
+    /// Writes them all, or says that some may be missing.
+    pub(crate) async fn write(&self, records: &[UsageRecord]) -> Result<(), PortError> {
         let mut days: BTreeMap<NaiveDate, Vec<&UsageRecord>> = BTreeMap::new();
         for record in records {
             days.entry(record.at.date_naive()).or_default().push(record);
@@ -74,58 +66,6 @@ fn lines(records: &[&UsageRecord]) -> Result<Bytes, PortError> {
         bytes.push(b'\n');
     }
     Ok(bytes.into())
-}
-
-#[async_trait]
-impl Ledger for Exported {
-    async fn record(&self, records: &[UsageRecord]) -> Result<(), PortError> {
-        // First: what the ledger has is not sent again.
-        self.export(records).await?;
-        self.ledger.record(records).await
-    }
-
-    async fn list_usage(
-        &self,
-        filter: &UsageFilter,
-        within: Option<Stretch>,
-        after: Option<UsageId>,
-        limit: usize,
-    ) -> Result<Page<UsageRecord>, PortError> {
-        self.ledger.list_usage(filter, within, after, limit).await
-    }
-
-    async fn report(&self, query: &ReportQuery) -> Result<Page<ReportRow>, PortError> {
-        self.ledger.report(query).await
-    }
-
-    async fn spent(&self, query: &SpendQuery, limit: usize) -> Result<Vec<Spent>, PortError> {
-        self.ledger.spent(query, limit).await
-    }
-
-    async fn make_months(&self, today: NaiveDate, ahead: u32) -> Result<(), PortError> {
-        self.ledger.make_months(today, ahead).await
-    }
-
-    async fn months(&self) -> Result<Vec<UsageMonth>, PortError> {
-        self.ledger.months().await
-    }
-
-    async fn month_records(
-        &self,
-        month: UsageMonth,
-        after: Option<UsageId>,
-        limit: usize,
-    ) -> Result<Page<UsageRecord>, PortError> {
-        self.ledger.month_records(month, after, limit).await
-    }
-
-    async fn drop_month(&self, month: UsageMonth, expected: Option<&MonthDigest>) -> Result<bool, PortError> {
-        self.ledger.drop_month(month, expected).await
-    }
-
-    async fn reprice(&self, changes: &[Repriced]) -> Result<u64, PortError> {
-        self.ledger.reprice(changes).await
-    }
 }
 
 #[cfg(test)]

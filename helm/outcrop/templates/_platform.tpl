@@ -116,11 +116,8 @@ names without a suffix for others to call, scales, and works jobs.
 {{- if and (eq $v.secrets.from "existing") (not $v.secrets.existing.name) -}}
 {{- fail "secrets.from existing needs secrets.existing.name" -}}
 {{- end -}}
-{{- if and (eq $v.secrets.from "native") $v.secrets.names.otlpHeaders -}}
-{{- fail "secrets.names.otlpHeaders cannot be read by the services themselves; use another secrets.from" -}}
-{{- end -}}
-{{- if and (eq $v.secrets.from "native") $v.secrets.names.responseCacheUrl -}}
-{{- fail "secrets.names.responseCacheUrl cannot be read by the service itself; use another secrets.from, or services.inference.extraEnv with a Secret of yours" -}}
+{{- if and $v.secrets.reloader (eq $v.secrets.from "native") -}}
+{{- fail "secrets.reloader has no Secret to look at with secrets.from=native: services ask again by themselves" -}}
 {{- end -}}
 {{- if and $v.cache.responseUrl (or $v.secrets.names.responseCacheUrl (and (eq $v.secrets.from "existing") (has "response-cache-url" $v.secrets.existing.keys))) -}}
 {{- fail "cache.responseUrl, and the same from a secret: one of them is not meant" -}}

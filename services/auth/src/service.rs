@@ -17,6 +17,7 @@ use crate::last_used::LastUsed;
 use crate::passwords::Passwords;
 use crate::refusals::Refusals;
 use crate::signing::Signing;
+use crate::static_key::StaticMarks;
 
 /// How often a change that could not be announced is announced again, and how often at most.
 const ANNOUNCE_AGAIN: Duration = Duration::from_secs(1);
@@ -71,6 +72,7 @@ pub(crate) struct Inner {
     refusals: Refusals,
     signing: Signing,
     issuers: Issuers,
+    static_marks: StaticMarks,
     announcing: Arc<Semaphore>,
 }
 
@@ -82,6 +84,7 @@ impl AuthService {
         // Whom we trust to say who somebody is may also say that a token is for this very server.
         let ours = options.public_url_is_set.then(|| options.mcp_url());
         let issuers = Issuers::new(&options.federation, ours.as_deref());
+        let static_marks = StaticMarks::of(&options);
         Self(Arc::new(Inner {
             ports,
             options,
@@ -90,6 +93,7 @@ impl AuthService {
             refusals: Refusals::default(),
             signing: Signing::default(),
             issuers,
+            static_marks,
             announcing,
         }))
     }
@@ -104,6 +108,10 @@ impl AuthService {
 
     pub(crate) fn last_used(&self) -> &LastUsed {
         &self.0.last_used
+    }
+
+    pub(crate) fn static_marks(&self) -> &StaticMarks {
+        &self.0.static_marks
     }
 
     pub(crate) fn issuers(&self) -> &Issuers {

@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use uuid::{Builder, Uuid};
 
-use crate::{Acting, AuthService};
+use crate::{Acting, AuthOptions, AuthService};
 
 /// The id of the account: the same on every platform.
 const ID: [u8; 16] = *b"static key\0\0\0\0\0\0";
@@ -36,6 +36,36 @@ struct Bearer<'a> {
     role: Role,
     /// The name of the team; the first admin's without one.
     team: Option<&'a str>,
+}
+
+/// What is compared in place of a text: of one length whatever the text's, and nobody's to foresee.
+type Mark = [u8; 32];
+
+/// The marks of the keys in the settings, made once: each text that is shown is held against all of them.
+pub(crate) struct StaticMarks {
+    one: Option<Mark>,
+    /// In the order of the settings.
+    named: Vec<Mark>,
+}
+
+impl StaticMarks {
+    pub(crate) fn of(options: &AuthOptions) -> Self {
+        let of = |key: &SecretString| mark(&options.secret, key);
+        Self {
+            one: options.static_key.as_ref().map(|(key, _)| of(key)),
+            named: options.static_keys.iter().map(|it| of(&it.key)).collect(),
+        }
+    }
+}
+
+fn mark(secret: &SecretString, text: &SecretString) -> Mark {
+    // A key of any length will do for this hash, so that this never fails.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()) else {
+        return [0; 32];
+    };
+    mac.update(b"outcrop static key v1\0");
+    mac.update(text.expose_secret().as_bytes());
+    mac.finalize().into_bytes().into()
 }
 
 impl AuthService {
@@ -60,17 +90,18 @@ impl AuthService {
 
     /// Whose key it is. All keys are looked at, whichever it is.
     fn bearer(&self, text: &SecretString) -> Option<Bearer<'_>> {
-        let shown = self.static_mark(text);
-        let is = |key: &SecretString| bool::from(self.static_mark(key).ct_eq(&shown));
         let options = self.options();
+        let shown = mark(&options.secret, text);
+        let is = |mark: &Mark| bool::from(mark.ct_eq(&shown));
+        let marks = self.static_marks();
         let mut found = None;
-        if let Some((key, role)) = &options.static_key
+        if let (Some((_, role)), Some(key)) = (&options.static_key, &marks.one)
             && is(key)
         {
             let id = ServiceAccountId::new(Uuid::from_bytes(ID));
             found = Some(Bearer { id, names: NAMES.map(str::to_owned), role: *role, team: None });
         }
-        for StaticKey { name, key, team, role } in &options.static_keys {
+        for (StaticKey { name, team, role, .. }, key) in options.static_keys.iter().zip(&marks.named) {
             if is(key) {
                 let id = ServiceAccountId::new(derived("account", &[team, name]));
                 let (names, role) =
@@ -79,16 +110,6 @@ impl AuthService {
             }
         }
         found
-    }
-
-    /// What is compared in place of a text: of one length whatever the text's, and nobody's to foresee.
-    fn static_mark(&self, text: &SecretString) -> [u8; 32] {
-        let secret = self.options().secret.expose_secret().as_bytes();
-        // A key of any length will do for this hash, so that this never fails.
-        let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else { return [0; 32] };
-        mac.update(b"outcrop static key v1\0");
-        mac.update(text.expose_secret().as_bytes());
-        mac.finalize().into_bytes().into()
     }
 
     /// The account that the bearer acts as, in the role that the settings give it.

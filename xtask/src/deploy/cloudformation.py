@@ -431,8 +431,10 @@ class Made:
         self.create(f"{stack}-services", ECS / "services.yaml", running)
         found = self.client("ecs").list_services(cluster=exports[f"{cluster}-Cluster"])["serviceArns"]
         assert {it.rsplit("/", 1)[1] for it in found} == {"gateway", "auth", "inference", "job-worker"}, found
+        self.create(f"{stack}-watch", ECS / "watch.yaml", given | {"Cluster": cluster})
+        alarms = self.alarm_requests(given | {"Cluster": cluster}, exports | self.exports())
         self.create(f"{stack}-restart", ECS / "restart.yaml", given | {"Cluster": cluster})
-        say(f"{name} on ECS: 5 task definitions registered in 2 forms each, {len(found)} services made, {count} of them in 3 strategies as the model has it")
+        say(f"{name} on ECS: {alarms} alarms, 5 task definitions registered in 2 forms each, {len(found)} services made, {count} of them in 3 strategies as the model has it")
 
     def registered(self, parameters: dict, exports: dict) -> None:
         """Each task definition as a request: by its model, by what this platform needs, and by the local AWS."""
@@ -482,6 +484,21 @@ class Made:
                 assert "desiredCount" not in request and ("loadBalancers" in request) == (name == "Gateway")
                 count += 1
         return count
+
+    def alarm_requests(self, parameters: dict, exports: dict) -> int:
+        """Each alarm as a request, against its model, about what there is: the local AWS makes none."""
+        template = self.loaded[ECS / "watch.yaml"]
+        resolver = Resolver(template, parameters, exports, REGION, self.account)
+        shape = botocore.session.get_session().get_service_model("cloudwatch").operation_model("PutMetricAlarm").input_shape
+        sets = {it["TargetGroupArn"].split(":")[5] for it in self.client("elbv2").describe_target_groups()["TargetGroups"]}
+        for name, resource in template["Resources"].items():
+            request = as_request(resolver.resolve(resource["Properties"]), shape, name)
+            problems = ParamValidator().validate(request, shape)
+            assert not problems.has_errors(), f"{name}: {problems.generate_report()}"
+            for query in request["Metrics"]:
+                dimensions = {it["Name"]: it["Value"] for it in query.get("MetricStat", {}).get("Metric", {}).get("Dimensions", [])}
+                assert dimensions.get("TargetGroup") in {None} | sets, f"{name}: there are no targets {dimensions}"
+        return len(template["Resources"])
 
     def instances(self, name: str) -> None:
         stack, exports = f"outcrop-{name}", self.exports()

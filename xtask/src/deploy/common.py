@@ -3,10 +3,13 @@
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 
 sys.dont_write_bytecode = True
+# Told to end, as after too long a time: as by Ctrl-C, so that programs in hand are ended, all is tidied up, and the report says where it stood.
+signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 ROOT = pathlib.Path(os.environ.get("ROOT") or pathlib.Path(__file__).resolve().parents[3])
 

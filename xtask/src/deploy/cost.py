@@ -52,6 +52,13 @@ ENVIRONMENT = "stage"  # of deploy/ecs: two tasks of each service at least
 INSTANCES = 2  # m7g.large, one process each
 GB_PER_MILLION = 8  # through the load balancer: 8 kB for request and answer together
 TOKENS_IN, TOKENS_OUT = 1000, 300  # of one request, for the comparison with what Bedrock asks
+# A team, for the example of a size. Nothing of this was measured: count yours (`outcrop usage report`) after a week, and put it in.
+PEOPLE = 200
+AT_ONCE = 0.5  # of them, in the busiest minute
+CALLS_A_MINUTE = 6  # of one who is at it: assistants in editors call several times for one question
+SECONDS = 15  # of an answer, most of which the model thinks or streams
+TEAM_IN, TEAM_OUT = 8000, 500  # tokens of one call
+CALLS_A_DAY, DAYS = 300, 21  # of one person, of a month
 MODELS = ("amazon.nova-micro-v1:0", "amazon.nova-lite-v1:0", "anthropic.claude-haiku-4-5-20251001-v1:0")
 
 
@@ -104,6 +111,56 @@ def capacity() -> str:
     return table(head, rows)
 
 
+def held() -> float:
+    """MiB that an open call holds at most: what one process took for 64 at a time, over what it takes without any."""
+    text = (ROOT / "docs/benchmarks.md").read_text()
+    row = re.search(r"^\| Outcrop, one process \|.*\| ([\d.]+) / ([\d.]+) \| \d+ \|$", text, re.MULTILINE)
+    chats = re.search(r"not streamed, (\d+) connections", text)
+    if not row or not chats:
+        raise AssertionError("docs/benchmarks.md tells no memory of Outcrop, one process, or of how many calls")
+    return (float(row[2]) - float(row[1])) / int(chats[1])
+
+
+def team() -> str:
+    """From people to sizes, line by line."""
+    rate = PEOPLE * AT_ONCE * CALLS_A_MINUTE / 60
+    calls = PEOPLE * CALLS_A_DAY * DAYS
+    streams = measured()["apart"][1]
+    rows = [
+        ["people; at it in the busiest minute", f"{PEOPLE}; {PEOPLE * AT_ONCE:.0f}", "assumed"],
+        ["requests/s at the busiest", f"{rate:.0f}", f"× {CALLS_A_MINUTE} calls a minute, assumed"],
+        ["calls open at once", f"{rate * SECONDS:.0f}", f"× {SECONDS} s an answer, assumed"],
+        ["processors", f"{rate * streams / 1e6 / BUSY:.3f}", f"× {streams} µs per stream ÷ {BUSY}; so the least there can be: {LEAST}"],
+        ["memory for open calls, MiB", f"{rate * SECONDS * held():.0f}", f"× {held():.2f} MiB, and the body of each besides"],
+        ["requests a minute of Bedrock", f"{rate * 60:,.0f}", "the quota to ask for, over all models and regions of a route"],
+        ["tokens a minute of Bedrock", f"{rate * 60 * (TEAM_IN + TEAM_OUT):,.0f}", f"× {TEAM_IN:,} in and {TEAM_OUT} out, assumed"],
+        ["calls and ledger rows a month", f"{calls:,}", f"{CALLS_A_DAY} a person and day, {DAYS} days, assumed"],
+    ]
+    for name, cost in asked(calls, TEAM_IN, TEAM_OUT):
+        rows.append([f"a month of `{name}`, USD", f"{cost:,.0f}", "without kept prompts and answers"])
+    rows.append([f"a month of the tasks of `{ENVIRONMENT}`, USD", f"{all_the_time():,.0f}", "Fargate ARM64 and load balancer, the least there are"])
+    return table(["", "", "how"], rows).replace("--: | --: |", "--: | --- |")
+
+
+def standing() -> str:
+    """What runs all the time and has no price here: how many of each."""
+    sizes = (ROOT / "deploy/cloudformation/main.yaml").read_text().split("  Sizes:\n", 1)[1]
+    endpoints = (ROOT / "deploy/cloudformation/endpoints.yaml").read_text().count("VpcEndpointType: Interface")
+    found = {}
+    for name in ("dev", "stage", "prod"):
+        body = re.search(rf"^    {name}:\n((?:      \w+: .*\n)+)", sizes, re.MULTILINE)[1]
+        found[name] = dict(re.findall(r'^      (\w+): "?([^"\n]+)"?$', body, re.MULTILINE))
+    rows = {
+        "NAT gateways": lambda it: it["Zones"] if it["NatGateways"] == "each-zone" else "1",
+        "interface endpoints, one for each zone": lambda it: f"{endpoints} × {it['Zones']}" if it["Interfaces"] == "true" else "0",
+        "database, hours of": lambda it: f"{1 + (it['MultiAz'] == 'true') + (it['Replica'] == 'true')} × `{it['DatabaseClass']}`",
+        "its storage at the start, GiB": lambda it: f"{1 + (it['MultiAz'] == 'true') + (it['Replica'] == 'true')} × {it['DatabaseStorageGiB']}",
+        "Redis, hours of": lambda it: f"{int(it['CacheNodes']) * (1 + (it['AnswerCache'] == 'true'))} × `{it['CacheNodeType']}`",
+    }
+    lines = [[name, *[of(found[it]) for it in found]] for name, of in rows.items()]
+    return table(["", *found], lines)
+
+
 def monthly(hourly_least: float, hourly_vcpu: float, micros: int, millions: float) -> float:
     """Dollars a month for so many millions of requests, load balancer included, evenly over the month."""
     vcpu_hours = millions * micros / 3600 / BUSY
@@ -130,25 +187,34 @@ def per_million() -> str:
     return table(["USD per million", *[f"{v:,} million a month" for v in volumes]], rows)
 
 
+def all_the_time() -> float:
+    """A month of the fewest ARM64 tasks, behind their load balancer."""
+    vcpu, memory = tasks()
+    return (vcpu * price("fargate_arm_vcpu") + memory * price("fargate_arm_gb") + price("alb_hour")) * HOURS
+
+
 def even() -> str:
     """The volume at which Lambda costs as much as the ARM64 tasks that run all the time."""
-    vcpu, memory = tasks()
-    least = (vcpu * price("fargate_arm_vcpu") + memory * price("fargate_arm_gb") + price("alb_hour")) * HOURS
     rows = []
     for seconds in (1, 5, 20):
         each = price("lambda_request") + lambda_gb() * seconds * 1e6 * price("lambda_gb_s")
-        rows.append([f"{seconds} s", f"{least / each:.1f}"])
+        rows.append([f"{seconds} s", f"{all_the_time() / each:.1f}"])
     return table(["seconds of an answer", "million requests a month"], rows)
+
+
+def asked(calls: int, tokens_in: int, tokens_out: int) -> list[tuple[str, float]]:
+    """What each of the models asks for so many calls."""
+    listed = tomllib.loads((ROOT / "crates/bedrock/prices.toml").read_text())["price"]
+    found = []
+    for model in MODELS:
+        row = next(it for it in listed if model in it["models"] and "scope" not in it)
+        found.append((model, calls * (float(row["input"]) * tokens_in + float(row["output"]) * tokens_out) / 1e6))
+    return found
 
 
 def bedrock() -> str:
     """What the models ask for the same million."""
-    listed = tomllib.loads((ROOT / "crates/bedrock/prices.toml").read_text())["price"]
-    rows = []
-    for model in MODELS:
-        row = next(it for it in listed if model in it["models"] and "scope" not in it)
-        cost = float(row["input"]) * TOKENS_IN + float(row["output"]) * TOKENS_OUT
-        rows.append([f"`{model}`", f"{cost:,.0f}"])
+    rows = [[f"`{model}`", f"{cost:,.0f}"] for model, cost in asked(1_000_000, TOKENS_IN, TOKENS_OUT)]
     return table(["model", "USD per million"], rows)
 
 
@@ -158,7 +224,10 @@ def sources() -> str:
 
 
 def tables() -> dict[str, str]:
-    return {"capacity": capacity(), "cost": per_million(), "even": even(), "bedrock": bedrock(), "prices": sources()}
+    return {
+        "capacity": capacity(), "team": team(), "cost": per_million(), "even": even(), "standing": standing(), "bedrock": bedrock(),
+        "prices": sources(),
+    }  # fmt: skip
 
 
 def main() -> None:

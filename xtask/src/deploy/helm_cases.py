@@ -6,17 +6,18 @@ import re
 import yaml
 
 from common import ROOT
-from helm_release import CHART, SERVICES, chart_file, component, labels, refusal, render, values
+from helm_release import CHART, SERVICES, chart_file, component, containers, labels, refusal, render, values
 from helm_rules import permitted
 
 MINIMAL = "ci/minimal-values.yaml"
 ALB = "alb.ingress.kubernetes.io/"
-# As deploy/iam/policies.json calls them.
+# As deploy/iam/policies.json calls them, and the address that it does not know.
 SECRETS = {
     "OUTCROP__AUTH__KEY_SECRET": "key-secret",
     "OUTCROP__INTERNAL__SECRET": "internal-secret",
     "OUTCROP__STORE__PASSWORD": "database-password",
     "OUTCROP__CACHE__PASSWORD": "cache-password",
+    "OUTCROP__RESPONSE_CACHE__URL": "answer-cache-url",
 }
 
 
@@ -98,6 +99,9 @@ def eks(release):
     }.items():
         names[file] = {f"outcrop/prod/{it}" for it in re.findall(pattern, (ROOT / file).read_text())}
         assert len(names[file]) == 4, f"{file}: {names[file]}"
+    for file, other in {"deploy/terraform/modules/data/redis.tf": "deploy/terraform/modules/security/main.tf", "deploy/cloudformation/data.yaml": "deploy/cloudformation/security.yaml"}.items():
+        assert re.search(r"outcrop/\$\{(var\.e|E)nvironment\}/answer-cache-url", (ROOT / file).read_text()), file
+        names[other].add("outcrop/prod/answer-cache-url")
     for workload in release.services_of_ours():
         name, template = workload["metadata"]["name"], workload["spec"]["template"]
         environment = release.environment(template)
@@ -106,7 +110,9 @@ def eks(release):
         for file, made in names.items():
             assert secrets and secrets <= made, f"{name} reads {secrets - made}, which {file} does not make"
         read = {SECRETS[n] for n, v in environment.items() if isinstance(v, str) and v.startswith("secretsmanager://")}
-        assert read == set(json.loads((ROOT / "deploy/iam/policies.json").read_text())["secrets"][component(workload)]), f"{name} reads {read}"
+        # Terraform lets pods of inference read the address of the Redis for answers besides (modules/iam).
+        besides = {"answer-cache-url"} if component(workload) == "inference" else set()
+        assert read == set(json.loads((ROOT / "deploy/iam/policies.json").read_text())["secrets"][component(workload)]) | besides, f"{name} reads {read}"
         assert ("ServiceAccount", template["spec"]["serviceAccountName"]) in release.by_name, f"{name}: nobody makes its account"
         assert not {"priorityClassName", "imagePullSecrets", "tolerations"} & template["spec"].keys(), f"{name}: asks for what a cluster may not have"
         role = annotations(release, "ServiceAccount", name)["eks.amazonaws.com/role-arn"]
@@ -136,6 +142,14 @@ def never_smaller():
     assert claims[0] == claims[1], "an upgrade to values-ha.yaml is refused: volumeClaimTemplates cannot be changed"
 
 
+def followed(release):
+    """Who reads a Secret at its start starts anew with it."""
+    for workload in release.services_of_ours():
+        read = {entry["valueFrom"]["secretKeyRef"]["name"] for c in containers(workload["spec"]["template"]) for entry in c.get("env", []) if "secretKeyRef" in entry.get("valueFrom", {})}
+        watched = annotations(release, workload["kind"], workload["metadata"]["name"])["secret.reloader.stakater.com/reload"]
+        assert read == {watched}, f"{workload['metadata']['name']} reads {read}; Reloader looks at {watched}"
+
+
 def pod_identity(release):
     assert not any("eks.amazonaws.com/role-arn" in annotations(release, "ServiceAccount", it) for it in release.names("ServiceAccount"))
     assert "169.254.170.23/32" in release.text, "the agent of Pod Identity is asked for credentials"
@@ -147,6 +161,17 @@ def pod_identity(release):
     assert "OUTCROP__ALERTS__WEBHOOK_URL" in worker and "OUTCROP__TELEMETRY__OTLP_HEADERS" in worker
     gateway = release.environment(release.get("Deployment", "outcrop-gateway")["spec"]["template"])
     assert "OUTCROP__ALERTS__WEBHOOK_URL" not in gateway and "OUTCROP__AUTH__KEY_SECRET" not in gateway
+    followed(release)
+
+
+def reads_by_itself():
+    """What is secret as a whole may be a reference too: those who read it are told where it is."""
+    release = render([MINIMAL], ["secrets.names.responseCacheUrl=outcrop/prod/answer-cache-url", "secrets.names.otlpHeaders=outcrop/prod/headers"])
+    for service in SERVICES:
+        environment = release.environment(next(t for w, t in release.templates() if component(t) == service))
+        assert environment["OUTCROP__TELEMETRY__OTLP_HEADERS"] == "secretsmanager://outcrop/prod/headers", service
+        found = environment.get("OUTCROP__RESPONSE_CACHE__URL")
+        assert found == ("secretsmanager://outcrop/prod/answer-cache-url" if service == "inference" else None), f"{service}: {found}"
 
 
 def secrets_csi(release):
@@ -156,6 +181,7 @@ def secrets_csi(release):
         aliases = {it["objectAlias"] for it in objects} | {path["objectAlias"] for it in objects for path in it.get("jmesPath", [])}
         kept = provider["secretObjects"][0]["data"]
         assert all(it["objectName"] in aliases for it in kept), f"{service}: {kept} of {aliases}"
+    followed(release)
     objects = yaml.safe_load(release.get("SecretProviderClass", "outcrop-migrate")["spec"]["parameters"]["objects"])
     assert objects == [{"objectName": "outcrop/database", "objectType": "secretsmanager", "objectAlias": "whole-database-password", "jmesPath": [{"path": "password", "objectAlias": "database-password"}]}]
 
@@ -335,11 +361,10 @@ FAULTS = {
     "gatewayApi.parentRefs": ([MINIMAL], ["gatewayApi.enabled=true"]),
     "spool.existingClaim": ([MINIMAL], ["spool.kind=shared"]),
     "secrets.existing.name": ([MINIMAL], ["secrets.from=existing"]),
-    "responseCacheUrl": ([MINIMAL], ["secrets.names.responseCacheUrl=x"]),
     "the same from a secret": (
         [MINIMAL], ["secrets.from=csi", "secrets.names.responseCacheUrl=x", "cache.responseUrl=rediss://r"]),
     "neither cpu nor metrics": ([MINIMAL], ["services.inference.autoscaling.enabled=true", "services.inference.autoscaling.cpu=0"]),
-    "otlpHeaders": ([MINIMAL], ["secrets.names.otlpHeaders=x"]),
+    "no Secret to look at": ([MINIMAL], ["secrets.reloader=true"]),
     "is for trials": ([MINIMAL], ["secrets.from=generated"]),
     "from a Secret": (["values-trial.yaml"], ["secrets.from=native"]),
     "leave it empty": (["values-trial.yaml"], ["migrate.mode=hook"]),
@@ -368,6 +393,7 @@ def restarts() -> None:
 
     before = sums()
     without_metrics()
+    reads_by_itself()
     never_smaller()
     assert sums() == before, "the same values render alike"
     assert sums("configFiles.routes\\.toml=x") == before, "new routes restart nobody"

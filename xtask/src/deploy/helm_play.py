@@ -1,4 +1,5 @@
-"""The trial's pods as helm renders them, started by `podman kube play`, and asked for a chat.
+"""Pods as helm renders them, started by `podman kube play`, and asked for a chat: those of the trial, and those of the trial
+with what the chart has by default and the trial leaves out, a spool for each replica and a database that is kept.
 
 Needs root, podman 4.3 or newer, and the images: in podman, or in a Docker that answers. In the environment:
 
@@ -6,7 +7,8 @@ Needs root, podman 4.3 or newer, and the images: in podman, or in a Docker that 
     OUTCROP_PLAY_TAG           their tag, `amd64` by default
 
 Podman is no cluster. Stood in for: Services, by addresses in each pod's hosts; `fsGroup`, by volumes that have their owner from
-the start; probes, by asking the same paths from outside (podman would run curl within images that have none). Not there:
+the start; StatefulSets, which podman does not know, by a Deployment on the volumes of their first replica; probes, by asking
+the same paths from outside (podman would run curl within images that have none). Not there:
 network policies, scaling, scheduling. Init containers run just before their pods. All else (users, read-only roots, capabilities, settings, secrets) is as rendered.
 """
 
@@ -57,8 +59,8 @@ def images() -> None:
                 run(["podman", "load", "--quiet", "-i", archive.name])
 
 
-def rendered():
-    sets = ["image.registry=localhost", f"image.repository={REPOSITORY}", f"image.tag={TAG}", "image.pullPolicy=Never"]
+def rendered(sets: list[str]):
+    sets = [*sets, "image.registry=localhost", f"image.repository={REPOSITORY}", f"image.tag={TAG}", "image.pullPolicy=Never"]
     sets += [f"trial.{name}.image=localhost/{image}" for name, image in STAND_INS.items()]
     return render(["values-trial.yaml"], sets)
 
@@ -66,11 +68,11 @@ def rendered():
 class Play:
     """The pods in a network of their own, gone at the end whatever happened."""
 
-    def __init__(self, folder: pathlib.Path) -> None:
-        self.folder, self.release = folder, rendered()
+    def __init__(self, folder: pathlib.Path, sets: list[str]) -> None:
+        self.folder, self.release = folder, rendered(sets)
         self.network = f"outcrop-play-{uuid.uuid4().hex[:8]}"
         self.addresses = {f"outcrop-{name}": f"{SUBNET}.{number}" for number, name in enumerate(ORDER, 10)}
-        self.played: list[pathlib.Path] = []
+        self.played: list[str] = []
         self.volumes: list[str] = []
 
     def __enter__(self) -> "Play":
@@ -79,8 +81,8 @@ class Play:
 
     def __exit__(self, *_) -> None:
         quiet = {"capture_output": True, "check": False}
-        for file in reversed(self.played):
-            subprocess.run(["podman", "pod", "rm", "-f", "-t", "0", f"{file.stem}-pod-0"], **quiet)
+        for name in reversed(self.played):
+            subprocess.run(["podman", "pod", "rm", "-f", "-t", "0", f"outcrop-{name}-pod-0"], **quiet)
         subprocess.run(["podman", "secret", "rm", "outcrop-secrets"], **quiet)
         for volume in self.volumes:
             subprocess.run(["podman", "volume", "rm", "-f", volume], **quiet)
@@ -95,9 +97,13 @@ class Play:
         subprocess.run(["podman", "secret", "rm", "outcrop-secrets"], capture_output=True, check=False)
         run(["podman", "secret", "create", "outcrop-secrets", file])
 
+    def workload(self, name: str) -> dict:
+        return next(it for it in self.release.workloads() if it["metadata"]["name"] == f"outcrop-{name}")
+
     def start(self, name: str) -> None:
-        deployment = copy.deepcopy(self.release.get("Deployment", f"outcrop-{name}"))
-        pod, documents = deployment["spec"]["template"]["spec"], [deployment]
+        workload = copy.deepcopy(self.workload(name))
+        spec = workload["spec"]
+        pod, documents = spec["template"]["spec"], [workload]
         # Podman 4.3 removes init containers that have ended, at times a moment too early: they run before their pod, as it would.
         for container in pod.pop("initContainers", []):
             environment = {it["name"]: it.get("value", it.get("valueFrom")) for it in container["env"]}
@@ -110,23 +116,49 @@ class Play:
             container.pop("ports", None)
             used = [it["configMapRef"]["name"] for it in container.get("envFrom", [])]
             documents += [self.release.get("ConfigMap", it) for it in used]
-        owner = str(pod["securityContext"]["fsGroup"])
+        if workload["kind"] == "StatefulSet":
+            workload["kind"] = "Deployment"
+            templates = spec.pop("volumeClaimTemplates")
+            pod.setdefault("volumes", []).extend({"name": it["metadata"]["name"]} for it in templates)
         for volume in pod.get("volumes", []):
             if "configMap" in volume:
                 documents.append(self.release.get("ConfigMap", volume["configMap"]["name"]))
                 # Podman keeps its files in a volume of that name.
                 self.volumes.append(volume["configMap"]["name"])
-            if volume.pop("emptyDir", None) is not None:
-                claim = f"{self.network}-{name}-{volume['name']}"
-                volume["persistentVolumeClaim"] = {"claimName": claim}
-                self.volumes.append(claim)
-                owned = {"volume.podman.io/uid": owner, "volume.podman.io/gid": owner}
-                spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
-                documents.insert(0, {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": claim, "annotations": owned}, "spec": spec})
+            else:
+                documents[:0] = self.claim(name, volume, str(pod["securityContext"]["fsGroup"]))
         file = self.folder / f"outcrop-{name}.yaml"
         file.write_text(yaml.safe_dump_all(documents))
-        self.played.append(file)
+        self.played.append(name)
         run(["podman", "kube", "play", "--network", self.network, "--ip", self.addresses[f"outcrop-{name}"], file], timeout=180)
+
+    def claim(self, name: str, volume: dict, owner: str) -> list[dict]:
+        """A volume of podman's in the place of any that is written to: an empty one, new for each pod; one that is kept, made once."""
+        claim, kept = f"{self.network}-{name}-{volume['name']}", volume.pop("emptyDir", None) is None
+        volume["persistentVolumeClaim"] = {"claimName": claim}
+        if not kept:
+            subprocess.run(["podman", "volume", "rm", "-f", claim], capture_output=True, check=False)
+        elif claim in self.volumes:
+            return []
+        self.volumes.append(claim)
+        owned = {"volume.podman.io/uid": owner, "volume.podman.io/gid": owner}
+        spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+        return [{"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": claim, "annotations": owned}, "spec": spec}]
+
+    def ready_all(self) -> float:
+        """Starts every pod and waits for it. In how many seconds."""
+        began = time.monotonic()
+        for each in ORDER:
+            self.start(each)
+            self.ready(each)
+            self.hardened(each)
+        return time.monotonic() - began
+
+    def lost(self, name: str) -> None:
+        """The pod goes, and another comes in its place, on the volumes that are kept."""
+        run(["podman", "pod", "rm", "-f", "-t", "0", f"outcrop-{name}-pod-0"])
+        self.start(name)
+        self.ready(name)
 
     def container(self, name: str) -> str:
         return f"outcrop-{name}-pod-0-{name}"
@@ -137,7 +169,7 @@ class Play:
 
     def ready(self, name: str) -> None:
         """What the readiness probe asks, asked from outside or, of commands, within."""
-        probe = self.release.get("Deployment", f"outcrop-{name}")["spec"]["template"]["spec"]["containers"][0]["readinessProbe"]
+        probe = self.workload(name)["spec"]["template"]["spec"]["containers"][0]["readinessProbe"]
         for _ in range(120):
             if self.holds(name, probe):
                 return
@@ -160,7 +192,7 @@ class Play:
 
     def outcrop(self, *args) -> str:
         """The admin's program, with the settings and secrets of the auth service."""
-        environment = self.release.environment(self.release.get("Deployment", "outcrop-auth")["spec"]["template"])
+        environment = self.release.environment(self.workload("auth")["spec"]["template"])
         return self.alone(f"localhost/{REPOSITORY}/outcrop:{TAG}", environment, *args)
 
     def alone(self, image: str, environment: dict, *args) -> str:
@@ -176,7 +208,7 @@ class Play:
     def hardened(self, name: str) -> None:
         """What podman made of the pod: the user, the root file system, the capabilities."""
         found = json.loads(run(["podman", "inspect", self.container(name)]))[0]
-        user = self.release.get("Deployment", f"outcrop-{name}")["spec"]["template"]["spec"]["securityContext"]["runAsUser"]
+        user = self.workload(name)["spec"]["template"]["spec"]["securityContext"]["runAsUser"]
         assert found["Config"]["User"].split(":")[0] == str(user), f"{name} runs as {found['Config']['User']}"
         assert found["HostConfig"]["ReadonlyRootfs"] is True and not found["EffectiveCaps"], f"{name}: {found['EffectiveCaps']}"
         assert found["RestartCount"] == 0, f"{name} was restarted {found['RestartCount']} times"
@@ -202,26 +234,55 @@ def main() -> None:
         (folder / "containers.conf").write_text(CONFIGURATION)
         os.environ["CONTAINERS_CONF"] = str(folder / "containers.conf")
         images()
-        with Play(folder) as play:
-            deployments = play.release.names("Deployment")
-            assert deployments == sorted(play.addresses), f"not all are known: {deployments}"
-            play.secrets()
-            began = time.monotonic()
-            for each in ORDER:
-                play.start(each)
-                play.ready(each)
-                play.hardened(each)
-            say(f"{len(ORDER)} pods of values-trial.yaml play and are ready {time.monotonic() - began:.0f} s later, without root, without capabilities, roots read-only")
-            key = next(word for word in play.outcrop("keys", "create", "--name", "play").split() if word.startswith("ock_"))
-            test = play.release.get("Pod", "outcrop-test")["spec"]["containers"][0]
-            play.outcrop(*test["args"])
-            url = f"http://{play.addresses['outcrop-gateway']}:8080"
-            whole, stream = chat(url, key, False), chat(url, key, True)
-            said = json.loads(whole)["choices"][0]["message"]["content"]
-            assert said and stream.rstrip().endswith("data: [DONE]"), stream[-300:]
-            say("what `helm test` runs succeeds; a chat and a stream are answered through the gateway")
-            for each in ("gateway", "job-worker", "inference", "auth"):
-                run(["podman", "stop", "--time", "45", play.container(each)])
-                code = json.loads(run(["podman", "inspect", play.container(each)]))[0]["State"]["ExitCode"]
-                assert code == 0, f"{each} ended with {code}:\n{play.logs(each)[-2000:]}"
-            say("SIGTERM ends each of the four services with 0")
+        trial(folder)
+        kept(folder)
+
+
+def key_of(play: Play) -> str:
+    return next(word for word in play.outcrop("keys", "create", "--name", "play").split() if word.startswith("ock_"))
+
+
+def asked(play: Play, key: str) -> None:
+    """A chat and a stream, through the gateway."""
+    url = f"http://{play.addresses['outcrop-gateway']}:8080"
+    whole, stream = chat(url, key, False), chat(url, key, True)
+    said = json.loads(whole)["choices"][0]["message"]["content"]
+    assert said and stream.rstrip().endswith("data: [DONE]"), stream[-300:]
+
+
+def trial(folder: pathlib.Path) -> None:
+    with Play(folder, []) as play:
+        known = sorted(it["metadata"]["name"] for it in play.release.workloads())
+        assert known == sorted(play.addresses), f"not all are known: {known}"
+        play.secrets()
+        seconds = play.ready_all()
+        say(f"{len(ORDER)} pods of values-trial.yaml play and are ready {seconds:.0f} s later, without root, without capabilities, roots read-only")
+        key = key_of(play)
+        test = play.release.get("Pod", "outcrop-test")["spec"]["containers"][0]
+        play.outcrop(*test["args"])
+        asked(play, key)
+        say("what `helm test` runs succeeds; a chat and a stream are answered through the gateway")
+        for each in ("gateway", "job-worker", "inference", "auth"):
+            run(["podman", "stop", "--time", "45", play.container(each)])
+            code = json.loads(run(["podman", "inspect", play.container(each)]))[0]["State"]["ExitCode"]
+            assert code == 0, f"{each} ended with {code}:\n{play.logs(each)[-2000:]}"
+        say("SIGTERM ends each of the four services with 0")
+
+
+def kept(folder: pathlib.Path) -> None:
+    """With the chart's own spool, and a database that is kept: pods that are lost come back to what they had."""
+    with Play(folder, ["spool.kind=perReplica", "trial.postgres.storage=1Gi"]) as play:
+        assert play.release.names("StatefulSet") == ["outcrop-inference"], play.release.names("StatefulSet")
+        assert "outcrop-postgres" in play.release.names("PersistentVolumeClaim")
+        play.secrets()
+        seconds = play.ready_all()
+        key = key_of(play)
+        asked(play, key)
+        for each in ("postgres", "inference"):
+            play.lost(each)
+        # The others find the database again by themselves.
+        for each in ORDER:
+            play.ready(each)
+        asked(play, key)
+        say(f"{len(ORDER)} pods with inference's StatefulSet and a database that is kept are ready {seconds:.0f} s later, and answer; "
+            "so they do after the pods of the database and of inference were lost")

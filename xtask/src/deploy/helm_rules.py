@@ -111,6 +111,8 @@ def pods(release) -> int:
         assert user["runAsNonRoot"] and user["runAsUser"] >= 999 and user["seccompProfile"]["type"] == "RuntimeDefault", name
         assert spec["automountServiceAccountToken"] is False and spec["enableServiceLinks"] is False, name
         assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys(), name
+        # Volumes belong to root: without the group a pod that is not root could not write into its own.
+        assert user["fsGroup"] == user["runAsGroup"] == user["runAsUser"], f"{name}: its volumes are {user.get('fsGroup')}'s"
         mounted = {mount["name"] for c in containers(template) for mount in c.get("volumeMounts", [])}
         volumes = {it["name"]: it for it in spec.get("volumes") or []}
         claims = {c["metadata"]["name"] for w in release.of("StatefulSet") if w["spec"]["template"] is template for c in w["spec"]["volumeClaimTemplates"]}

@@ -65,6 +65,8 @@ OPERATIONS = {
     "sts:AssumeRole": [("sts:AssumeRole", ["account-roles"])],
     # Everybody may ask who they are.
     "sts:GetCallerIdentity": [],
+    # AWS's own name of the service differs between its API and its permissions.
+    "service-quotas:ListServiceQuotas": [("servicequotas:ListServiceQuotas", ["any"])],
 }
 # What AWS asks of the caller although no call of ours says so.
 BESIDES = {
@@ -80,7 +82,12 @@ BESIDES = {
 # Which crate an adapter is; of the bedrock crate, the files that write paths of the control plane.
 CRATES = {"queue": "sqs", "files": "s3"}
 CONTROL = {"models": {"control.rs"}, "batches": {"batch/jobs.rs"}}
-IN_AWS = {"secrets": "secretsmanager:GetSecretValue", "accounts": "sts:AssumeRole", "identity": "sts:GetCallerIdentity"}
+IN_AWS = {
+    "secrets": "secretsmanager:GetSecretValue",
+    "accounts": "sts:AssumeRole",
+    "identity": "sts:GetCallerIdentity",
+    "quotas": "service-quotas:ListServiceQuotas",
+}
 
 # `lambda` is the program `outcrop` with settings that leave these out; its template is held to them below.
 NOT_IN_LAMBDA = {"queue", "batches"}

@@ -15,6 +15,7 @@ SDKS = {
     "aws-sdk-sqs": "sqs",
     "aws-sdk-s3": "s3",
     "aws-sdk-secretsmanager": "secretsmanager",
+    "aws-sdk-servicequotas": "service-quotas",
     "aws-sdk-sts": "sts",
 }
 # Crates of AWS that call no operation of which we could not see the name: configuration, types, encodings.
@@ -165,6 +166,7 @@ ADAPTERS = {
     "exports": 'blobs_at("usage.export_url"',
     "accounts": "outcrop_aws::assume_role",
     "identity": "outcrop_aws::caller_identity",
+    "quotas": "outcrop_aws::bedrock_quotas",
 }
 
 
@@ -177,7 +179,7 @@ SECRETS = {
 }
 
 # What these call makes an adapter that is used for less than it can do: they stand for themselves.
-ENDS = {"exported"}
+ENDS = {"export"}
 
 
 class Wiring:

@@ -16,20 +16,20 @@ import os
 import pathlib
 import re
 import shutil
-import socket
 import struct
 import subprocess
 import tarfile
 import tempfile
 import time
 import tomllib
-import urllib.error
-import urllib.request
 import uuid
 
+import compose
 import engine
 import helm_play
+import journeys
 from common import ROOT, run, say
+from running import answers, chat, exit_code, first_chat, free_port, healthy, inspect, logs, printed_key, stopped, wait
 
 DIST = pathlib.Path(os.environ.get("OUTCROP_DIST") or ROOT / "dist")
 ARCHITECTURES = ("amd64", "arm64")
@@ -51,10 +51,6 @@ HARDENED = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privil
 
 def image(target: str, arch: str) -> str:
     return f"outcrop-check/{NAMES.get(target, target)}:{arch}"
-
-
-def inspect(name: str) -> dict:
-    return json.loads(run(["docker", "inspect", name]))[0]
 
 
 def build() -> None:
@@ -147,80 +143,6 @@ def configured(target: str, arch: str) -> None:
     assert labels["title"] == TARGETS[target] and labels["revision"] == "check", labels
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def chat(url: str, key: str, stream: bool = False) -> str:
-    """What a model answers, over the API."""
-    body = {"model": "claude-haiku-4-5", "stream": stream, "messages": [{"role": "user", "content": "Hello"}]}
-    headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
-    request = urllib.request.Request(f"{url}/v1/chat/completions", json.dumps(body).encode(), headers)
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        text = answer.read().decode()
-    if not stream:
-        return json.loads(text)["choices"][0]["message"]["content"]
-    assert text.rstrip().endswith("data: [DONE]"), text[-200:]
-    chunks = (json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: {"))
-    return "".join(choice["delta"].get("content") or "" for chunk in chunks for choice in chunk["choices"])
-
-
-def first_chat(url: str, key: str) -> str:
-    """The first answer, which a slow machine may refuse with 503 until everything has been read once."""
-    def asked() -> str | None:
-        try:
-            return chat(url, key)
-        except urllib.error.HTTPError as error:
-            if error.code != 503:
-                raise
-            return None
-
-    return wait("a chat", 120, asked)
-
-
-def wait(what: str, seconds: float, ready):
-    """What `ready` returns, as soon as that is something."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := ready():
-            return found
-        time.sleep(0.2)
-    raise AssertionError(f"{what}: not within {seconds} s")
-
-
-def answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/healthz", timeout=2) as answer:
-            return answer.status == 200
-    except (urllib.error.URLError, OSError):
-        return False
-
-
-def printed_key(text: str) -> str | None:
-    found = re.search(r"\bock_\w+", text)
-    return found and found.group()
-
-
-def logs(container: str) -> str:
-    done = subprocess.run(["docker", "logs", container], capture_output=True, text=True, check=False)
-    return done.stdout + done.stderr
-
-
-def exit_code(args) -> int:
-    return subprocess.run([str(it) for it in args], capture_output=True, check=False).returncode
-
-
-def stopped(container: str) -> float:
-    """Stops a container; it must end by itself. In how many seconds."""
-    began = time.monotonic()
-    run(["docker", "stop", "--time", "40", container])
-    state = inspect(container)["State"]
-    assert state["ExitCode"] == 0, f"{container} ended with {state['ExitCode']}:\n{logs(container)[-2000:]}"
-    return time.monotonic() - began
-
-
 def programs_run() -> None:
     """Every program starts on a root file system that cannot be written to, with no rights and no network."""
     for target, program in TARGETS.items():
@@ -237,8 +159,9 @@ def programs_run() -> None:
     say(f"{len(TARGETS)} programs start read-only, without capabilities or network; `healthcheck` of nothing ends with 1")
 
 
-def one_process() -> None:
-    """The platform in one container: first start, a chat, health, a stop, and what it kept is there afterwards."""
+def one_process() -> str:
+    """The platform in one container: first start, a chat, health, a stop, and what it kept is there afterwards. Gives what the
+    first journey was answered."""
     name = f"outcrop-check-{uuid.uuid4().hex[:8]}"
     port = free_port()
     try:
@@ -253,7 +176,8 @@ def one_process() -> None:
         assert first_chat(url, key) and chat(url, key, stream=True)
         assert exit_code(["docker", "exec", name, "/usr/local/bin/outcrop", "healthcheck"]) == 0
         assert exit_code(["docker", "exec", name, "/bin/sh"]) != 0, "there is a shell"
-        wait("health as the engine sees it", 30, lambda: inspect(name)["State"]["Health"]["Status"] == "healthy")
+        wait("health as the engine sees it", 30, lambda: healthy(name))
+        answered = journeys.openai(url, key)
         seconds = stopped(name)
         run(["docker", "start", name])
         wait("the second start", 60, lambda: answers(url))
@@ -261,61 +185,16 @@ def one_process() -> None:
         stopped(name)
         say(f"one process: up after {first:.1f} s, chats and streams, healthy; SIGTERM ends it with 0 in {seconds:.1f} s; "
             "the key works after a restart")
+        return answered
     finally:
         subprocess.run(["docker", "rm", "-f", "-v", name], capture_output=True, check=False)
         subprocess.run(["docker", "volume", "rm", name], capture_output=True, check=False)
 
 
-class Compose:
-    """docker-compose.yml with the images that were built, under a name and port of its own."""
-
-    def __init__(self) -> None:
-        self.name = f"outcropcheck{uuid.uuid4().hex[:8]}"
-        self.port = free_port()
-        self.environment = os.environ | {
-            "OUTCROP_REGISTRY": "outcrop-check", "OUTCROP_TAG": "amd64", "OUTCROP_PORT": str(self.port),
-            "OUTCROP_PUBLIC_URL": f"http://127.0.0.1:{self.port}", "COMPOSE_PROJECT_NAME": self.name,
-        }
-
-    def __call__(self, *args) -> str:
-        return run(["docker-compose", "-f", ROOT / "docker-compose.yml", *args], env=self.environment, cwd=ROOT, timeout=600)
-
-
-def platform() -> None:
-    compose = Compose()
-    url = f"http://127.0.0.1:{compose.port}"
-    try:
-        began = time.monotonic()
-        compose("up", "--no-build", "-d")
-        wait("the gateway", 120, lambda: answers(url))
-        up = time.monotonic() - began
-        key = printed_key(compose("run", "--rm", "-T", "admin", "keys", "create", "--name", "check"))
-        assert key, "no key was printed"
-        assert first_chat(url, key) and chat(url, key, stream=True)
-        ids = {name: compose("ps", "-q", name).strip() for name in ("gateway", "auth", "inference", "job-worker")}
-        for name, id in ids.items():
-            wait(f"{name}'s health", 60, lambda: inspect(id)["State"]["Health"]["Status"] == "healthy")
-        compose("stop")
-        for name, id in ids.items():
-            code = inspect(id)["State"]["ExitCode"]
-            assert code == 0, f"{name} ended with {code}:\n{logs(id)[-2000:]}"
-        compose("down")
-        compose("up", "--no-build", "-d")
-        wait("the gateway, again", 120, lambda: answers(url))
-        assert first_chat(url, key), "the key was forgotten"
-        say(f"Compose: {len(ids)} services healthy {up:.0f} s after `up`, chat and stream through the gateway; all end with 0; "
-            "keys outlive `down` and `up`")
-    except AssertionError as error:
-        said = subprocess.run(["docker-compose", "logs", "--tail", "20"], env=compose.environment, cwd=ROOT,
-                              capture_output=True, text=True, check=False).stdout
-        raise AssertionError(f"{error}\n{said[-8000:]}") from error
-    finally:
-        subprocess.run(["docker-compose", "down", "-v", "--remove-orphans", "-t", "5"], env=compose.environment, cwd=ROOT,
-                       capture_output=True, check=False)
-
-
-def emulated() -> None:
-    """The arm64 image's own files, under qemu: every program starts, and the platform answers a chat."""
+def emulated() -> str:
+    """The arm64 image's own files, under qemu: every program starts, and the platform answers. Gives what the first journey was
+    answered."""
+    answered = ""
     with tempfile.TemporaryDirectory() as folder:
         for target, program in TARGETS.items():
             root = pathlib.Path(folder, target)
@@ -335,12 +214,13 @@ def emulated() -> None:
             else:
                 assert program in run([*qemu, root / "usr/local/bin" / program, "--version"])
             if target == "outcrop":
-                emulated_chat([*qemu, root / "usr/local/bin/outcrop"], pathlib.Path(folder))
+                answered = emulated_chat([*qemu, root / "usr/local/bin/outcrop"], pathlib.Path(folder))
             shutil.rmtree(root)
     say(f"arm64: {len(TARGETS)} programs start under qemu on their images' files")
+    return answered
 
 
-def emulated_chat(command: list, folder: pathlib.Path) -> None:
+def emulated_chat(command: list, folder: pathlib.Path) -> str:
     port = free_port()
     log = folder / "platform.log"
     began = time.monotonic()
@@ -355,10 +235,12 @@ def emulated_chat(command: list, folder: pathlib.Path) -> None:
         key = wait("the key", 30, lambda: printed_key(log.read_text()))
         assert first_chat(url, key) and chat(url, key, stream=True)
         up = time.monotonic() - began
+        answered = journeys.openai(url, key)
         process.terminate()
         code = process.wait(60)
         assert code == 0, f"ended with {code}"
         say(f"arm64: one process answers a chat and a stream under qemu {up:.0f} s after its start; SIGTERM ends it with 0")
+        return answered
     except AssertionError as error:
         raise AssertionError(f"{error}\n{log.read_text()[-3000:]}") from error
     finally:
@@ -374,9 +256,11 @@ def main() -> None:
         build()
         contents()
         programs_run()
-        one_process()
-        emulated()
-        platform()
+        one, other, four = one_process(), emulated(), compose.platform()
+        assert one == other == four, f"one process: {one}\narm64: {other}\nfour services: {four}"
+        say(f"OpenAI's SDK got the same {len(one.splitlines())} answers from one process, from arm64 and from four services")
+        compose.ollama()
+        compose.observability()
         helm_play.main()
 
 

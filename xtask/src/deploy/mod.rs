@@ -1,14 +1,17 @@
 //! `cargo xtask verify-deploy`: reads everything under `deploy/`, `helm/` and `.github/` as those do who will run it.
 //!
 //! One script per artefact, each a plain Python program that prints what it found and ends unsuccessfully at the first thing
-//! that is wrong: the linters and their libraries are Python's. They run side by side, before a local AWS of their own.
+//! that is wrong: the linters and their libraries are Python's. They run side by side, before a local AWS of their own, and none
+//! of them for ever.
+
+mod bounded;
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail, ensure};
-use outcrop_testkit::{Linters, Moto, Tools};
+use anyhow::{bail, ensure};
+use outcrop_testkit::{Clients, Linters, Moto, NODE, NODE_MODULES, PYTHON, Tools};
 
 use crate::paths;
 
@@ -28,14 +31,20 @@ struct Check {
     about: &'static str,
     /// Whether it is left out unless named: it needs root and a container engine, and takes minutes.
     on_request: bool,
+    /// How long it may take; what takes longer hangs.
+    limit: Duration,
 }
 
+const MINUTE: Duration = Duration::from_secs(60);
+/// How long a check that is told to end may take to clean up after itself: containers, a daemon.
+const GRACE: Duration = MINUTE;
+
 const fn check(name: &'static str, about: &'static str) -> Check {
-    Check { name, about, on_request: false }
+    Check { name, about, on_request: false, limit: MINUTE.saturating_mul(10) }
 }
 
 const fn on_request(name: &'static str, about: &'static str) -> Check {
-    Check { name, about, on_request: true }
+    Check { name, about, on_request: true, limit: MINUTE.saturating_mul(60) }
 }
 
 /// Each is the script of its name beside this file.
@@ -84,7 +93,13 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         (Linters::find_or_install(&paths::tools(), &say)?, Tools::find_or_install(&paths::tools(), &say)?);
     let folder = tempfile::Builder::new().prefix("outcrop-deploy-").tempdir()?;
     let moto = Moto::start(&tools, folder.path())?;
-    let surroundings = Surroundings { linters, endpoint: moto.endpoint() };
+    // Only what runs the platform needs those who speak to it.
+    let clients = if chosen.iter().any(|it| it.on_request) {
+        Some(Clients::find_or_install(&paths::tools(), &say)?)
+    } else {
+        None
+    };
+    let surroundings = Surroundings { linters, python: tools.python, clients, endpoint: moto.endpoint() };
     // Two at a time: each of them is one process that is busy all the while.
     let failed: Vec<&str> = std::thread::scope(|scope| {
         let halves = [0, 1].map(|first| {
@@ -115,6 +130,9 @@ fn chosen(only: &[String]) -> anyhow::Result<Vec<&'static Check>> {
 /// What every script finds.
 struct Surroundings {
     linters: Linters,
+    /// The Python with the official SDKs.
+    python: PathBuf,
+    clients: Option<Clients>,
     endpoint: String,
 }
 
@@ -122,20 +140,15 @@ impl Surroundings {
     /// Runs a check and prints, in one piece, what it printed.
     fn holds(&self, check: &Check) -> bool {
         let began = Instant::now();
-        let done = self.command(check).and_then(|mut it| it.output().context("cannot run Python"));
-        let (fine, said) = match done {
-            Ok(out) => {
-                let said = [out.stdout, out.stderr].concat();
-                (out.status.success(), String::from_utf8_lossy(&said).into_owned())
-            }
-            Err(error) => (false, format!("{error:#}")),
-        };
+        let done = self.command(check).and_then(|it| bounded::run(it, check.limit, GRACE));
+        let (fine, said) = done.map_or_else(|error| (false, format!("{error:#}")), |it| (it.fine, it.said));
         let word = if fine { "ok" } else { "FAILED" };
         println!("== {} {word} ({} s)\n{}", check.name, began.elapsed().as_secs(), said.trim_end());
         fine
     }
 
-    /// The script reads `ROOT`, finds the linters first on `PATH`, this program as `XTASK`, and AWS at a local one.
+    /// The script reads `ROOT`, finds the linters first on `PATH`, this program as `XTASK`, AWS at a local one, and the official
+    /// SDKs as journeys do.
     fn command(&self, check: &Check) -> anyhow::Result<Command> {
         let folder = paths::root().join("xtask/src/deploy");
         let mut command = Command::new(&self.linters.python);
@@ -148,10 +161,14 @@ impl Surroundings {
             .env("PATH", std::env::join_paths(path)?)
             .env("ROOT", paths::root())
             .env("XTASK", std::env::current_exe()?)
+            .env(PYTHON, &self.python)
             .env("AWS_ENDPOINT_URL", &self.endpoint)
             .env("AWS_DEFAULT_REGION", "eu-central-1")
             .env("AWS_ACCESS_KEY_ID", "local")
             .env("AWS_SECRET_ACCESS_KEY", "local");
+        if let Some(clients) = &self.clients {
+            command.env(NODE, &clients.node).env(NODE_MODULES, &clients.node_modules);
+        }
         Ok(command)
     }
 }

@@ -19,8 +19,9 @@ pub enum OnUnavailable {
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsConfig {
-    /// Model calls of one key in a sliding window of 60 seconds, where the key itself sets none. What needs several
-    /// calls (`n`, several prompts, embeddings of models that take one text at a time) counts as so many.
+    /// Model calls of one key in a sliding window of 60 seconds, where the key itself sets none; of those who come without
+    /// a key of ours (logins, tokens, static keys), of one person or program. What needs several calls (`n`, several
+    /// prompts, embeddings of models that take one text at a time) counts as so many.
     pub requests_per_minute_per_key: Option<u32>,
     /// Model calls of one team in a sliding window of 60 seconds.
     pub requests_per_minute_per_team: Option<u32>,

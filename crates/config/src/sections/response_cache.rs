@@ -10,9 +10,9 @@ use crate::show::without_password;
 #[derive(Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ResponseCacheConfig {
-    /// Where answers are kept: `memory://`, `redis://…`, `rediss://…` (a password stands in the URL); absent, as
-    /// `cache.url` says. A Redis of their own may push out what is least lately used (`allkeys-lru`); the one that has
-    /// the counters must not.
+    /// Where answers are kept: `memory://`, `redis://…`, `rediss://…`; absent, as `cache.url` says. A password stands in the
+    /// URL, so that all of it may be a secret (`secretsmanager://…`). A Redis of their own may push out what is least lately
+    /// used (`allkeys-lru`); the one that has the counters must not.
     pub url: Option<String>,
     /// Whether any answer is kept at all; whose are is for policies, routes and requests to say (docs/caching.md).
     pub enabled: bool,

@@ -18,8 +18,8 @@ pub struct TelemetryConfig {
     /// Where traces and metrics are sent by OTLP over HTTP (`http://collector:4318`); nowhere if empty.
     /// `OTEL_EXPORTER_OTLP_ENDPOINT` works too.
     pub otlp_endpoint: String,
-    /// Headers for it, `name=value` with commas between; the values are secrets. `OTEL_EXPORTER_OTLP_HEADERS` works
-    /// too.
+    /// Headers for it, `name=value` with commas between; the values are secrets, and all of it may be a reference to one
+    /// (`secretsmanager://…`). `OTEL_EXPORTER_OTLP_HEADERS` works too.
     pub otlp_headers: Option<SecretString>,
     /// Longest for one export, milliseconds.
     pub otlp_timeout_ms: u64,

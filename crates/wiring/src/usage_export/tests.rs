@@ -1,3 +1,4 @@
+use outcrop_ports::{Ledger, UsageFilter};
 use serde_json::json;
 
 use super::*;

@@ -55,9 +55,10 @@ resource "aws_cloudwatch_log_group" "service" {
 resource "aws_ecs_cluster" "this" {
   name = var.name
 
+  # Counts of tasks that should run and do, by which the gateway is scaled and alarms ring, come from here.
   setting {
     name  = "containerInsights"
-    value = "enhanced"
+    value = "enabled"
   }
 }
 

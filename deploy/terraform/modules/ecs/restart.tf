@@ -1,7 +1,7 @@
-# Processes read the database's password at their start. After each rotation all that use it are started anew, one task
-# after the other; meanwhile open connections go on, for half an hour at most (idle ones for ten minutes), and known keys
-# work for auth.grace_ms without the database. The event comes by CloudTrail, which must write down management events; in a
-# second region it is the first one's, which modules/security passes on: the secret there is a replica under the same name.
+# A process that the database refuses asks Secrets Manager for the password by itself and goes on. After each rotation all
+# that use it are started anew besides, one service after the other: so it is seen at once, and not at some later start,
+# that the new password works. The event comes by CloudTrail, which must write down management events; in a second region
+# it is the first one's, which modules/security passes on: the secret there is a replica under the same name.
 
 locals {
   restarted = ["auth", "inference", "job-worker"]

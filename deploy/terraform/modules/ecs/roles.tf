@@ -76,6 +76,8 @@ resource "aws_iam_role_policy" "execution" {
   policy = data.aws_iam_policy_document.execution.json
 }
 
+# AWS' own example of this trust has no condition, and does not say whether ECS tells for whom it comes: so what it tells
+# must be right, and a role that only this account can hand to ECS bears its silence.
 data "aws_iam_policy_document" "traffic_trust" {
   statement {
     actions = ["sts:AssumeRole"]
@@ -86,9 +88,15 @@ data "aws_iam_policy_document" "traffic_trust" {
     }
 
     condition {
-      test     = "StringEquals"
+      test     = "StringEqualsIfExists"
       variable = "aws:SourceAccount"
       values   = [data.aws_caller_identity.here.account_id]
+    }
+
+    condition {
+      test     = "ArnLikeIfExists"
+      variable = "aws:SourceArn"
+      values   = ["arn:${data.aws_partition.here.partition}:ecs:${local.region}:${data.aws_caller_identity.here.account_id}:*"]
     }
   }
 }

@@ -149,6 +149,11 @@ variable "load_balancer_suffix" {
   type        = string
 }
 
+variable "alarm_topic_arn" {
+  description = "Where alarms are told."
+  type        = string
+}
+
 variable "bake_minutes" {
   description = "Minutes that the old set stays after clients have moved, to go back to at once."
   type        = number

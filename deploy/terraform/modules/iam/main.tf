@@ -46,10 +46,17 @@ locals {
     "media.s3_allow"       = length(var.media_arns) > 0
     "ways.batch_role"      = var.bedrock_batch
     "usage.export_url"     = var.usage_export_url != ""
+    "outcrop doctor"       = true
   }
 
-  # Of each service only its own secrets.
-  secrets = { for service, names in local.source.secrets : service => [for name in names : var.secret_arns[name]] if contains(var.services, service) }
+  # Of each service only its own secrets. The address of the Redis for kept answers has a password in it: pods of inference
+  # read it themselves; into tasks ECS puts it.
+  secrets = {
+    for service, names in local.source.secrets : service => concat(
+      [for name in names : var.secret_arns[name]],
+      service == "inference" ? compact([var.answers_url_secret_arn]) : [],
+    ) if contains(var.services, service)
+  }
 
   statements = {
     for who, all in merge(local.source.services, local.source.helpers) : who => [

@@ -85,6 +85,11 @@ variable "secret_arns" {
   type        = map(string)
 }
 
+variable "answers_url_secret_arn" {
+  description = "Secret with response_cache.url, where inference reads it itself; empty elsewhere."
+  type        = string
+}
+
 variable "collector" {
   description = "Whether an OpenTelemetry collector runs beside each service."
   type        = bool

@@ -25,37 +25,37 @@ output "private_route_table_ids" {
 
 output "load_balancer_group_id" {
   description = "Security group of the load balancer."
-  value       = aws_security_group.load_balancer.id
+  value       = aws_security_group.this["load_balancer"].id
 }
 
 output "services_group_id" {
   description = "Security group of the services."
-  value       = aws_security_group.services.id
+  value       = aws_security_group.this["services"].id
 }
 
 output "database_group_id" {
   description = "Security group of Postgres."
-  value       = aws_security_group.database.id
+  value       = aws_security_group.this["database"].id
 }
 
 output "cache_group_id" {
   description = "Security group of Redis."
-  value       = aws_security_group.cache.id
+  value       = aws_security_group.this["cache"].id
 }
 
 output "endpoints_group_id" {
   description = "Security group of the VPC endpoints."
-  value       = aws_security_group.endpoints.id
+  value       = aws_security_group.this["endpoints"].id
 }
 
 output "spool_group_id" {
   description = "Security group of the spool's file system."
-  value       = aws_security_group.spool.id
+  value       = aws_security_group.this["spool"].id
 }
 
 output "rotation_group_id" {
   description = "Security group of the function that makes the database's new passwords."
-  value       = aws_security_group.rotation.id
+  value       = aws_security_group.this["rotation"].id
 }
 
 output "public_cidrs" {

@@ -1,4 +1,4 @@
-//! Behind an ALB or an HTTP API: whole answers.
+//! Behind an ALB, an HTTP API or a REST API: whole answers.
 
 use base64::Engine as _;
 use serde_json::{Value, json};
@@ -6,13 +6,19 @@ use serde_json::{Value, json};
 use crate::events::{Asked, CALLER, Front};
 use crate::function::{Function, KEY};
 
+/// The key of somebody else.
+const OTHER: &str = "lambda-key-of-another-who-is-no-less";
+
+fn chat() -> Value {
+    json!({ "model": "claude-haiku-4-5", "messages": [{ "role": "user", "content": "Hello" }] })
+}
+
 #[tokio::test]
 async fn every_front_is_answered_in_its_form() {
     let function = Function::start("buffered").await;
     assert_eq!(function.runtime.extensions(), ["lambda-adapter"]);
-    let chat = json!({ "model": "claude-haiku-4-5", "messages": [{ "role": "user", "content": "Hello" }] });
-    for front in [Front::Alb, Front::HttpApi, Front::FunctionUrl] {
-        let asked = Asked::post("/v1/chat/completions", Some(KEY), chat.clone());
+    for front in [Front::Alb, Front::HttpApi, Front::RestApi, Front::FunctionUrl] {
+        let asked = Asked::post("/v1/chat/completions", Some(KEY), chat());
         let answer = function.invoke(front, &asked).whole().await;
         assert_eq!(
             (&answer["statusCode"], &answer["isBase64Encoded"]),
@@ -22,8 +28,7 @@ async fn every_front_is_answered_in_its_form() {
         let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
         assert!(!body["choices"][0]["message"]["content"].as_str().unwrap().is_empty(), "{front:?}: {body}");
 
-        let answer =
-            function.invoke(front, &Asked::post("/v1/chat/completions", None, chat.clone())).whole().await;
+        let answer = function.invoke(front, &Asked::post("/v1/chat/completions", None, chat())).whole().await;
         assert_eq!(answer["statusCode"], 401, "{front:?}: {answer}");
         let wrong = Asked::get("/v1/models", Some("lambda-key-of-nobody-which-is-long"));
         assert_eq!(function.invoke(front, &wrong).whole().await["statusCode"], 401, "{front:?}");
@@ -36,6 +41,20 @@ async fn every_front_is_answered_in_its_form() {
     assert!(function.outcrop.log().contains(CALLER));
     // No first key was made, to stand in the log of every environment.
     assert!(!function.outcrop.log().contains("ock_"));
+}
+
+#[tokio::test]
+async fn the_limit_of_keys_counts_each_bearer_of_a_static_key() {
+    let keys = json!({ "me": KEY, "ci": OTHER }).to_string();
+    let settings =
+        [("OUTCROP__AUTH__STATIC_KEYS", &*keys), ("OUTCROP__LIMITS__REQUESTS_PER_MINUTE_PER_KEY", "1")];
+    let function = Function::start_with("buffered", &settings).await;
+    let status = async |key: &str| {
+        let asked = Asked::post("/v1/chat/completions", Some(key), chat());
+        function.invoke(Front::RestApi, &asked).whole().await["statusCode"].clone()
+    };
+    assert_eq!((status(KEY).await, status(KEY).await), (json!(200), json!(429)));
+    assert_eq!((status(OTHER).await, status(OTHER).await), (json!(200), json!(429)));
 }
 
 #[tokio::test]

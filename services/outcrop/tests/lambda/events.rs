@@ -1,6 +1,7 @@
 //! Events as the addresses in front of a function send them, in the documented shapes:
 //! <https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-payloads>,
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>,
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html>,
 //! <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html>.
 
 use base64::Engine as _;
@@ -14,6 +15,7 @@ pub(crate) const CALLER: &str = "203.0.113.7";
 pub(crate) enum Front {
     FunctionUrl,
     HttpApi,
+    RestApi,
     Alb,
 }
 
@@ -41,6 +43,7 @@ impl Front {
         match self {
             Self::FunctionUrl => version_2(asked, "abcdefghij.lambda-url.eu-central-1.on.aws", true),
             Self::HttpApi => version_2(asked, "abcdefghij.execute-api.eu-central-1.amazonaws.com", false),
+            Self::RestApi => rest(asked),
             Self::Alb => alb(asked),
         }
     }
@@ -93,9 +96,56 @@ fn version_2(asked: &Asked<'_>, host: &str, plain: bool) -> Value {
     })
 }
 
-fn alb(asked: &Asked<'_>) -> Value {
+/// A proxy for every path, in the stage `prod` (payload version 1.0): everything stands there once by name and once as a list.
+fn rest(asked: &Asked<'_>) -> Value {
+    let host = "abcdefghij.execute-api.eu-central-1.amazonaws.com";
+    let headers = headers(asked, host);
+    let lists = |values: &Value| {
+        let values = values.as_object().into_iter().flatten();
+        values.map(|(name, value)| (name.clone(), json!([value]))).collect::<serde_json::Map<_, _>>()
+    };
+    let query = Value::from(query(asked));
+    let staged = format!("/prod{}", asked.path);
+    json!({
+        "resource": "/{proxy+}",
+        "path": asked.path,
+        "httpMethod": asked.method,
+        "multiValueHeaders": lists(&headers),
+        "headers": headers,
+        // API Gateway says null where there are none.
+        "multiValueQueryStringParameters": (!asked.query.is_empty()).then(|| lists(&query)),
+        "queryStringParameters": (!asked.query.is_empty()).then_some(query),
+        "pathParameters": { "proxy": asked.path.trim_start_matches('/') },
+        "stageVariables": null,
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "abcdefghij",
+            "domainName": host,
+            "domainPrefix": "abcdefghij",
+            "extendedRequestId": "JKJaXmPLvHcESHA=",
+            "httpMethod": asked.method,
+            "identity": { "sourceIp": CALLER, "userAgent": "test" },
+            "path": staged,
+            "protocol": "HTTP/1.1",
+            "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+            "requestTime": "22/Nov/2026:12:00:00 +0000",
+            "requestTimeEpoch": 1_795_348_800_000_u64,
+            "resourceId": "abcdef",
+            "resourcePath": "/{proxy+}",
+            "stage": "prod",
+        },
+        "body": asked.body.as_ref().map(Value::to_string),
+        "isBase64Encoded": false,
+    })
+}
+
+fn query(asked: &Asked<'_>) -> serde_json::Map<String, Value> {
     let pairs = asked.query.split('&').filter_map(|pair| pair.split_once('='));
-    let query: serde_json::Map<_, _> = pairs.map(|(name, value)| (name.to_owned(), json!(value))).collect();
+    pairs.map(|(name, value)| (name.to_owned(), json!(value))).collect()
+}
+
+fn alb(asked: &Asked<'_>) -> Value {
+    let query = query(asked);
     let group = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/outcrop/0123456789abcdef";
     json!({
         "requestContext": { "elb": { "targetGroupArn": group } },

@@ -13,13 +13,17 @@ use crate::home::{Home, client, finish, text};
 /// As `openssl rand -hex 32` makes them.
 const SECRET: &str = "3f9a1c77be02d84e6a5510c9f7e3b2d8416f0a9be87c5d23140fb6e29c7a8d51";
 
-type Settings = Vec<(String, String)>;
+pub(crate) type Settings = Vec<(String, String)>;
 
-fn setting(name: &str, value: &str) -> (String, String) {
+pub(crate) fn setting(name: &str, value: &str) -> (String, String) {
     (format!("OUTCROP__{name}"), value.to_owned())
 }
 
-async fn doctor(home: &Home, settings: &[(String, String)], flags: &[&str]) -> (Output, Vec<Value>) {
+pub(crate) async fn doctor(
+    home: &Home,
+    settings: &[(String, String)],
+    flags: &[&str],
+) -> (Output, Vec<Value>) {
     let mut command = home.command(&["doctor", "--json"]);
     command.args(flags).envs(settings.iter().map(|(name, value)| (name, value)));
     let output = finish(command).await;
@@ -43,7 +47,7 @@ fn found<'a>(findings: &'a [Value], name: &str) -> &'a Value {
 }
 
 #[track_caller]
-fn check(findings: &[Value], name: &str, state: &str, seen: &str, remedy: &str) {
+pub(crate) fn check(findings: &[Value], name: &str, state: &str, seen: &str, remedy: &str) {
     let finding = found(findings, name);
     assert_eq!(finding["state"], state, "{finding:#}");
     assert!(finding["seen"].as_str().unwrap().contains(seen), "{finding:#}");
@@ -140,7 +144,7 @@ async fn a_model_that_is_denied_says_what_to_do() {
     check(&findings, "model claude-haiku-4-5", "warn", "Bedrock throttles", "Service Quotas");
 }
 
-fn bedrock(url: &str) -> Settings {
+pub(crate) fn bedrock(url: &str) -> Settings {
     let mut settings = vec![setting("MODELS__URL", "bedrock://us-east-1")];
     settings.extend(
         [

@@ -1,5 +1,5 @@
 //! What operators do to a platform, done to real processes: restarting all of them under load, bringing the database back from a
-//! backup, running programs on a database that is older or newer, and asking `outcrop doctor` what is wrong.
+//! backup, changing its password, running programs on a database that is older or newer, and asking `outcrop doctor` what is wrong.
 //!
 //! The first two print what clients noticed. Read [`rolling`], then [`recovery`].
 
@@ -26,5 +26,7 @@ mod fleet;
 mod load;
 mod migrations;
 mod nginx;
+mod passwords;
+mod quotas;
 mod recovery;
 mod rolling;

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use outcrop_emulator::{Emulator, EmulatorConfig};
+use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
@@ -141,43 +142,65 @@ const EXPAND: [&str; 6] = [
      VALUES (9999, 'later', true, '\\x00', 0)",
 ];
 
-#[tokio::test]
-#[ignore = "needs postgres, redis and a local AWS: cargo xtask test"]
-async fn a_program_runs_on_the_database_of_the_next_release() {
-    let ground = Ground::new().await;
-    ground.outcrop().arguments(["migrate"]).succeed().await;
-    let arguments = ["keys", "create", "--name", "before", "--role", "platform_admin", "--json"];
-    let created: Value =
-        serde_json::from_str(&ground.outcrop().arguments(arguments).succeed().await).unwrap();
-    EXPAND.iter().for_each(|it| ground.change(it));
-    let (gateway, others) = ground.services().await;
-    let ask = async |key: &str, method: reqwest::Method, path: &str, body: Value| {
-        let request = http().request(method, format!("{}{path}", gateway.url)).bearer_auth(key);
+/// Services on a database, and a key for them.
+struct Platform {
+    gateway: Service,
+    others: Vec<Service>,
+    key: String,
+}
+
+impl Platform {
+    async fn start(ground: &Ground) -> Self {
+        let arguments = ["keys", "create", "--name", "before", "--role", "platform_admin", "--json"];
+        let created: Value =
+            serde_json::from_str(&ground.outcrop().arguments(arguments).succeed().await).unwrap();
+        let (gateway, others) = ground.services().await;
+        Self { gateway, others, key: created["key"].as_str().unwrap().to_owned() }
+    }
+
+    async fn ask(&self, key: &str, method: Method, path: &str, body: Value) -> Value {
+        let request = http().request(method, format!("{}{path}", self.gateway.url)).bearer_auth(key);
         let request = if body.is_null() { request } else { request.json(&body) };
         let answer = request.send().await.unwrap();
         let (status, body) = (answer.status().as_u16(), answer.json::<Value>().await.unwrap());
         assert!(status < 300, "{path}: {status} {body:#}");
         body
-    };
-    let key = created["key"].as_str().unwrap();
-    let (post, get) = (reqwest::Method::POST, reqwest::Method::GET);
-    // What reads and writes every table that has grown.
-    let made =
-        ask(key, post.clone(), "/admin/v1/keys", json!({ "name": "after", "role": "platform_admin" })).await;
-    let key = made["key"].as_str().unwrap();
-    ask(key, post.clone(), "/admin/v1/users", json!({ "email": "a@example.com", "name": "A" })).await;
-    let chat = json!({ "messages": [{ "role": "user", "content": "[[say: ok]]" }] });
-    ask(key, post.clone(), "/v1/chat/completions", chat.clone()).await;
-    ask(key, post, "/v1/jobs", json!({ "path": "/v1/chat/completions", "body": chat })).await;
-    for path in ["/admin/v1/keys", "/admin/v1/users", "/v1/jobs"] {
-        ask(key, get.clone(), path, Value::Null).await;
     }
-    crate::wait::until("a usage record", async || {
-        let listed = ask(key, get.clone(), "/v1/usage", Value::Null).await;
-        listed["data"].as_array().filter(|it| !it.is_empty()).map(|_| ())
-    })
-    .await;
-    let said = others[0].log();
+
+    /// Reads and writes every table that grows; `name` is new each time.
+    async fn use_all(&self, name: &str) {
+        let (post, get) = (Method::POST, Method::GET);
+        let key = json!({ "name": name, "role": "platform_admin" });
+        let made = self.ask(&self.key, post.clone(), "/admin/v1/keys", key).await;
+        let key = made["key"].as_str().unwrap();
+        let user = json!({ "email": format!("{name}@example.com"), "name": name });
+        self.ask(key, post.clone(), "/admin/v1/users", user).await;
+        let before = self.records(key).await;
+        let chat = json!({ "messages": [{ "role": "user", "content": "[[say: ok]]" }] });
+        self.ask(key, post.clone(), "/v1/chat/completions", chat.clone()).await;
+        let job = json!({ "path": "/v1/chat/completions", "body": chat });
+        self.ask(key, post, "/v1/jobs", job).await;
+        for path in ["/admin/v1/keys", "/admin/v1/users", "/v1/jobs"] {
+            self.ask(key, get.clone(), path, Value::Null).await;
+        }
+        // The chat's, and the job's.
+        until("usage records", async || (self.records(key).await >= before + 2).then_some(())).await;
+    }
+
+    async fn records(&self, key: &str) -> usize {
+        self.ask(key, Method::GET, "/v1/usage?limit=100", Value::Null).await["data"].as_array().unwrap().len()
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs postgres, redis and a local AWS: cargo xtask test"]
+async fn a_program_runs_on_the_database_of_the_next_release() {
+    let ground = Ground::new().await;
+    ground.outcrop().arguments(["migrate"]).succeed().await;
+    EXPAND.iter().for_each(|it| ground.change(it));
+    let platform = Platform::start(&ground).await;
+    platform.use_all("after").await;
+    let said = platform.others[0].log();
     assert!(
         said.contains("the database is newer than this program") && said.contains("9999 later"),
         "{said}"
@@ -185,4 +208,20 @@ async fn a_program_runs_on_the_database_of_the_next_release() {
     // And a migration of ours changes nothing about what is newer.
     let migrated = ground.outcrop().arguments(["migrate"]).succeed().await;
     assert!(migrated.contains("up to date"), "{migrated}");
+}
+
+/// As in a rolling update: the next release migrates while this one serves, with statements that it has prepared.
+#[tokio::test]
+#[ignore = "needs postgres, redis and a local AWS: cargo xtask test"]
+async fn a_program_goes_on_while_the_next_release_migrates() {
+    let ground = Ground::new().await;
+    ground.outcrop().arguments(["migrate"]).succeed().await;
+    let platform = Platform::start(&ground).await;
+    for round in 0..3 {
+        platform.use_all(&format!("before{round}")).await;
+    }
+    EXPAND.iter().for_each(|it| ground.change(it));
+    for round in 0..3 {
+        platform.use_all(&format!("after{round}")).await;
+    }
 }

@@ -1,6 +1,8 @@
 //! The database: whether it is there, and whether its tables are those of this program.
 
 use outcrop_ports::{PortError, PortFailure};
+use outcrop_types::Policy;
+use outcrop_wiring::{Stores, WiringError};
 
 use super::Patient;
 use super::finding::Finding;
@@ -10,25 +12,13 @@ const NAME: &str = "database";
 const MIGRATIONS: &str = "migrations";
 
 pub(super) async fn check(patient: &Patient) -> Vec<Finding> {
-    let config = &patient.config;
     if patient.unresolved.contains(&"store.password") {
         return vec![Finding::skipped(NAME, "not asked: its password could not be read")];
     }
-    // Connecting would make the file.
-    if outcrop_wiring::is_sqlite(config) {
-        let file = outcrop_wiring::sqlite_file(config);
-        let shown = file.display().to_string();
-        if !folders::apart(move || file.exists()).await.unwrap_or(false) {
-            return vec![Finding::skipped(
-                NAME,
-                format!("{shown} is not there yet; the first start makes it"),
-            )];
-        }
+    if let Some(file) = is_still_to_be_made(patient).await {
+        return vec![Finding::skipped(NAME, format!("{file} is not there yet; the first start makes it"))];
     }
-    // Where usage goes besides is a check of its own, and connecting would make a folder of it.
-    let mut rows = config.clone();
-    rows.usage.export_url = None;
-    let stores = match Box::pin(outcrop_wiring::stores(&rows)).await {
+    let stores = match connect(patient).await {
         Ok(stores) => stores,
         Err(error) => return vec![Finding::fail(NAME, error.to_string(), "correct `store.url`")],
     };
@@ -37,6 +27,33 @@ pub(super) async fn check(patient: &Patient) -> Vec<Finding> {
     }
     let kind = stores.probe.name();
     vec![Finding::ok(NAME, format!("{kind} answers")), migrations(&stores).await]
+}
+
+/// The policies there are; none if the database cannot be asked, which is told by its own check.
+pub(super) async fn policies(patient: &Patient) -> Vec<Policy> {
+    if patient.unresolved.contains(&"store.password") || is_still_to_be_made(patient).await.is_some() {
+        return Vec::new();
+    }
+    let Ok(stores) = connect(patient).await else { return Vec::new() };
+    stores.policies.all_policies().await.map(|(_, policies)| policies).unwrap_or_default()
+}
+
+/// The database file, if it is one that the first start makes: connecting would make it.
+async fn is_still_to_be_made(patient: &Patient) -> Option<String> {
+    if !outcrop_wiring::is_sqlite(&patient.config) {
+        return None;
+    }
+    let file = outcrop_wiring::sqlite_file(&patient.config);
+    let shown = file.display().to_string();
+    let is_there = folders::apart(move || file.exists()).await.unwrap_or(false);
+    (!is_there).then_some(shown)
+}
+
+async fn connect(patient: &Patient) -> Result<Stores, WiringError> {
+    // Where usage goes besides is a check of its own, and connecting would make a folder of it.
+    let mut rows = patient.config.clone();
+    rows.usage.export_url = None;
+    Box::pin(outcrop_wiring::stores(&rows)).await
 }
 
 /// The replica that reports are read from, where there is one.

@@ -10,6 +10,8 @@ mod finding;
 mod folders;
 mod models;
 mod peers;
+mod quota_names;
+mod quotas;
 mod secrets;
 mod settings;
 mod shared;
@@ -117,7 +119,7 @@ fn checks(patient: &Patient) -> Vec<Check<'_>> {
         ("aws identity", aws::identity(patient).boxed_local()),
         ("clock", aws::clock(patient).boxed_local()),
         ("models", models::check(patient).boxed_local()),
-        ("quotas", ready(models::quotas(patient)).boxed_local()),
+        ("quotas", quotas::check(patient).boxed_local()),
         ("services", peers::services(patient).boxed_local()),
         ("telemetry", peers::telemetry(patient).boxed_local()),
     ]

@@ -1,4 +1,4 @@
-//! The models: whether regions list them, whether this account may call them, and what quotas there are.
+//! The models: whether regions list them, and whether this account may call them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -183,33 +183,4 @@ fn told(name: String, called: Result<(), ModelError>) -> Finding {
         ),
         _ => Finding::fail(name, said, "see the words of Bedrock; its request id is in CloudTrail"),
     }
-}
-
-/// What can be known of quotas without another API: how the default model counts, and where the numbers are.
-pub(super) fn quotas(patient: &Patient) -> Vec<Finding> {
-    let config = &patient.config;
-    if !config.models.url.starts_with("bedrock://") {
-        return vec![Finding::skipped("quotas", "models are emulated; the emulator has none")];
-    }
-    let Ok(catalog) = outcrop_wiring::names(config) else { return Vec::new() };
-    let Some(model) = catalog.resolve(Some(&config.models.default)) else { return Vec::new() };
-    let burndown = match model.info.output_burndown {
-        0 | 1 => String::new(),
-        times => {
-            format!("; an output token of {} counts as {times} towards tokens per minute", model.info.id)
-        }
-    };
-    let shown = model.info.name.clone().unwrap_or_else(|| model.info.id.clone());
-    let region = config.models.regions().ok().and_then(|it| it.first().map(ToString::to_string));
-    let region = region.map_or_else(String::new, |it| format!(" --region {it}"));
-    // Quotes end the shell's word; a name of the catalogue has none.
-    let shown = shown.replace(['\'', '`', '"'], "");
-    vec![Finding::skipped(
-        "quotas",
-        format!(
-            "not asked (they are another service's); see them with: aws service-quotas list-service-quotas \
-             --service-code bedrock{region} --query \"Quotas[?contains(QuotaName, '{shown}')].[QuotaName,Value,QuotaCode]\" \
-             --output table{burndown}"
-        ),
-    )]
 }

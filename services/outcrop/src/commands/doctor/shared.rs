@@ -30,6 +30,9 @@ pub(super) async fn redis(patient: &Patient) -> Vec<Finding> {
 pub(super) async fn answers(patient: &Patient) -> Vec<Finding> {
     let settings = &patient.config.response_cache;
     let Some(url) = settings.url.as_ref().filter(|_| settings.enabled) else { return Vec::new() };
+    if patient.unresolved.contains(&"response_cache.url") {
+        return vec![Finding::skipped("response cache", "not asked: its URL could not be read")];
+    }
     // Whether it is there is the same question as of the counters'. Its password stands in its URL.
     let mut there = patient.config.clone();
     there.cache.url.clone_from(url);

@@ -1,4 +1,4 @@
-//! A ledger with a replica that is read in its place.
+//! The ledger as its three parts: what records are written to first, the ledger itself, and what reports are read from.
 
 use std::sync::Arc;
 
@@ -11,17 +11,41 @@ use outcrop_ports::{
 };
 use outcrop_types::{Page, UsageId, UsageRecord};
 
-/// Reads lists and reports of usage from the replica, which may be a little behind, and everything else from the
-/// primary: what decides about money, and what is deleted or changed after it was read. With the replica away there are no
-/// reports: it is there to keep them from the primary.
-pub(crate) struct Replicated {
+use crate::usage_export::Export;
+
+/// Lists and reports of usage are read from `reports`, which may be a little behind, and everything else from the primary: what
+/// decides about money, and what is deleted or changed after it was read. With a replica away there are no reports: it is there
+/// to keep them from the primary.
+pub(crate) struct Parts {
+    /// Has records before the primary does.
+    pub(crate) export: Option<Export>,
     pub(crate) primary: Arc<dyn Ledger>,
-    pub(crate) replica: Arc<dyn Ledger>,
+    /// A replica of the primary, or itself.
+    pub(crate) reports: Arc<dyn Ledger>,
+}
+
+impl Parts {
+    /// All of it in one place.
+    pub(crate) fn of(ledger: Arc<dyn Ledger>) -> Self {
+        Self { export: None, primary: ledger.clone(), reports: ledger }
+    }
+
+    /// As one ledger; nothing stands before one that is alone.
+    pub(crate) fn joined(self) -> Arc<dyn Ledger> {
+        if self.export.is_none() && Arc::ptr_eq(&self.primary, &self.reports) {
+            return self.primary;
+        }
+        Arc::new(self)
+    }
 }
 
 #[async_trait]
-impl Ledger for Replicated {
+impl Ledger for Parts {
     async fn record(&self, records: &[UsageRecord]) -> Result<(), PortError> {
+        // First: what the ledger has is not sent again.
+        if let Some(export) = &self.export {
+            export.write(records).await?;
+        }
         self.primary.record(records).await
     }
 
@@ -32,11 +56,11 @@ impl Ledger for Replicated {
         after: Option<UsageId>,
         limit: usize,
     ) -> Result<Page<UsageRecord>, PortError> {
-        self.replica.list_usage(filter, within, after, limit).await
+        self.reports.list_usage(filter, within, after, limit).await
     }
 
     async fn report(&self, query: &ReportQuery) -> Result<Page<ReportRow>, PortError> {
-        self.replica.report(query).await
+        self.reports.report(query).await
     }
 
     async fn spent(&self, query: &SpendQuery, limit: usize) -> Result<Vec<Spent>, PortError> {

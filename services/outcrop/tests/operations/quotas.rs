@@ -1,0 +1,128 @@
+//! What `outcrop doctor` says of Bedrock's quotas. No local AWS has them: Service Quotas is played by this test, as AWS documents it
+//! (<https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_ListServiceQuotas.html>).
+
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use outcrop_emulator::{Emulator, EmulatorConfig};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::doctor::{bedrock, check, doctor, setting};
+use crate::home::Home;
+
+const HAIKU: &str = "Cross-region model inference tokens per minute for Anthropic Claude Haiku 4.5";
+const HAIKU_REQUESTS: &str =
+    "Cross-region model inference requests per minute for Anthropic Claude Haiku 4.5";
+const EMBED: &str = "On-demand model inference tokens per minute for Cohere Embed Multilingual";
+/// None of ours, by words that are nearly the same.
+const OTHERS: [&str; 3] = [
+    "Cross-region model inference tokens per minute for Anthropic Claude Haiku 4.5 V1 1M Context Length",
+    "Global cross-region model inference tokens per minute for Anthropic Claude Haiku 4.5",
+    "On-demand, latency-optimized model inference tokens per minute for Anthropic Claude Haiku 4.5",
+];
+
+/// What an account has, a page for each slice; without any, it may not ask.
+type Pages = Vec<Vec<(&'static str, f64)>>;
+
+/// Starts Service Quotas for an account; its address.
+fn service_quotas(pages: Pages) -> String {
+    let pages = web::Data::new(pages);
+    let app = move || App::new().app_data(pages.clone()).default_service(web::to(list));
+    let server = HttpServer::new(app).workers(1).disable_signals().bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", server.addrs()[0]);
+    // It ends with the test's runtime.
+    tokio::spawn(server.run());
+    url
+}
+
+async fn list(request: HttpRequest, pages: web::Data<Pages>, body: web::Bytes) -> HttpResponse {
+    let header = |name: &str| request.headers().get(name).map_or("", |it| it.to_str().unwrap());
+    assert_eq!(header("x-amz-target"), "ServiceQuotasV20190624.ListServiceQuotas");
+    // The region and the service that the request was signed for.
+    assert!(header("authorization").contains("/us-east-1/servicequotas/aws4_request"), "{request:?}");
+    let asked: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!(asked["ServiceCode"], "bedrock");
+    let at = asked["NextToken"].as_str().map_or(0, |it| it.parse().unwrap());
+    let Some(page) = pages.get(at) else {
+        let refusal = json!({ "__type": "AccessDeniedException", "Message": "not authorized to perform servicequotas:ListServiceQuotas" });
+        return HttpResponse::BadRequest().content_type("application/x-amz-json-1.1").json(refusal);
+    };
+    let quotas: Vec<_> = page
+        .iter()
+        .map(|(name, value)| json!({ "ServiceCode": "bedrock", "QuotaName": name, "Value": value, "Adjustable": true }))
+        .collect();
+    let next = (at + 1 < pages.len()).then(|| (at + 1).to_string());
+    HttpResponse::Ok()
+        .content_type("application/x-amz-json-1.1")
+        .json(json!({ "Quotas": quotas, "NextToken": next }))
+}
+
+/// What is found in an account with these quotas, under these settings.
+async fn found(home: &Home, pages: Pages, settings: &[(String, String)]) -> Vec<Value> {
+    let emulator = Emulator::bind(EmulatorConfig::default()).await.unwrap();
+    let mut env = bedrock(&emulator.url());
+    tokio::spawn(emulator.run(CancellationToken::new()));
+    env.push(("AWS_ENDPOINT_URL_SERVICE_QUOTAS".to_owned(), service_quotas(pages)));
+    env.extend_from_slice(settings);
+    let (output, findings) = doctor(home, &env, &[]).await;
+    assert_eq!(output.status.code(), Some(0), "quotas fail nothing: {findings:#?}");
+    findings
+}
+
+const OF_HAIKU: &str = "quotas of claude-haiku-4-5, us-east-1";
+const OF_EMBED: &str = "quotas of cohere-embed-multilingual-v3, us-east-1";
+
+#[tokio::test]
+async fn quotas_are_told_by_model() {
+    let mut first = vec![(HAIKU, 200_000.0)];
+    first.extend(OTHERS.map(|name| (name, 7.0)));
+    let pages = vec![first, vec![(HAIKU_REQUESTS, 50.0), (EMBED, 300_000.0)]];
+    let findings = found(&Home::new(), pages, &[]).await;
+    check(&findings, OF_HAIKU, "ok", "200000 tokens per minute, 50 requests per minute", "");
+    check(&findings, OF_HAIKU, "ok", "a token of output counts as 5", "");
+    check(&findings, OF_EMBED, "ok", "300000 tokens per minute", "");
+    assert!(findings.iter().all(|it| it["name"] != "quotas and limits"), "{findings:#?}");
+}
+
+#[tokio::test]
+async fn a_new_account_has_none() {
+    let findings = found(&Home::new(), vec![vec![(HAIKU, 0.0)]], &[]).await;
+    check(&findings, OF_HAIKU, "warn", &format!("{HAIKU} is 0"), "AWS Support");
+    check(
+        &findings,
+        OF_EMBED,
+        "warn",
+        "lists none for on-demand calls",
+        "Service Quotas, AWS services, Amazon Bedrock",
+    );
+}
+
+#[tokio::test]
+async fn limits_that_promise_more_are_named() {
+    let home = Home::new();
+    let policies = ["policies", "set", "--each", "team", "--tokens-per-minute", "300000"];
+    let set = home.run(&policies).await;
+    assert!(set.status.success(), "{set:?}");
+    let pages = vec![vec![(HAIKU, 200_000.0), (HAIKU_REQUESTS, 50.0), (EMBED, 300_000.0)]];
+    let settings = [
+        setting("LIMITS__REQUESTS_PER_MINUTE_PER_TEAM", "60"),
+        setting("LIMITS__REQUESTS_PER_MINUTE_PER_KEY", "50"),
+    ];
+    let findings = found(&home, pages, &settings).await;
+    let named: Vec<_> = findings.iter().filter(|it| it["name"] == "quotas and limits").collect();
+    let said = |at: usize| named[at]["seen"].as_str().unwrap();
+    assert_eq!(named.len(), 2, "{named:#?}");
+    let team = "`limits.requests_per_minute_per_team` allows 60 requests per minute, and Bedrock gives this account 50 of claude-haiku-4-5";
+    assert!(said(0).contains(team), "{named:#?}");
+    assert!(
+        said(1).starts_with("policy pol_") && said(1).contains("allows 300000 tokens per minute"),
+        "{named:#?}"
+    );
+    assert!(named.iter().all(|it| it["state"] == "warn"), "{named:#?}");
+}
+
+#[tokio::test]
+async fn not_to_be_allowed_to_ask_is_a_note() {
+    let findings = found(&Home::new(), Vec::new(), &[]).await;
+    check(&findings, "quotas", "skipped", "allow servicequotas:ListServiceQuotas", "");
+    check(&findings, "quotas", "skipped", "--service-code bedrock --region us-east-1", "");
+}
