@@ -123,6 +123,7 @@ module "iam" {
   collector      = var.collector_image != ""
 
   answers_url_secret_arn = var.compute == "eks" ? module.data.answers_url_secret_arn : ""
+  more_secret_arns       = var.more_secret_arns
 
   trust_ecs                  = var.compute == "ecs"
   eks_cluster_name           = var.eks_cluster_name

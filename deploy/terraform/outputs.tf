@@ -79,7 +79,7 @@ output "service_names" {
 }
 
 output "migrate_command" {
-  description = "Brings the database up to date, by the newest version that was applied. Null under EKS, where the chart does it."
+  description = "Brings the database up to date, by the newest version that was applied, and ends as its task did. Null under EKS, where the chart does it."
   value       = one(module.ecs[*].migrate_command)
 }
 

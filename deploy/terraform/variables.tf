@@ -275,6 +275,17 @@ variable "more_settings" {
   }
 }
 
+variable "more_secret_arns" {
+  description = "ARNs of further secrets that settings name (secretsmanager://…), for each service that reads them; under AWS's key or the platform's."
+  type        = map(list(string))
+  default     = {}
+
+  validation {
+    condition     = alltrue([for it in keys(var.more_secret_arns) : contains(["gateway", "auth", "inference", "job-worker"], it)])
+    error_message = "more_secret_arns are those of gateway, auth, inference or job-worker."
+  }
+}
+
 variable "usage_export_url" {
   description = "Bucket and prefix of yours that usage is written to besides (s3://bucket/prefix); nowhere if empty."
   type        = string

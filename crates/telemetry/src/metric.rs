@@ -9,10 +9,12 @@ use std::sync::{Arc, OnceLock};
 
 use opentelemetry::metrics::{self, BoundCounter, BoundHistogram, Meter};
 
+use self::most::most;
 use self::series::Series;
 
 pub use opentelemetry::KeyValue;
 
+mod most;
 mod series;
 
 /// Makes the page that Prometheus reads, in its text format.
@@ -150,7 +152,8 @@ impl Counter {
     pub fn add(&self, value: f64, labels: &[KeyValue]) {
         if let Some(handle) = self.handle() {
             check(&self.spec, labels);
-            if !self.series.with(labels, || handle.bind(labels), |series| series.add(value)) {
+            let most = || most(&self.spec, Kind::Counter);
+            if !self.series.with(labels, most, || handle.bind(labels), |series| series.add(value)) {
                 handle.add(value, labels);
             }
         }
@@ -239,7 +242,8 @@ impl Histogram {
                 .with_boundaries(self.bounds.to_vec())
                 .build()
         });
-        if !self.series.with(labels, || handle.bind(labels), |series| series.record(value)) {
+        let most = || most(&self.spec, Kind::Histogram);
+        if !self.series.with(labels, most, || handle.bind(labels), |series| series.record(value)) {
             handle.record(value, labels);
         }
     }

@@ -177,14 +177,25 @@ mod tests {
 
     #[test]
     fn it_is_found_wherever_it_begins() {
-        for secret in [TOKEN, "ock_abcdefgh_0123", "AKIAIOSFODNN7EXAMPLE"] {
+        let own = SecretKind::ALL.map(|kind| format!("{}abcdefgh_0123", kind.prefix()));
+        let others = [TOKEN, "AKIAIOSFODNN7EXAMPLE", "ASIAIOSFODNN7EXAMPLE"].map(str::to_owned);
+        // Of one byte, so that it begins at each place of a block, and of two.
+        for (secret, piece) in own.iter().chain(&others).flat_map(|it| [(it, "."), (it, "é")]) {
             for before in 0..3 * BLOCK {
-                let text =
-                    format!("{}{secret} and more that is longer than a block of them is", "é".repeat(before));
-                let shown = without_secrets(&text);
+                let before = piece.repeat(before);
+                let shown = format!("{before}{secret} and more that is longer than a block of them is");
+                let shown = without_secrets(&shown);
                 assert!(!shown.contains(&secret[secret.len() - 4..]), "{shown}");
-                assert!(shown.starts_with(&"é".repeat(before)) && shown.ends_with(" is"), "{shown}");
+                assert!(shown.starts_with(&before) && shown.ends_with(" is"), "{shown}");
             }
+        }
+    }
+
+    #[test]
+    fn every_kind_of_ours_begins_as_is_looked_for() {
+        for kind in SecretKind::ALL {
+            let [one, two, three, ..] = *kind.prefix().as_bytes() else { panic!("{kind:?}") };
+            assert!(may_begin(one, two, three) && kind.prefix().starts_with("oc"), "{kind:?}");
         }
     }
 

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use aws_types::SdkConfig;
 use outcrop_aws::secrets::SCHEME;
 use outcrop_config::Config;
 use outcrop_embedded::SystemIdGen;
@@ -11,6 +12,7 @@ use outcrop_postgres::CurrentPassword;
 use outcrop_token::{InternalSigner, InternalVerifier, Sealer};
 use outcrop_types::AuditSealer;
 use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::OnceCell;
 
 use crate::{WiringError, data_dir, stores};
 
@@ -103,18 +105,31 @@ fn fields(config: &mut Config) -> [(&'static str, Field<'_>); 12] {
 }
 
 /// A password in Secrets Manager, by its reference, for those who ask for it again.
-pub(crate) struct InSecretsManager(pub(crate) String);
+pub(crate) struct InSecretsManager {
+    reference: String,
+    /// Kept, as credentials are kept in it: they take longer to come by than the secret.
+    sdk: OnceCell<SdkConfig>,
+}
+
+impl InSecretsManager {
+    pub(crate) fn new(reference: impl Into<String>) -> Self {
+        Self { reference: reference.into(), sdk: OnceCell::new() }
+    }
+}
 
 #[async_trait]
 impl CurrentPassword for InSecretsManager {
     async fn current(&self) -> Result<SecretString, Box<dyn Error + Send + Sync>> {
-        fetched_anew(&self.0).await
+        let options = outcrop_aws::AwsOptions::default();
+        // Boxed, as it is very large for one that runs once.
+        let sdk =
+            self.sdk.get_or_init(|| Box::pin(async move { outcrop_aws::sdk_config(&options).await })).await;
+        fetched(sdk, &self.reference).await
     }
 }
 
-async fn fetched_anew(reference: &str) -> Result<SecretString, Box<dyn Error + Send + Sync>> {
-    let sdk = outcrop_aws::sdk_config(&outcrop_aws::AwsOptions::default()).await;
-    Ok(outcrop_aws::secrets::fetch(&sdk, reference).await?)
+async fn fetched(sdk: &SdkConfig, reference: &str) -> Result<SecretString, Box<dyn Error + Send + Sync>> {
+    Ok(outcrop_aws::secrets::fetch(sdk, reference).await?)
 }
 
 /// The server's secret: API keys are hashed under it, signing keys encrypted and the audit log sealed. Beside a

@@ -12,7 +12,7 @@ use outcrop_ports::{
     Queue, ResponseStore, RouteStore, ServiceAccountStore, SessionStore, SigningKeyStore, TeamStore,
     UserStore, WebhookStore,
 };
-use outcrop_postgres::{PostgresOptions, PostgresStore};
+use outcrop_postgres::{CurrentPassword, PostgresOptions, PostgresStore};
 use outcrop_sqlite::{SqliteQueue, SqliteStore};
 use tokio_util::sync::CancellationToken;
 
@@ -93,11 +93,14 @@ pub async fn stores(config: &Config) -> Result<Stores, WiringError> {
         stores.ledger = Parts { export: export(config).await?, ..Parts::of(stores.ledger) }.joined();
         return Ok(stores);
     }
-    let store = postgres(config, "store.url", config.store.url.as_deref())?;
+    // Of all pools: the password is one, and so are the credentials to ask for it.
+    let keeper =
+        config.store.password_reference.as_deref().map(|it| Arc::new(InSecretsManager::new(it)) as _);
+    let store = postgres(config, "store.url", config.store.url.as_deref(), keeper.clone())?;
     let mut stores = of(store.clone(), Database::Postgres(Box::new(store)));
     let mut parts = Parts { export: export(config).await?, ..Parts::of(stores.ledger) };
     if let Some(url) = &config.store.read_url {
-        parts.reports = Arc::new(postgres(config, "store.read_url", Some(url))?);
+        parts.reports = Arc::new(postgres(config, "store.read_url", Some(url), keeper)?);
     }
     stores.ledger = parts.joined();
     Ok(stores)
@@ -232,10 +235,15 @@ impl Stores {
 }
 
 /// Connects when first used, so Postgres may be away now.
-fn postgres(config: &Config, key: &str, url: Option<&str>) -> Result<PostgresStore, WiringError> {
+fn postgres(
+    config: &Config,
+    key: &str,
+    url: Option<&str>,
+    keeper: Option<Arc<dyn CurrentPassword>>,
+) -> Result<PostgresStore, WiringError> {
     let mut options = PostgresOptions::new(url.unwrap_or_default());
     options.password.clone_from(&config.store.password);
-    options.keeper = config.store.password_reference.clone().map(|it| Arc::new(InSecretsManager(it)) as _);
+    options.keeper = keeper;
     options.pool = if key == "store.read_url" { "replica" } else { "main" };
     options.max_connections = match config.store.max_connections {
         0 => DEFAULT_CONNECTIONS,

@@ -6,6 +6,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 
+use super::descendants;
+
+/// How long what a program leaves behind may take to end: a daemon with its containers.
+const LEFT_GRACE: Duration = Duration::from_secs(30);
+
 /// What became of a program.
 pub(super) struct Ended {
     /// Whether it ended by itself, successfully.
@@ -14,7 +19,7 @@ pub(super) struct Ended {
     pub(super) said: String,
 }
 
-/// Runs a program to its end. After `limit` it is told to end, and `grace` later it is ended.
+/// Runs a program to its end. After `limit` it is told to end, and `grace` later it is ended, with all that it started.
 pub(super) fn run(mut command: Command, limit: Duration, grace: Duration) -> anyhow::Result<Ended> {
     // A file and no pipe: what the program leaves behind may hold a pipe open for as long as it likes.
     let mut output = tempfile::tempfile()?;
@@ -48,21 +53,27 @@ fn within(child: &mut Child, limit: Duration) -> anyhow::Result<Option<ExitStatu
         if began.elapsed() >= limit {
             return Ok(None);
         }
-        #[expect(clippy::disallowed_methods, reason = "no async runtime here")]
-        std::thread::sleep(Duration::from_millis(50));
+        pause();
     }
 }
 
-/// Asks first: only the program itself knows what it has started.
+/// Asks first: only the program itself knows how to tidy up.
 fn end(child: &mut Child, grace: Duration) -> anyhow::Result<()> {
-    // The shell's own `kill`: not every machine has the program.
-    let kill = format!("kill -s TERM {}", child.id());
-    Command::new("/bin/sh").args(["-c", &kill]).status()?;
-    if within(child, grace)?.is_none() {
+    // Whom it leaves has another parent afterwards: looked up before.
+    let mut left = descendants::of(child.id());
+    descendants::tell("TERM", [child.id()].into_iter());
+    if !matches!(within(child, grace), Ok(Some(_))) {
+        left.extend(descendants::of(child.id()));
         child.kill()?;
         child.wait()?;
     }
+    descendants::end(left, LEFT_GRACE);
     Ok(())
+}
+
+pub(super) fn pause() {
+    #[expect(clippy::disallowed_methods, reason = "no async runtime here")]
+    std::thread::sleep(Duration::from_millis(50));
 }
 
 #[cfg(test)]
@@ -72,7 +83,8 @@ mod tests {
     use std::time::Duration;
 
     const LONG: Duration = Duration::from_secs(600);
-    const SHORT: Duration = Duration::from_millis(300);
+    /// Enough for a shell to begin, on a machine that is busy with other things.
+    const SHORT: Duration = Duration::from_secs(3);
 
     fn shell(script: &str) -> Command {
         let mut command = Command::new("/bin/sh");
@@ -101,5 +113,15 @@ mod tests {
         let script = "trap '' TERM; while :; do sleep 0.05; done";
         let ended = run(shell(script), SHORT, SHORT).expect("runs");
         assert!(!ended.fine && ended.said.contains("the most it may take: ended"), "{}", ended.said);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_it_started_is_ended_with_it() {
+        let script = "sleep 600 & echo $!; trap '' TERM; while :; do sleep 0.05; done";
+        let ended = run(shell(script), SHORT, SHORT).expect("runs");
+        let child = ended.said.lines().next().expect("its child's number");
+        let left = std::fs::read_to_string(format!("/proc/{child}/stat"));
+        assert!(left.is_err() || left.is_ok_and(|it| it.contains(") Z ")), "{child} is still there");
     }
 }

@@ -5,6 +5,7 @@ import fnmatch
 import json
 import re
 
+import cfn_alarms
 from cfn import load, walk
 from common import ROOT, say
 
@@ -44,7 +45,7 @@ def check() -> None:
     answers_are_kept_apart()
     password_is_followed()
     alarms_are_terraforms()
-    alarms_of_services_are_terraforms()
+    cfn_alarms.check(plain)
     traffic_is_moved_by_ecs_alone()
 
 
@@ -154,36 +155,6 @@ def alarms_are_terraforms() -> None:
         theirs |= {it for it in ours if re.fullmatch(kind + r"-(counters|answers)[1-3]", it)}
     assert ours == theirs, f"alarms that only one of CloudFormation and Terraform has: {sorted(ours ^ theirs)}"
     say(f"alarms: CloudFormation and Terraform have the same {len(ours)} about what the platform stands on")
-
-
-def alarms_of_services_are_terraforms() -> None:
-    """Of the services on ECS: the same alarms, each with the same expression, patience and judgement of silence."""
-    alarms = [it["Properties"] for it in load(ECS / "watch.yaml")["Resources"].values()]
-    assert all(it["TreatMissingData"] == "breaching" for it in alarms if "Missing" in plain(it["AlarmName"])), "a service that is gone would not ring"
-    services = {it["Properties"]["ServiceName"] for it in load(ECS / "services.yaml")["Resources"].values() if it["Type"] == "AWS::ECS::Service"}
-    named = {plain(it["AlarmName"]).removeprefix("Outcrop-x-") for it in alarms}
-    assert named == {f"TasksMissing-{it}" for it in services} | {"TargetsMissing", "TargetsUnhealthy"}, named
-    said = {}
-    for it in alarms:
-        name = plain(it["AlarmName"]).removeprefix("Outcrop-x-").split("-")[0]
-        shown, = (query for query in it["Metrics"] if query["ReturnData"])
-        facts = (it["EvaluationPeriods"], it["TreatMissingData"], shown["Expression"])
-        assert said.setdefault(name, facts) == facts, f"{name} differs from service to service"
-        for query in it["Metrics"]:
-            metric = query.get("MetricStat", {}).get("Metric", {})
-            dimensions = {each["Name"]: each["Value"] for each in metric.get("Dimensions", [])}
-            if "ServiceName" in dimensions:
-                assert name == "TargetsMissing" or f"-{dimensions['ServiceName']}" in plain(it["AlarmName"]), it
-    text = (ROOT / "deploy/terraform/modules/ecs/alarms.tf").read_text()
-    theirs = {}
-    for block in text.split('resource "aws_cloudwatch_metric_alarm"')[1:]:
-        name, periods, missing, expression = (
-            re.search(pattern, block)[1]
-            for pattern in (r'environment\}-(\w+)', r"evaluation_periods +=(.+)", r'treat_missing_data +=.*"(\w+)"', r'expression +=.*"(.+)"')
-        )
-        theirs[name] = (int(periods), missing, expression)
-    assert said == theirs, f"CloudFormation: {said}; Terraform: {theirs}"
-    say(f"alarms: {len(alarms)} about the services on ECS, in Terraform too")
 
 
 def traffic_is_moved_by_ecs_alone() -> None:

@@ -17,6 +17,8 @@ from running import answers, chat, ended_well, first_chat, free_port, healthy, l
 
 SERVICES = ("gateway", "auth", "inference", "job-worker")
 LIMIT = 600
+# Of a chat. The job worker has nothing to do with one.
+TRACED = {"outcrop-gateway", "outcrop-auth", "outcrop-inference"}
 
 
 class Compose:
@@ -39,11 +41,16 @@ class Compose:
 
     def __exit__(self, kind, error, _) -> None:
         if kind:
-            said = subprocess.run([*self.command, "logs", "--no-color", "--tail", "20"], env=self.environment, cwd=ROOT,
-                                  capture_output=True, text=True, check=False).stdout
-            error.add_note(said[-8000:])
-        subprocess.run([*self.command, "down", "-v", "--remove-orphans", "-t", "5"], env=self.environment, cwd=ROOT,
-                       capture_output=True, check=False)
+            error.add_note(self.last("logs", "--no-color", "--tail", "20", seconds=30)[-8000:])
+        self.last("down", "-v", "--remove-orphans", "-t", "5", seconds=60)
+
+    def last(self, *args, seconds: float) -> str:
+        """For the end, which must come: whatever goes wrong here, or hangs, is left at that."""
+        try:
+            return subprocess.run([*self.command, *args], env=self.environment, cwd=ROOT, capture_output=True, text=True,
+                                  check=False, timeout=seconds).stdout
+        except subprocess.TimeoutExpired:
+            return f"`docker-compose {args[0]}`: not within {seconds} s"
 
     def __call__(self, *args) -> str:
         return run([*self.command, *args], env=self.environment, cwd=ROOT, timeout=LIMIT)
@@ -99,10 +106,9 @@ def platform() -> str:
 
 def ollama() -> None:
     """A model of this machine in the emulator's place: pulled, then asked."""
-    with Compose("ollama") as compose:
-        image = compose.image("ollama")
-        official = stand_ins.official(image)
-        assert official or stand_ins.make("ollama", image)
+    compose = Compose("ollama")
+    with stand_ins.instead_of({"ollama": compose.image("ollama")}) as found, compose:
+        official = found["ollama"] == "official"
         compose.up()
         key = compose.key("check")
         first_chat(compose.url, key)
@@ -114,22 +120,46 @@ def ollama() -> None:
 
 def observability() -> None:
     """Who looks on sees every service, and is sent spans."""
-    with Compose("observability") as compose:
-        found = {}
-        for name in ("collector", "jaeger", "prometheus", "grafana"):
-            image = compose.image(name)
-            found[name] = "official" if stand_ins.official(image) else "stand-in" if stand_ins.make(name, image) else ""
-        compose.up(*SERVICES, *(name for name, how in found.items() if how))
+    compose = Compose("observability")
+    wanted = {name: compose.image(name) for name in ("collector", "jaeger", "prometheus", "grafana")}
+    with stand_ins.instead_of(wanted) as found, compose:
+        had = [name for name, how in found.items() if how]
+        compose.up(*SERVICES, *had)
         key = compose.key("check")
         assert first_chat(compose.url, key)
         rules = scraped(f"http://127.0.0.1:{compose.ports['PROMETHEUS_PORT']}")
-        if found["collector"] == "stand-in":
-            for service in ("outcrop-gateway", "outcrop-auth", "outcrop-inference"):
-                wait(f"spans of {service}", 60, lambda: re.search(rf"^/v1/traces .*{service}", logs(compose.container("collector")), re.MULTILINE))
-        shown = ", ".join(f"{name} ({how})" for name, how in found.items() if how)
-        say(f"profile observability: {shown}; Prometheus scrapes {len(SERVICES)} services and evaluates {rules} rules, spans arrive")
-        if missing := [name for name, how in found.items() if not how]:
-            say(f"NOT CHECKED in the profile observability: {', '.join(missing)}, whose images cannot be had here")
+        say(f"profile observability: {', '.join(f'{name} ({found[name]})' for name in had)}; "
+            f"Prometheus scrapes {len(SERVICES)} services and evaluates {rules} rules")
+        if "grafana" in had:
+            id = compose.container("grafana")
+            wait("Grafana's health", 120, lambda: healthy(id))
+        if where := spans_arrive(compose, found):
+            say(f"profile observability: spans of {', '.join(sorted(TRACED))} arrive in {where}")
+        missing = [name for name in found if name not in had] + ([] if where else ["where spans arrive"])
+        if missing:
+            say(f"NOT CHECKED in the profile observability, for want of images: {', '.join(missing)}")
+
+
+def spans_arrive(compose: Compose, found: dict[str, str]) -> str:
+    """Waits for a chat's spans as far along their way as can be seen here, and says where; nothing if they can be seen nowhere."""
+    jaeger = f"http://127.0.0.1:{compose.ports['JAEGER_PORT']}"
+    if found["jaeger"]:
+        wait("Jaeger", 60, lambda: answers(jaeger, "/api/services"))
+    # It hands nothing on, so that Jaeger would wait for ever.
+    if found["collector"] == "stand-in":
+        id = compose.container("collector")
+        for service in sorted(TRACED):
+            wait(f"spans of {service}", 60, lambda: re.search(rf"^/v1/traces .*{service}", logs(id), re.MULTILINE))
+        return "the stand-in for the collector"
+    if not found["jaeger"]:
+        return ""
+
+    def shown() -> bool:
+        with urllib.request.urlopen(f"{jaeger}/api/services", timeout=5) as answer:
+            return TRACED <= set(json.load(answer)["data"] or [])
+
+    wait(f"spans of {', '.join(sorted(TRACED))}", 60, shown)
+    return "Jaeger"
 
 
 def scraped(prometheus: str) -> int:

@@ -60,6 +60,8 @@ SECONDS = 15  # of an answer, most of which the model thinks or streams
 TEAM_IN, TEAM_OUT = 8000, 500  # tokens of one call
 CALLS_A_DAY, DAYS = 300, 21  # of one person, of a month
 MODELS = ("amazon.nova-micro-v1:0", "amazon.nova-lite-v1:0", "anthropic.claude-haiku-4-5-20251001-v1:0")
+# Deltas of a stream of docs/benchmarks.md, of a token each.
+MEASURED_DELTAS = 100
 
 
 def price(name: str) -> float:
@@ -125,12 +127,13 @@ def team() -> str:
     """From people to sizes, line by line."""
     rate = PEOPLE * AT_ONCE * CALLS_A_MINUTE / 60
     calls = PEOPLE * CALLS_A_DAY * DAYS
-    streams = measured()["apart"][1]
+    stream = measured()["apart"][1]
+    processors = rate * stream * TEAM_OUT / MEASURED_DELTAS / 1e6 / BUSY
     rows = [
         ["people; at it in the busiest minute", f"{PEOPLE}; {PEOPLE * AT_ONCE:.0f}", "assumed"],
         ["requests/s at the busiest", f"{rate:.0f}", f"× {CALLS_A_MINUTE} calls a minute, assumed"],
         ["calls open at once", f"{rate * SECONDS:.0f}", f"× {SECONDS} s an answer, assumed"],
-        ["processors", f"{rate * streams / 1e6 / BUSY:.3f}", f"× {streams} µs per stream ÷ {BUSY}; so the least there can be: {LEAST}"],
+        ["processors", f"{processors:.3f}", f"× {stream} µs per stream of {MEASURED_DELTAS} deltas × {TEAM_OUT / MEASURED_DELTAS:g}, for {TEAM_OUT} of them ÷ {BUSY}; so the least there can be: {LEAST}"],
         ["memory for open calls, MiB", f"{rate * SECONDS * held():.0f}", f"× {held():.2f} MiB, and the body of each besides"],
         ["requests a minute of Bedrock", f"{rate * 60:,.0f}", "the quota to ask for, over all models and regions of a route"],
         ["tokens a minute of Bedrock", f"{rate * 60 * (TEAM_IN + TEAM_OUT):,.0f}", f"× {TEAM_IN:,} in and {TEAM_OUT} out, assumed"],

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import pathlib
+import select
 import shutil
 import subprocess
 import tempfile
@@ -23,6 +24,11 @@ RUNTIME = "gcr.io/distroless/cc-debian12:nonroot"
 PACKAGES = (
     "base-files", "netbase", "tzdata", "ca-certificates", "libc6", "libgcc-s1", "libgomp1", "libstdc++6", "libssl3",
 )
+
+# Seconds in which a registry must say something of an image, and in which all of the image must be here.
+BEGINS, WHOLE = 120, 600
+# Registries that did not: each of them is waited for once.
+silent: set[str] = set()
 
 
 def programs() -> None:
@@ -64,7 +70,11 @@ class Engine:
     def __exit__(self, *_) -> None:
         if self.daemon:
             self.daemon.terminate()
-            self.daemon.wait(60)
+            try:
+                self.daemon.wait(50)
+            except subprocess.TimeoutExpired:
+                self.daemon.kill()
+                self.daemon.wait()
 
 
 def prepare_bases() -> None:
@@ -74,20 +84,41 @@ def prepare_bases() -> None:
         run(["bash", script])
 
 
+def there(image: str) -> bool:
+    return subprocess.run(["docker", "image", "inspect", image], capture_output=True, check=False).returncode == 0
+
+
+def pulled(image: str, *options: str) -> bool:
+    """Fetches an image from its registry, if that can be reached: some networks refuse, others let one wait for ever."""
+    first, rest = image.partition("/")[::2]
+    registry = first if rest and "." in first else "docker.io"
+    if registry in silent:
+        return False
+    with subprocess.Popen(["docker", "pull", *options, image], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as pull:
+        try:
+            # It says what it pulls as soon as the registry has told it, and nothing before.
+            if not select.select([pull.stdout], [], [], BEGINS)[0]:
+                raise subprocess.TimeoutExpired(pull.args, BEGINS)
+            pull.communicate(timeout=WHOLE)
+        except subprocess.TimeoutExpired as error:
+            say(f"{image}: {registry} is given up after {error.timeout:.0f} s")
+            silent.add(registry)
+            return False
+        finally:
+            pull.kill()
+    return pull.returncode == 0
+
+
 def runtime_base(arch: str) -> str:
     """The images' base for an architecture: the official one where it can be had, else one made alike."""
-    pulled = subprocess.run(
-        ["docker", "pull", "--quiet", "--platform", f"linux/{arch}", RUNTIME],
-        capture_output=True, check=False, timeout=300,
-    )
-    if pulled.returncode == 0:
+    if pulled(RUNTIME, "--platform", f"linux/{arch}"):
         name = f"outcrop-check/distroless-cc:{arch}"
         run(["docker", "tag", RUNTIME, name])
         return name
     name = f"outcrop-check/distroless-cc-stand-in:{arch}"
     said = f"{arch}: {RUNTIME} cannot be pulled from here; a base of the same Debian packages stands in for it"
     # Made once: with another base every image would be made anew.
-    if subprocess.run(["docker", "image", "inspect", name], capture_output=True, check=False).returncode == 0:
+    if there(name):
         say(said)
         return name
     with tempfile.TemporaryDirectory() as folder:

@@ -27,8 +27,10 @@ import uuid
 
 import yaml
 
+import journeys
 from common import run, say
 from helm_release import render
+from running import ask
 
 REPOSITORY = os.environ.get("OUTCROP_PLAY_REPOSITORY", "outcrop-check")
 TAG = os.environ.get("OUTCROP_PLAY_TAG", "amd64")
@@ -160,6 +162,9 @@ class Play:
         self.start(name)
         self.ready(name)
 
+    def url(self) -> str:
+        return f"http://{self.addresses['outcrop-gateway']}:8080"
+
     def container(self, name: str) -> str:
         return f"outcrop-{name}-pod-0-{name}"
 
@@ -244,7 +249,7 @@ def key_of(play: Play) -> str:
 
 def asked(play: Play, key: str) -> None:
     """A chat and a stream, through the gateway."""
-    url = f"http://{play.addresses['outcrop-gateway']}:8080"
+    url = play.url()
     whole, stream = chat(url, key, False), chat(url, key, True)
     said = json.loads(whole)["choices"][0]["message"]["content"]
     assert said and stream.rstrip().endswith("data: [DONE]"), stream[-300:]
@@ -271,18 +276,26 @@ def trial(folder: pathlib.Path) -> None:
 
 def kept(folder: pathlib.Path) -> None:
     """With the chart's own spool, and a database that is kept: pods that are lost come back to what they had."""
-    with Play(folder, ["spool.kind=perReplica", "trial.postgres.storage=1Gi"]) as play:
+    # Usage is shipped when inference starts and then for an hour no more: what is used meanwhile stands in its volume alone.
+    sets = ["spool.kind=perReplica", "trial.postgres.storage=1Gi", r"config.usage\.flush_ms=3600000"]
+    with Play(folder, sets) as play:
         assert play.release.names("StatefulSet") == ["outcrop-inference"], play.release.names("StatefulSet")
         assert "outcrop-postgres" in play.release.names("PersistentVolumeClaim")
         play.secrets()
         seconds = play.ready_all()
         key = key_of(play)
         asked(play, key)
+        headers, _ = ask(play.url(), key, "/generate", {"prompt": "Hello"})
+        _, ledger = ask(play.url(), key, "/v1/usage?limit=1000")
+        assert json.loads(ledger)["data"] == [], f"usage was in the ledger before inference was lost: {ledger}"
         for each in ("postgres", "inference"):
             play.lost(each)
         # The others find the database again by themselves.
         for each in ORDER:
             play.ready(each)
         asked(play, key)
+        # Gateway and auth may still have the key in memory; the admin's program has not.
+        assert " play " in play.outcrop("keys", "list"), "the database forgot the key"
+        journeys.usage(play.url(), key, headers["x-request-id"])
         say(f"{len(ORDER)} pods with inference's StatefulSet and a database that is kept are ready {seconds:.0f} s later, and answer; "
-            "so they do after the pods of the database and of inference were lost")
+            "after the pods of both were lost the key is still in the database, and usage that was only in inference's volume is shipped")

@@ -5,6 +5,7 @@
 //! of them for ever.
 
 mod bounded;
+mod descendants;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -36,8 +37,9 @@ struct Check {
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
-/// How long a check that is told to end may take to clean up after itself: containers, a daemon.
-const GRACE: Duration = MINUTE;
+/// How long a check that is told to end may take to clean up after itself: what it started says its last words, containers go,
+/// then their daemon, for each of which `compose.py` and `engine.py` allow up to a minute.
+const GRACE: Duration = MINUTE.saturating_mul(3);
 
 const fn check(name: &'static str, about: &'static str) -> Check {
     Check { name, about, on_request: false, limit: MINUTE.saturating_mul(10) }
@@ -160,6 +162,8 @@ impl Surroundings {
         command
             .env("PATH", std::env::join_paths(path)?)
             .env("ROOT", paths::root())
+            // What it printed is in its place among what others did, and is there if it is ended.
+            .env("PYTHONUNBUFFERED", "1")
             .env("XTASK", std::env::current_exe()?)
             .env(PYTHON, &self.python)
             .env("AWS_ENDPOINT_URL", &self.endpoint)

@@ -1,10 +1,12 @@
-"""Stand-ins for images that cannot be had here, for the profiles of Compose. Each is named like the image it stands for, and is
-never made where that one is there or can be pulled."""
+"""Stand-ins for images that cannot be had here, for the profiles of Compose. Each has the name of the image it stands
+for while it does, and is never made where that one is there or can be pulled."""
 
+import contextlib
 import pathlib
 import subprocess
 import tempfile
 
+import engine
 from common import ROOT, run
 
 # What the stand-in for Ollama says to everybody.
@@ -36,21 +38,35 @@ CMD ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prome
 }
 
 
-def there(image: str) -> bool:
-    return subprocess.run(["docker", "image", "inspect", image], capture_output=True, check=False).returncode == 0
+@contextlib.contextmanager
+def instead_of(wanted: dict[str, str]):
+    """How each image is had, by the name of its stand-in: "official", "stand-in", or "" for not at all. Afterwards no stand-in has
+    an official name any more: the engine may be somebody's own."""
+    found, made = {}, []
+    try:
+        for name, image in wanted.items():
+            if official(image):
+                found[name] = "official"
+            elif name in DOCKERFILES:
+                made.append(image)
+                make(name, image)
+                found[name] = "stand-in"
+            else:
+                found[name] = ""
+        yield found
+    finally:
+        for image in made:
+            subprocess.run(["docker", "image", "rm", image], capture_output=True, check=False)
 
 
 def official(image: str) -> bool:
-    """Whether the image itself is here, or can be pulled; a stand-in of ours is not it."""
-    if there(image):
-        return not run(["docker", "image", "inspect", "-f", '{{ index .Config.Labels "outcrop.stand-in" }}', image]).strip()
-    return subprocess.run(["docker", "pull", "--quiet", image], capture_output=True, check=False, timeout=600).returncode == 0
+    """Whether the image itself is here, or can be pulled; a stand-in that a run left behind when it was killed is not it."""
+    label = ["docker", "image", "inspect", "-f", '{{ index .Config.Labels "outcrop.stand-in" }}', image]
+    return engine.there(image) and not run(label).strip() or engine.pulled(image)
 
 
-def make(name: str, image: str) -> bool:
-    """Makes the stand-in called `name`, if there is one: then it has the image's name."""
-    if name not in DOCKERFILES:
-        return False
+def make(name: str, image: str) -> None:
+    """Makes the stand-in called `name`, with the image's name; a name of its own keeps it, so that the next is made in no time."""
     with tempfile.TemporaryDirectory() as folder:
         script = ROOT / "xtask/src/deploy/stand_ins" / name
         if script.exists():
@@ -58,5 +74,6 @@ def make(name: str, image: str) -> bool:
             copy.write_text(script.read_text())
             copy.chmod(0o755)
         pathlib.Path(folder, "Dockerfile").write_text(DOCKERFILES[name])
-        run(["docker", "build", "--quiet", "--label", "outcrop.stand-in=yes", "-t", image, folder])
-    return True
+        own = f"outcrop-check/stand-in-{name}"
+        run(["docker", "build", "--quiet", "--label", "outcrop.stand-in=yes", "-t", own, folder])
+        run(["docker", "tag", own, image])

@@ -57,14 +57,14 @@ impl<'a> Said<'a> {
     }
 
     /// Where it comes from; of the `log` crate's records the real place.
-    pub(super) fn target(&self) -> Cow<'static, str> {
+    pub(super) fn target(&self, shown: Shown) -> Cow<'static, str> {
         let Self::Event(event) = self else { return module_path!().into() };
         let target = event.metadata().target();
         if target != "log" {
             return target.into();
         }
         let mut real = None;
-        self.fields(Shown::AsGiven, |name, value| {
+        self.fields(shown, |name, value| {
             if name == "log.target" {
                 real = Some(value.to_string());
             }

@@ -37,7 +37,7 @@ fn object(service: &str, said: &Said<'_>, shown: Shown, line: &mut String) -> bo
     let seen = Names::of(["timestamp", "level", "cut"]);
     let mut object = Object { line, seen, cut: false, most: begin + LINE - ABOUT };
     object.put(names::SERVICE, &Value::Text(service));
-    object.put("target", &Value::Text(&said.target()));
+    object.put("target", &Value::Text(&said.target(shown)));
     // Of all fields the message comes first.
     said.fields(shown, |name, value| {
         // What the `log` crate says of where it was is the target.
@@ -55,6 +55,10 @@ fn object(service: &str, said: &Said<'_>, shown: Shown, line: &mut String) -> bo
         text.clear();
         // A `String` takes everything.
         let _ = write!(text, "{value}");
+        let text = match shown {
+            Shown::AsGiven => Cow::Borrowed(text.as_str()),
+            Shown::WithoutSecrets => without_secrets(&text),
+        };
         object.put(name, &Value::Text(fields::up_to(&text, 256)));
     });
     let cut = object.cut;

@@ -184,6 +184,22 @@ fn our_own_secrets_are_taken_out_at_last() {
 }
 
 #[test]
+fn no_secret_is_where_a_line_comes_from_or_whom_it_is_about() {
+    let key = "ock_abcdefgh_0123456789012345678901234567890123456789";
+    let current = || {
+        let current = Current::new("r-1", TraceContext::none());
+        current.know(|| Who { team: "team_1".into(), subject: key.into(), key: None });
+        current
+    };
+    let log = || tracing::info!(target: "log", { log.target = key }, "said");
+    let line = current().enter(|| object(log));
+    assert_eq!((&line["target"], &line["subject.id"]), (&"ock_abcdefgh_…".into(), &"ock_abcdefgh_…".into()));
+    assert_eq!((&line["request.id"], &line["team.id"]), (&"r-1".into(), &"team_1".into()));
+    let text = current().enter(|| written(Form::Text { colours: false }, log));
+    assert!(!text.contains("456789"), "{text}");
+}
+
+#[test]
 fn people_read_short_lines() {
     let text = current()
         .enter(|| written(Form::Text { colours: false }, || tracing::info!(n = 1, "hello\u{1b}[2J\nyou")));

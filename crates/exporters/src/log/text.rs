@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use outcrop_telemetry::names;
+use outcrop_types::without_secrets;
 use tracing::Level;
 
 use super::fields::{self, LINE, Said, Shown, VALUE};
@@ -45,6 +46,7 @@ pub(super) fn write(colours: bool, said: &Said<'_>, line: &mut String) {
     said.about(|name, value| {
         let Some(label) = label(name).filter(|_| !named.contains(&name)) else { return };
         let value = value.to_string();
+        let value = without_secrets(&value);
         let end = if name == names::API_KEY_PREFIX { 0 } else { value.len().saturating_sub(SHORT) };
         line.push(' ');
         paint(line, "2");

@@ -110,7 +110,7 @@ fn every_series_has_the_labels_that_are_foretold() {
 #[test]
 fn a_flood_of_labels_ends_in_one_series() {
     let instruments = Instruments::new();
-    let (row, limit) = (names::COST.row(), limits::limit(&names::COST.row()));
+    let (row, limit) = (names::COST.row(), names::COST.row().most_series());
     let (flood, mut room) = (limit * 2, limits::Room::of(instruments.reader()));
     instruments.record(row, 0.0, &[(names::TEAM, "team-0"), (names::GEN_AI_REQUEST_MODEL, "m")]);
     assert_eq!(room.full(), 0);

@@ -10,9 +10,6 @@ use std::sync::{PoisonError, RwLock};
 use opentelemetry::{KeyValue, Value};
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHasher};
 
-/// Most handles of one instrument; series beyond take the library's way.
-const MOST: usize = 4_096;
-
 /// The handles of an instrument's series.
 pub(super) struct Series<H>(RwLock<FxHashMap<u64, Known<H>>>);
 
@@ -27,8 +24,15 @@ impl<H> Series<H> {
         Self(RwLock::new(FxHashMap::with_hasher(FxBuildHasher)))
     }
 
-    /// Records by the handle of these labels, which `bind` makes when there is none yet. Whether it did: there may be no room.
-    pub(super) fn with(&self, labels: &[KeyValue], bind: impl FnOnce() -> H, record: impl Fn(&H)) -> bool {
+    /// Records by the handle of these labels, which `bind` makes when there is none yet. Whether it did: there is room for `most`,
+    /// and what comes after takes the library's way.
+    pub(super) fn with(
+        &self,
+        labels: &[KeyValue],
+        most: impl FnOnce() -> usize,
+        bind: impl FnOnce() -> H,
+        record: impl Fn(&H),
+    ) -> bool {
         let Some(hash) = hash(labels) else { return false };
         {
             let all = self.0.read().unwrap_or_else(PoisonError::into_inner);
@@ -38,7 +42,7 @@ impl<H> Series<H> {
                     return true;
                 }
                 Some(_) => return false,
-                None if all.len() >= MOST => return false,
+                None if all.len() >= most() => return false,
                 None => {}
             }
         }
@@ -93,6 +97,8 @@ mod tests {
 
     use super::*;
 
+    const MOST: usize = 100;
+
     fn label(value: impl Into<Value>) -> KeyValue {
         KeyValue::new("k", value)
     }
@@ -108,7 +114,7 @@ mod tests {
             handle.set(handle.get() + 1);
             sum.set(Some(handle.get()));
         };
-        assert_eq!(series.with(labels, bind, record), sum.get().is_some());
+        assert_eq!(series.with(labels, || MOST, bind, record), sum.get().is_some());
         sum.get()
     }
 

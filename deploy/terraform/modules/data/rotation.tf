@@ -1,6 +1,7 @@
 # A new password for the database every month. The function that makes it is Secrets Manager's own, and CloudFormation
 # alone hands it out; it also writes the database's host into the secret, so that the function knows whom to tell.
-# Processes read the password at their start: modules/ecs restarts them after a rotation.
+# Processes ask for the password again when the database refuses it, and open connections go on. modules/ecs starts them
+# anew besides, which shows that the new one works.
 
 resource "aws_cloudformation_stack" "rotation" {
   #checkov:skip=CKV_AWS_124:whoever applies sees it fail, and nothing changes it between

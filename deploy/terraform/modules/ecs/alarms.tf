@@ -49,16 +49,15 @@ resource "aws_cloudwatch_metric_alarm" "tasks_missing" {
 }
 
 # Clients are on one of the two sets, and the other is empty most of the time, of which the load balancer says nothing:
-# both together.
+# both together. Ten minutes are longer than scaling out goes on as a rule, which workflows would take back for it.
 resource "aws_cloudwatch_metric_alarm" "targets_missing" {
   count = var.started ? 1 : 0
 
   alarm_name          = "Outcrop-${var.environment}-TargetsMissing"
-  alarm_description   = "The load balancer has found fewer gateways well than there should be, for five minutes: GET /readyz of each says why."
+  alarm_description   = "The load balancer has found fewer gateways well than there should be, for ten minutes: GET /readyz of each says why."
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
-  evaluation_periods  = 5
-  datapoints_to_alarm = 5
+  evaluation_periods  = 10
   treat_missing_data  = "breaching"
   alarm_actions       = [var.alarm_topic_arn]
   ok_actions          = [var.alarm_topic_arn]

@@ -55,6 +55,7 @@ locals {
     for service, names in local.source.secrets : service => concat(
       [for name in names : var.secret_arns[name]],
       service == "inference" ? compact([var.answers_url_secret_arn]) : [],
+      lookup(var.more_secret_arns, service, []),
     ) if contains(var.services, service)
   }
 

@@ -90,6 +90,11 @@ variable "answers_url_secret_arn" {
   type        = string
 }
 
+variable "more_secret_arns" {
+  description = "Further secrets that a service reads itself, by service."
+  type        = map(list(string))
+}
+
 variable "collector" {
   description = "Whether an OpenTelemetry collector runs beside each service."
   type        = bool

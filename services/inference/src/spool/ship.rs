@@ -20,7 +20,8 @@ const BATCH: usize = 500;
 const LEDGER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often it ships where every answer waits for it.
 const UNHURRIED: Duration = Duration::from_secs(1);
-/// Longest pause between tries while the ledger is away.
+/// Shortest and longest pause between tries while the ledger is away.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// A segment that is shipped and this large, or this long without company, is closed and deleted.
 const TIDY_BYTES: u64 = 512 * 1024;
@@ -97,7 +98,9 @@ impl Shipper {
                 () = stop.cancelled() => return,
                 worked = self.round() => worked,
             };
-            pause = if worked { self.flush } else { (pause * 2).min(LONGEST_PAUSE.max(self.flush)) };
+            // Twice nothing would be nothing: what was left is tried at once, and once.
+            let longer = (pause * 2).max(SHORTEST_PAUSE);
+            pause = if worked { self.flush } else { longer.min(LONGEST_PAUSE.max(self.flush)) };
         }
     }
 

@@ -121,6 +121,24 @@ async fn what_cannot_be_reached_is_named() {
 }
 
 #[tokio::test]
+async fn what_lacks_its_secret_is_not_asked() {
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let aws = [
+        ("AWS_ENDPOINT_URL", format!("http://{nobody}")),
+        ("AWS_REGION", "us-east-1".to_owned()),
+        ("AWS_ACCESS_KEY_ID", "local".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+    ];
+    let mut settings: Settings = aws.map(|(name, value)| (name.to_owned(), value)).into();
+    settings.push(setting("TELEMETRY__OTLP_ENDPOINT", &format!("http://{nobody}")));
+    settings.push(setting("TELEMETRY__OTLP_HEADERS", "secretsmanager://nobodys-headers"));
+    let (output, findings) = doctor(&Home::new(), &settings, &[]).await;
+    assert_eq!(output.status.code(), Some(1));
+    check(&findings, "secrets", "fail", "nobodys-headers", "");
+    check(&findings, "telemetry", "skipped", "its headers could not be read", "");
+}
+
+#[tokio::test]
 async fn a_model_that_is_denied_says_what_to_do() {
     let home = Home::new();
     let emulator = Emulator::bind(EmulatorConfig::default()).await.unwrap();

@@ -22,7 +22,7 @@ const FIRST: &str = "first-password-of-the-database";
 const SECOND: &str = "second-password-of-the-database";
 
 /// What is said once when the new one is taken up.
-const CHANGED: &str = "the database's password was changed";
+const CHANGED: &str = "the secret of the database's password has changed";
 
 /// Secrets Manager of the local AWS, which reads the service from the signature and does not check it.
 async fn secrets_manager(aws: &str, action: &str, body: Value) {

@@ -79,6 +79,9 @@ pub(super) async fn telemetry(patient: &Patient) -> Vec<Finding> {
             "no collector is set: traces and metrics are not exported by OTLP",
         )];
     }
+    if patient.unresolved.contains(&"telemetry.otlp_headers") {
+        return vec![Finding::skipped(NAME, "not asked: its headers could not be read")];
+    }
     let url = format!("{}/v1/traces", telemetry.otlp_endpoint.trim_end_matches('/'));
     // No bytes are a message without fields.
     let mut request =

@@ -31,13 +31,15 @@ impl Counted {
 }
 
 impl Reach {
-    /// How the catalogue has this model called.
-    pub(super) fn of(model: &ResolvedModel) -> Self {
-        let base = &model.info.base_id;
-        match model.bedrock_id.strip_suffix(base.as_str()) {
-            Some("global.") => Self::Global,
-            Some(before) if !before.is_empty() && !base.is_empty() => Self::CrossRegion,
-            _ => Self::OnDemand,
+    /// How the catalogue has this model called; nothing where an ARN does not say, as that of a profile of the account's own.
+    pub(super) fn of(model: &ResolvedModel) -> Option<Self> {
+        let (id, base) = (model.bedrock_id.as_str(), model.info.base_id.as_str());
+        // An ARN has the id behind the kind of thing that it names.
+        let id = id.strip_prefix("arn:").and_then(|it| it.rsplit_once('/')).map_or(id, |(_, id)| id);
+        match id.strip_suffix(base).filter(|_| !base.is_empty())? {
+            "" => Some(Self::OnDemand),
+            "global." => Some(Self::Global),
+            _ => Some(Self::CrossRegion),
         }
     }
 
@@ -50,7 +52,8 @@ impl Reach {
     }
 }
 
-/// The quota of a model for calls of this kind. Of names that differ in the version alone, the one with the same wins.
+/// The quota of a model for calls of this kind. Of names that differ in the version alone, the one with the same wins; of
+/// several that say the same in other words, the least, as calls count towards each of them.
 pub(super) fn find<'a>(
     quotas: &'a [Quota],
     model: &ResolvedModel,
@@ -58,15 +61,19 @@ pub(super) fn find<'a>(
     counted: Counted,
 ) -> Option<&'a Quota> {
     let called = [model.info.name.as_deref(), Some(&*model.info.id)];
-    let called: Vec<Vec<String>> = called.into_iter().flatten().map(words).collect();
+    let called = called.into_iter().flatten().map(words);
+    // A name in another script has no words, and would be the end of every other name.
+    let called: Vec<Vec<String>> = called.filter(|it| !it.is_empty()).collect();
     let of_kind = quotas.iter().filter_map(|quota| {
         let (is_reach, is_counted, of) = read(&quota.name)?;
         (is_reach == reach && is_counted == counted).then(|| (quota, words(of)))
     });
     let of_kind: Vec<_> = of_kind.collect();
-    let same = |(_, of): &&(&Quota, Vec<String>)| called.iter().any(|it| of.ends_with(it));
-    let alike = |(_, of): &&(&Quota, Vec<String>)| called.iter().any(|it| is_but_for_version(of, it));
-    of_kind.iter().find(same).or_else(|| of_kind.iter().find(alike)).map(|(quota, _)| *quota)
+    let least = |fits: fn(&[String], &[String]) -> bool| {
+        let fitting = of_kind.iter().filter(|(_, of)| called.iter().any(|it| fits(of, it)));
+        fitting.map(|(quota, _)| *quota).min_by(|one, other| one.value.total_cmp(&other.value))
+    };
+    least(|of, called| of.ends_with(called)).or_else(|| least(is_but_for_version))
 }
 
 /// What a name says, if it is that of a quota per minute of calls as we make them.
@@ -122,8 +129,13 @@ fn without_version(words: &[String]) -> &[String] {
 mod tests {
     use super::*;
 
-    fn quota(name: &str) -> Quota {
-        Quota { name: name.to_owned(), value: 1.0 }
+    fn quota(name: &str, value: f64) -> Quota {
+        Quota { name: name.to_owned(), value }
+    }
+
+    fn model(name: &str) -> ResolvedModel {
+        let catalog = outcrop_wiring::names(&outcrop_config::Config::default()).unwrap();
+        catalog.resolve(Some(name)).unwrap()
     }
 
     #[test]
@@ -182,16 +194,56 @@ mod tests {
     }
 
     #[test]
+    fn an_id_says_how_a_model_is_called() {
+        const HAIKU: &str = "anthropic.claude-haiku-4-5-20251001-v1:0";
+        let reach = |id: &str| Reach::of(&model(id));
+        let arn = |of: &str| format!("arn:aws:bedrock:us-east-1:{of}");
+        for (id, expected) in [
+            ("amazon.nova-lite-v1:0".to_owned(), Some(Reach::OnDemand)),
+            (format!("us.{HAIKU}"), Some(Reach::CrossRegion)),
+            (format!("global.{HAIKU}"), Some(Reach::Global)),
+            (arn(":foundation-model/amazon.nova-lite-v1:0"), Some(Reach::OnDemand)),
+            (arn(&format!("111122223333:inference-profile/us.{HAIKU}")), Some(Reach::CrossRegion)),
+            (arn(&format!("111122223333:inference-profile/global.{HAIKU}")), Some(Reach::Global)),
+        ] {
+            assert_eq!(reach(&id), expected, "{id}");
+        }
+        let mut own = model("nova-lite");
+        own.bedrock_id = arn("111122223333:application-inference-profile/a1b2c3d4e5f6");
+        assert_eq!(Reach::of(&own), None, "the account's own may lead anywhere, though its model is known");
+        std::sync::Arc::make_mut(&mut own.info).base_id.clear();
+        assert_eq!(Reach::of(&own), None);
+    }
+
+    #[test]
     fn the_same_version_wins() {
         let names = ["Anthropic Claude 3.5 Sonnet V2", "Anthropic Claude 3.5 Sonnet"];
-        let quotas = names.map(|it| quota(&format!("On-demand model inference tokens per minute for {it}")));
-        let config = outcrop_config::Config::default();
-        let catalog = outcrop_wiring::names(&config).unwrap();
-        let mut model = catalog.resolve(Some("claude-3-5-sonnet")).unwrap();
+        let quotas =
+            names.map(|it| quota(&format!("On-demand model inference tokens per minute for {it}"), 1.0));
+        let mut model = model("claude-3-5-sonnet");
         let info = std::sync::Arc::make_mut(&mut model.info);
         info.name = Some("Claude 3.5 Sonnet".to_owned());
         let found = find(&quotas, &model, Reach::OnDemand, Counted::Tokens).unwrap();
         assert_eq!(found, &quotas[1]);
         assert_eq!(find(&quotas, &model, Reach::Global, Counted::Tokens), None);
+    }
+
+    #[test]
+    fn of_two_for_the_same_calls_the_least_is_told() {
+        let quotas =
+            [("model inference", 3.0), ("InvokeModel", 1.0), ("Converse", 2.0)].map(|(of, value)| {
+                quota(&format!("Cross-region {of} tokens per minute for Anthropic Claude Haiku 4.5"), value)
+            });
+        let found = find(&quotas, &model("claude-haiku-4-5"), Reach::CrossRegion, Counted::Tokens);
+        assert_eq!(found, Some(&quotas[1]));
+    }
+
+    #[test]
+    fn a_name_without_words_is_no_other_models() {
+        let quotas = [quota("On-demand model inference tokens per minute for Amazon Nova Lite", 1.0)];
+        let mut model = model("nova-lite");
+        let info = std::sync::Arc::make_mut(&mut model.info);
+        (info.id, info.name) = ("模型".to_owned(), Some("模型".to_owned()));
+        assert_eq!(find(&quotas, &model, Reach::OnDemand, Counted::Tokens), None);
     }
 }

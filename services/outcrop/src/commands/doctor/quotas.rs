@@ -2,8 +2,8 @@
 
 use futures::future::join_all;
 use outcrop_config::ModelsConfig;
-use outcrop_ports::{Modality, ResolvedModel};
-use outcrop_types::{Pattern, Region};
+use outcrop_ports::{Modality, ModelCatalog, ResolvedModel};
+use outcrop_types::{Bounds, Pattern, Region};
 use outcrop_wiring::Quota;
 
 use super::finding::{Finding, is_denied};
@@ -22,8 +22,9 @@ struct Promise {
     model: Option<Pattern>,
 }
 
-/// A default model in one region, and its quotas there.
+/// A default model as one region calls it, and its quotas there.
 struct Allowed {
+    model: ResolvedModel,
     tokens: Option<f64>,
     requests: Option<f64>,
 }
@@ -33,21 +34,32 @@ pub(super) async fn check(patient: &Patient) -> Vec<Finding> {
     if !config.models.url.starts_with("bedrock://") {
         return vec![Finding::skipped(NAME, "models are emulated; the emulator has none")];
     }
-    let models = defaults(patient);
+    // What is wrong with the catalogue is told by the check of the settings.
+    let Ok(catalog) = outcrop_wiring::names(config) else { return Vec::new() };
     let regions: Vec<_> = match config.models.regions() {
         Ok(regions) if regions.is_empty() => vec![None],
         Ok(regions) => regions.into_iter().map(Some).collect(),
         // Told by the check of the settings.
         Err(_) => return Vec::new(),
     };
-    let listed = join_all(regions.iter().map(|region| list(patient, region.as_ref()))).await;
+    let models = regions.into_iter().map(|region| {
+        let called = called(&*catalog, &config.models, region.as_ref());
+        (region, called)
+    });
+    // A region that calls none of them is not asked.
+    let models: Vec<_> = models.filter(|(_, called)| called.iter().any(Option::is_some)).collect();
+    let listed = join_all(models.iter().map(|(region, _)| list(patient, region.as_ref()))).await;
     let mut findings = Vec::new();
-    let mut known: Vec<Vec<Allowed>> = models.iter().map(|_| Vec::new()).collect();
-    for (region, listed) in regions.iter().zip(listed) {
+    let (mut known, mut all_said) = ([Vec::new(), Vec::new()], true);
+    for ((region, called), listed) in models.into_iter().zip(listed) {
         match listed {
-            Err(why) => findings.push(unknown(region.as_ref(), &models, &why)),
+            Err(why) => {
+                all_said = false;
+                findings.push(unknown(region.as_ref(), called.iter().flatten().next(), &why));
+            }
             Ok(quotas) => {
-                for (model, known) in models.iter().zip(&mut known) {
+                for (model, known) in called.into_iter().zip(&mut known) {
+                    let Some(model) = model else { continue };
                     let (finding, allowed) = of_model(model, region.as_ref(), &quotas);
                     findings.push(finding);
                     known.push(allowed);
@@ -56,20 +68,25 @@ pub(super) async fn check(patient: &Patient) -> Vec<Finding> {
         }
     }
     // What another account adds is not known, and neither is what a region gives that did not say.
-    if known.iter().all(|it| it.len() == regions.len()) && config.models.accounts.is_none() {
+    if all_said && config.models.accounts.is_none() {
         let promises = promises(patient).await;
-        findings.extend(models.iter().zip(&known).flat_map(|(model, known)| broken(model, known, &promises)));
+        findings.extend(known.iter().flat_map(|known| broken(known, &promises)));
     }
     findings
 }
 
-/// The models that answer where nobody names one.
-fn defaults(patient: &Patient) -> Vec<ResolvedModel> {
-    let ModelsConfig { default, default_embedding, .. } = &patient.config.models;
-    // What is wrong with the catalogue is told by the check of the settings.
-    let Ok(catalog) = outcrop_wiring::names(&patient.config) else { return Vec::new() };
+/// The models that answer where nobody names one, as a region calls them: each region has its own way, and maybe none.
+fn called(
+    catalog: &dyn ModelCatalog,
+    models: &ModelsConfig,
+    region: Option<&Region>,
+) -> [Option<ResolvedModel>; 2] {
+    let ModelsConfig { default, default_embedding, .. } = models;
     let wanted = [(default, Modality::Text), (default_embedding, Modality::Embedding)];
-    wanted.into_iter().filter_map(|(name, output)| catalog.resolve_for(Some(name), output)).collect()
+    wanted.map(|(name, output)| match region {
+        Some(region) => catalog.resolve_at(name, output, region, &Bounds::default()),
+        None => catalog.resolve_for(Some(name), output),
+    })
 }
 
 /// The quotas of a region, or why they cannot be known.
@@ -83,10 +100,10 @@ async fn list(patient: &Patient, region: Option<&Region>) -> Result<Vec<Quota>, 
 }
 
 /// Models are called without it: a note, with the way to see them all the same.
-fn unknown(region: Option<&Region>, models: &[ResolvedModel], why: &str) -> Finding {
+fn unknown(region: Option<&Region>, model: Option<&ResolvedModel>, why: &str) -> Finding {
     let allow = if is_denied(why) { "; allow servicequotas:ListServiceQuotas" } else { "" };
     let at = region.map_or_else(String::new, |it| format!(" --region {it}"));
-    let shown = models.first().map_or("", |it| it.info.name.as_deref().unwrap_or(&it.info.id));
+    let shown = model.map_or("", |it| it.info.name.as_deref().unwrap_or(&it.info.id));
     // Quotes end the shell's word; a name of the catalogue has none.
     let shown = shown.replace(['\'', '`', '"'], "");
     Finding::skipped(
@@ -99,20 +116,22 @@ fn unknown(region: Option<&Region>, models: &[ResolvedModel], why: &str) -> Find
 }
 
 /// What a model has in a region.
-fn of_model(model: &ResolvedModel, region: Option<&Region>, quotas: &[Quota]) -> (Finding, Allowed) {
-    let reach = Reach::of(model);
+fn of_model(model: ResolvedModel, region: Option<&Region>, quotas: &[Quota]) -> (Finding, Allowed) {
     let name = match region {
         Some(region) => format!("quotas of {}, {region}", model.info.id),
         None => format!("quotas of {}", model.info.id),
     };
-    let found = [Counted::Tokens, Counted::Requests].map(|counted| find(quotas, model, reach, counted));
+    let Some(reach) = Reach::of(&model) else {
+        let seen = "not known: only Bedrock knows the model behind its ARN, and how that is called";
+        return (Finding::skipped(name, seen), Allowed { model, tokens: None, requests: None });
+    };
+    let found = [Counted::Tokens, Counted::Requests].map(|counted| find(quotas, &model, reach, counted));
     let [tokens, requests] = found.map(|it| it.map(|it| it.value));
-    let allowed = Allowed { tokens, requests };
     let given: Vec<&Quota> = found.into_iter().flatten().collect();
     let finding = if given.is_empty() {
         let words = reach.words().to_ascii_lowercase();
         let seen = format!("Service Quotas lists none for {words} calls of it by a name that fits");
-        Finding::warn(name, seen, more(&quota_name(model, reach)))
+        Finding::warn(name, seen, more(&quota_name(&model, reach)))
     } else if let Some(none) = given.iter().find(|it| it.value <= 0.0) {
         Finding::warn(
             name,
@@ -120,14 +139,14 @@ fn of_model(model: &ResolvedModel, region: Option<&Region>, quotas: &[Quota]) ->
             more(&none.name),
         )
     } else {
-        Finding::ok(name, shown(model, &allowed))
+        Finding::ok(name, shown(&model, tokens, requests))
     };
-    (finding, allowed)
+    (finding, Allowed { model, tokens, requests })
 }
 
 /// Its quotas in words.
-fn shown(model: &ResolvedModel, allowed: &Allowed) -> String {
-    let counts = [(allowed.tokens, Counted::Tokens), (allowed.requests, Counted::Requests)];
+fn shown(model: &ResolvedModel, tokens: Option<f64>, requests: Option<f64>) -> String {
+    let counts = [(tokens, Counted::Tokens), (requests, Counted::Requests)];
     let counts =
         counts.into_iter().filter_map(|(value, counted)| Some(format!("{} {}", value?, counted.words())));
     let shown = counts.collect::<Vec<_>>().join(", ");
@@ -150,12 +169,13 @@ fn more(quota: &str) -> String {
     )
 }
 
-/// Limits of ours that Bedrock's quotas keep anybody from reaching.
-fn broken(model: &ResolvedModel, known: &[Allowed], promises: &[Promise]) -> Vec<Finding> {
+/// Limits of ours that Bedrock's quotas of a model, in all regions that call it, keep anybody from reaching.
+fn broken(known: &[Allowed], promises: &[Promise]) -> Vec<Finding> {
+    let Some(Allowed { model, .. }) = known.first() else { return Vec::new() };
     let total = |of: fn(&Allowed) -> Option<f64>| known.iter().map(of).sum::<Option<f64>>();
     let totals = [(Counted::Tokens, total(|it| it.tokens)), (Counted::Requests, total(|it| it.requests))];
     let mut findings = Vec::new();
-    for promise in promises.iter().filter(|it| it.is_for(model)) {
+    for promise in promises.iter().filter(|it| known.iter().any(|known| it.is_for(&known.model))) {
         let given = totals.iter().find(|(counted, _)| *counted == promise.counted).and_then(|(_, it)| *it);
         // Nothing at all was told before.
         let Some(given) = given.filter(|it| *it > 0.0 && f64::from(promise.per_minute) > *it) else {
