@@ -406,7 +406,7 @@ class Made:
             for statement in document["Statement"]:
                 assert "*" not in "".join(statement["Action"]), statement
                 if statement["Resource"] == "*":
-                    assert statement["Sid"] in ("ListModels", "FindBatches"), statement
+                    assert statement["Sid"] in ("ListModels", "FindBatches", "SeeQuotas"), statement
 
     def services(self, name: str) -> None:
         stack = f"outcrop-{name}"

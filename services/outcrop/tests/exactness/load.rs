@@ -94,25 +94,6 @@ pub(crate) async fn nudge(fleet: &Fleet) {
     read(request.header(HEADER, fleet.identity(Role::Developer)).json(&body)).await;
 }
 
-/// Waits until every replica counts by the limits again, after those were lost: it has told then what it knows of them.
-pub(crate) async fn until_counted(fleet: &Fleet) {
-    let body = json!({ "model": MODEL, "messages": [{ "role": "user", "content": "[[say: ok]]" }], "max_tokens": 1 });
-    for replica in &fleet.inference {
-        let url = format!("{}/v1/chat/completions", replica.url);
-        let counts = async {
-            loop {
-                let request = http().post(&url).header(HEADER, fleet.identity(Role::Developer)).json(&body);
-                let status = request.send().await.map(|answer| answer.status().as_u16());
-                if status.is_ok_and(|it| it != 503) {
-                    return;
-                }
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(60), counts).await.expect("a replica never counts again");
-    }
-}
-
 impl Load {
     /// Starts all callers.
     pub(crate) fn start(fleet: &Fleet, manners: Manners, random: &Random) -> Self {
