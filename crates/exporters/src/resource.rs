@@ -5,7 +5,6 @@ use std::sync::OnceLock;
 use opentelemetry::KeyValue;
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::resource::EnvResourceDetector;
-use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
 
 use crate::Options;
 
@@ -36,10 +35,7 @@ pub(crate) fn arch() -> &'static str {
 /// Tells replicas and restarts apart; the same in all that a process tells.
 fn instance() -> &'static str {
     static INSTANCE: OnceLock<String> = OnceLock::new();
-    INSTANCE.get_or_init(|| {
-        let random = RandomIdGenerator::default().new_trace_id().to_bytes();
-        uuid::Builder::from_random_bytes(random).into_uuid().to_string()
-    })
+    INSTANCE.get_or_init(|| uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string())
 }
 
 #[cfg(test)]

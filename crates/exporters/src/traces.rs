@@ -1,16 +1,13 @@
 //! Spans on their way to a collector: all those that were sampled, and whole traces in which something failed or took long.
 //!
 //! A span that ends goes through [`keep::Keeper`], which holds what is not sampled until its fate is known, into the
-//! [`outbox::Outbox`], where it is written as the collector reads it. [`gate::Gate`] bounds what waits there and counts what is lost, and
-//! a thread, [`sender::Sender`], hands it over.
+//! [`outbox::Outbox`]. It is written by then as the collector reads it. [`gate::Gate`] bounds what waits there and counts what is
+//! lost, and a thread, [`sender::Sender`], hands it over.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use opentelemetry::global::BoxedTracer;
-use opentelemetry::trace::TracerProvider as _;
-use opentelemetry_sdk::trace::SdkTracerProvider;
-use outcrop_telemetry::trace::{self, Ids};
+use outcrop_telemetry::trace;
 
 use self::encode::Envelope;
 use self::gate::Gate;
@@ -23,19 +20,18 @@ use self::waiting::Waiting;
 use crate::resource::resource;
 use crate::{ExporterError, Options, TraceOptions};
 
-mod attributes;
 mod encode;
 mod gate;
 mod keep;
 mod otlp;
 mod outbox;
-mod protobuf;
 mod sampler;
 mod sender;
+mod shard;
 mod waiting;
 mod weight;
 
-/// What the spans of this process are of: it has one tracer.
+/// What the spans of this process are of: it has one recorder.
 const SCOPE: &str = "outcrop";
 
 /// Most spans of one request to the collector.
@@ -45,7 +41,7 @@ const DELAY: Duration = Duration::from_secs(1);
 
 /// The spans of this process.
 pub(crate) struct Traces {
-    provider: SdkTracerProvider,
+    keeper: Arc<Keeper<Outbox>>,
     gate: Arc<Gate>,
 }
 
@@ -53,7 +49,7 @@ pub(crate) struct Traces {
 pub(crate) fn start(options: &Options) -> Result<Option<Traces>, ExporterError> {
     let Some(otlp) = &options.otlp else { return Ok(None) };
     let traces = Traces::new(Collector::new(otlp)?, options)?;
-    trace::install(BoxedTracer::new(Box::new(traces.provider.tracer(SCOPE))));
+    trace::install(Box::new(Arc::clone(&traces.keeper)));
     Ok(Some(traces))
 }
 
@@ -61,23 +57,19 @@ impl Traces {
     fn new(collector: Collector, options: &Options) -> Result<Self, ExporterError> {
         let TraceOptions { sample_percent, slow, queue } = options.traces;
         let queue = queue.max(1);
-        let (gate, resource) = (Arc::new(Gate::new(queue)), resource(options));
+        let gate = Arc::new(Gate::new(queue));
         let waiting = Arc::new(Waiting::new(BATCH.min(queue), DELAY));
-        let envelope = Envelope::new(&resource, SCOPE);
+        let envelope = Envelope::new(&resource(options), SCOPE);
         Sender { collector, envelope, gate: Arc::clone(&gate), waiting: Arc::clone(&waiting) }.start()?;
-        let provider = SdkTracerProvider::builder()
-            .with_id_generator(Ids::default())
-            .with_sampler(Ratio::percent(sample_percent))
-            .with_resource(resource)
-            .with_span_processor(Keeper::new(Outbox::new(Arc::clone(&gate), waiting), slow, queue))
-            .build();
-        Ok(Self { provider, gate })
+        let outbox = Outbox::new(Arc::clone(&gate), waiting);
+        let keeper = Arc::new(Keeper::new(outbox, Ratio::percent(sample_percent), slow, queue));
+        Ok(Self { keeper, gate })
     }
 
     /// Hands over what waits, for at most so long.
     pub(crate) fn finish(self, within: Duration) {
         // What it reports is what the gate has seen.
-        drop(self.provider.shutdown_with_timeout(within));
+        self.keeper.stop(within);
         let left = self.gate.close();
         if left > 0 {
             tracing::warn!(spans = left, "the process ends before all its spans were taken by the collector");

@@ -2,8 +2,8 @@
 //!
 //! [`names`] is the vocabulary and the table of instruments; [`trace`] makes spans, [`metric`] instruments, [`naming`] tells
 //! what backends call those, [`current`] says what a task works on, [`top`] bounds labels, [`pool`] tells of connections,
-//! [`filter`] changes what is logged. Knows no exporter: where all of it goes is `outcrop-exporters`' business, and without
-//! that nothing is kept. Start at [`names`].
+//! [`filter`] changes what is logged, [`otlp`] is how spans are written. Knows no exporter: where all of it goes is
+//! `outcrop-exporters`' business, and without that nothing is kept. Start at [`names`].
 
 pub mod current;
 pub mod filter;
@@ -11,8 +11,9 @@ pub mod hop;
 pub mod metric;
 pub mod names;
 pub mod naming;
+pub mod otlp;
 pub mod pool;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod top;
 pub mod trace;

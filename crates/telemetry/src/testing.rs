@@ -3,18 +3,20 @@
 //! One recorder serves a whole test binary. Tests run side by side in it: look for spans by a trace of your own, and for
 //! metrics by labels of your own or by how much they grew.
 
-use std::collections::BTreeMap;
-use std::sync::{LazyLock, Mutex, PoisonError};
-use std::time::SystemTime;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
-use opentelemetry::global::{self, BoxedTracer};
-use opentelemetry::trace::{SpanKind, Status, TracerProvider as _};
+use opentelemetry::global;
+use opentelemetry::trace::TraceId;
 use opentelemetry_sdk::metrics::data::{AggregatedMetrics, Metric, MetricData};
 use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
-use opentelemetry_sdk::trace::{InMemorySpanExporter, Sampler, SdkTracerProvider, SpanData};
 
 use crate::metric::KeyValue;
+use crate::trace::Ended;
 use crate::{metric, trace};
+
+mod seen;
+
+pub use self::seen::{SeenSpan, decoded};
 
 static RECORDER: LazyLock<Recorder> = LazyLock::new(Recorder::install);
 
@@ -26,54 +28,16 @@ pub fn recorder() -> &'static Recorder {
 /// What was recorded.
 #[derive(Debug)]
 pub struct Recorder {
-    spans: InMemorySpanExporter,
+    spans: Spans,
     /// One reader at a time.
     metrics: Mutex<InMemoryMetricExporter>,
     meters: SdkMeterProvider,
 }
 
-/// A span that has ended.
-#[derive(Debug, Clone)]
-pub struct SeenSpan {
-    /// What it is called.
-    pub name: String,
-    /// On which side of a call it is.
-    pub kind: SpanKind,
-    /// In hex.
-    pub trace_id: String,
-    /// In hex.
-    pub span_id: String,
-    /// In hex; zeros for a root.
-    pub parent_id: String,
-    /// As text, by name.
-    pub attributes: BTreeMap<String, String>,
-    /// Why it failed, if it did.
-    pub failed: Option<String>,
-    /// When it began.
-    pub began: SystemTime,
-    /// When it ended.
-    pub ended: SystemTime,
-    /// How many others it is linked to.
-    pub links: usize,
-}
-
-impl SeenSpan {
-    /// What it says of `name`; empty if nothing.
-    #[must_use]
-    pub fn get(&self, name: &str) -> &str {
-        self.attributes.get(name).map_or("", String::as_str)
-    }
-}
-
 impl Recorder {
     fn install() -> Self {
-        let spans = InMemorySpanExporter::default();
-        // Whatever clients say of their traces, tests look at all of them.
-        let tracers = SdkTracerProvider::builder()
-            .with_sampler(Sampler::AlwaysOn)
-            .with_simple_exporter(spans.clone())
-            .build();
-        trace::install(BoxedTracer::new(Box::new(tracers.tracer("outcrop"))));
+        let spans = Spans::default();
+        trace::install(Box::new(spans.clone()));
         let metrics = InMemoryMetricExporter::default();
         let reader = PeriodicReader::builder(metrics.clone()).build();
         let meters = SdkMeterProvider::builder().with_reader(reader).build();
@@ -85,9 +49,9 @@ impl Recorder {
     /// The spans of a trace that have ended, by when they began.
     #[must_use]
     pub fn trace(&self, trace_id: &str) -> Vec<SeenSpan> {
-        let all = self.spans.get_finished_spans().unwrap_or_default();
-        let mut found: Vec<_> =
-            all.into_iter().map(SeenSpan::from).filter(|span| span.trace_id == trace_id).collect();
+        let all = self.spans.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut found: Vec<_> = all.iter().filter(|span| span.trace_id == trace_id).cloned().collect();
+        drop(all);
         found.sort_by_key(|span| span.began);
         found
     }
@@ -118,23 +82,18 @@ impl Recorder {
     }
 }
 
-impl From<SpanData> for SeenSpan {
-    fn from(span: SpanData) -> Self {
-        Self {
-            name: span.name.into_owned(),
-            kind: span.span_kind,
-            trace_id: span.span_context.trace_id().to_string(),
-            span_id: span.span_context.span_id().to_string(),
-            parent_id: span.parent_span_id.to_string(),
-            attributes: span.attributes.iter().map(|it| (it.key.to_string(), it.value.to_string())).collect(),
-            failed: match span.status {
-                Status::Error { description } => Some(description.into_owned()),
-                _ => None,
-            },
-            began: span.start_time,
-            ended: span.end_time,
-            links: span.links.len(),
-        }
+/// Whatever clients say of their traces, tests look at all of them.
+#[derive(Debug, Clone, Default)]
+struct Spans(Arc<Mutex<Vec<SeenSpan>>>);
+
+impl trace::Recorder for Spans {
+    fn begin(&self, _: TraceId, _: Option<bool>) -> Option<bool> {
+        Some(true)
+    }
+
+    fn end(&self, span: Ended<'_>) {
+        let seen = SeenSpan::from(decoded(&span.bytes));
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
     }
 }
 

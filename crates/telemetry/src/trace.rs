@@ -1,26 +1,28 @@
 //! Spans, and what ties them together over processes.
 //!
 //! A [`Span`] knows its parent by value, and is held by whoever does the work: it survives awaits, threads and streams, and
-//! ends when it is dropped. Where no traces are exported it is empty, and only hands its parent's context on.
+//! ends when it is dropped. What it is told is written at once as collectors read it, and goes to a [`Recorder`]. Where none is
+//! installed it is empty, and only hands its parent's context on.
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
-use std::time::SystemTime;
+use std::sync::Arc;
 
-use opentelemetry::global::{BoxedSpan, BoxedTracer};
-use opentelemetry::trace::{
-    Link, Span as _, SpanBuilder, SpanContext, SpanId, Status, TraceContextExt as _, TraceFlags, TraceState,
-    Tracer as _,
-};
-use opentelemetry::{Context, KeyValue};
+use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
 
+mod ended;
 mod headers;
 mod hex;
 mod ids;
+mod recorder;
+mod recording;
+mod span;
+mod spare;
 
+pub use self::ended::{Ended, SpanBytes};
 pub use self::headers::UNDECIDED;
-pub use self::ids::Ids;
+pub use self::recorder::{Recorder, install, is_on};
+pub use self::span::Span;
 pub use opentelemetry::trace::SpanKind;
 pub use opentelemetry::{Array, StringValue, Value};
 
@@ -31,23 +33,6 @@ pub const TRACESTATE: &str = "tracestate";
 /// X-Ray's header, which load balancers of AWS set too
 /// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader>).
 pub const XRAY_HEADER: &str = "x-amzn-trace-id";
-
-/// Few spans have more of them.
-const ATTRIBUTES: usize = 16;
-
-static TRACER: OnceLock<BoxedTracer> = OnceLock::new();
-
-/// From now on spans are recorded by this. To be called once.
-pub fn install(tracer: BoxedTracer) {
-    // A second one would be another process' worth of spans; the first goes on.
-    drop(TRACER.set(tracer));
-}
-
-/// Whether spans are recorded at all.
-#[must_use]
-pub fn is_on() -> bool {
-    TRACER.get().is_some()
-}
 
 /// Where in a trace something happens: what a child needs to know of its parent. Cheap to clone; empty outside of any trace.
 #[derive(Clone, PartialEq, Eq, Default)]
@@ -173,11 +158,16 @@ impl TraceContext {
         self.0.as_ref().map(|known| &known.span)
     }
 
+    /// What was decided above on whether the trace is kept. Load balancers decide on traces in which nothing is our parent.
+    fn said(&self) -> Option<bool> {
+        self.known().filter(|it| !headers::is_undecided(it)).map(SpanContext::is_sampled)
+    }
+
     /// Of a span of ours below `parent`, which is decided whatever that was.
-    fn of(span: &SpanContext, parent: &Self) -> Self {
-        let flags = span.trace_flags() & TraceFlags::SAMPLED;
+    fn of(trace: TraceId, span: SpanId, is_sampled: bool, parent: &Self) -> Self {
+        let flags = TraceFlags::NOT_SAMPLED.with_sampled(is_sampled);
         let state = parent.0.as_ref().and_then(|known| known.state.clone());
-        let span = SpanContext::new(span.trace_id(), span.span_id(), flags, false, TraceState::NONE);
+        let span = SpanContext::new(trace, span, flags, false, TraceState::NONE);
         Self(Some(Known { span, state }))
     }
 }
@@ -185,131 +175,6 @@ impl TraceContext {
 impl fmt::Debug for TraceContext {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("TraceContext").field(&self.to_xray()).finish()
-    }
-}
-
-/// Something that takes time. Ends when it is dropped.
-pub struct Span {
-    context: TraceContext,
-    recorded: Option<BoxedSpan>,
-}
-
-impl Span {
-    /// Begins now, below `parent`; a trace of its own where that is empty.
-    pub fn start(kind: SpanKind, name: impl Into<Cow<'static, str>>, parent: &TraceContext) -> Self {
-        Self::start_linked(kind, name, parent, &[])
-    }
-
-    /// The same, with what else it has to do with.
-    pub fn start_linked(
-        kind: SpanKind,
-        name: impl Into<Cow<'static, str>>,
-        parent: &TraceContext,
-        links: &[TraceContext],
-    ) -> Self {
-        Self::begin(parent, || {
-            let builder = SpanBuilder::from_name(name).with_kind(kind);
-            if links.is_empty() {
-                return builder;
-            }
-            let known = links.iter().filter_map(|it| it.span_context().cloned());
-            builder.with_links(known.map(Link::with_context).collect())
-        })
-    }
-
-    /// The same for what began at `at`, where only its end showed that it is worth telling.
-    pub fn start_at(
-        kind: SpanKind,
-        name: impl Into<Cow<'static, str>>,
-        parent: &TraceContext,
-        at: SystemTime,
-    ) -> Self {
-        Self::begin(parent, || SpanBuilder::from_name(name).with_kind(kind).with_start_time(at))
-    }
-
-    fn begin(parent: &TraceContext, builder: impl FnOnce() -> SpanBuilder) -> Self {
-        let Some(tracer) = TRACER.get() else { return Self::none(parent.clone()) };
-        let mut builder = builder();
-        // Else they grow step by step.
-        builder.attributes = Some(Vec::with_capacity(ATTRIBUTES));
-        // Also where the trace alone is known: that makes no parent of it, and the sampler sees what was decided.
-        let above = match parent.known() {
-            Some(parent) => Context::new().with_remote_span_context(parent.clone()),
-            None => Context::new(),
-        };
-        let trace = parent.known().map(SpanContext::trace_id);
-        let recorded = ids::with_root(trace, || tracer.build_with_context(builder, &above));
-        if !recorded.is_recording() {
-            // The process is about to end, and nothing is recorded any more.
-            return Self::none(parent.clone());
-        }
-        Self { context: TraceContext::of(recorded.span_context(), parent), recorded: Some(recorded) }
-    }
-
-    /// Nothing is recorded; children are those of `parent`.
-    #[must_use]
-    pub const fn none(parent: TraceContext) -> Self {
-        Self { context: parent, recorded: None }
-    }
-
-    /// Where its children begin.
-    #[must_use]
-    pub const fn context(&self) -> &TraceContext {
-        &self.context
-    }
-
-    /// Whether anything set here is kept: what is dear to find out need not be otherwise.
-    #[must_use]
-    pub const fn is_recording(&self) -> bool {
-        self.recorded.is_some()
-    }
-
-    /// Notes something; the names are those of [`names`](crate::names).
-    pub fn set(&mut self, key: &'static str, value: impl Into<Value>) {
-        if let Some(span) = &mut self.recorded {
-            span.set_attribute(KeyValue::new(key, value));
-        }
-    }
-
-    /// Notes something that happened in between.
-    pub fn event(&mut self, name: &'static str, about: Vec<KeyValue>) {
-        if let Some(span) = &mut self.recorded {
-            span.add_event(name, about);
-        }
-    }
-
-    /// Another name, once more is known.
-    pub fn rename(&mut self, name: impl Into<Cow<'static, str>>) {
-        if let Some(span) = &mut self.recorded {
-            span.update_name(name);
-        }
-    }
-
-    /// It failed: `kind` is of a closed list (`error.type`), and no words of a request are in `why`.
-    pub fn fail(&mut self, kind: &'static str, why: impl Into<Cow<'static, str>>) {
-        if let Some(span) = &mut self.recorded {
-            span.set_attribute(KeyValue::new(crate::names::ERROR_TYPE, kind));
-            span.set_status(Status::error(why));
-        }
-    }
-
-    /// Ends now.
-    pub fn end(self) {}
-
-    /// Ended at a moment that is over.
-    pub fn end_at(mut self, at: SystemTime) {
-        if let Some(mut span) = self.recorded.take() {
-            span.end_with_timestamp(at);
-        }
-    }
-}
-
-impl fmt::Debug for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Span")
-            .field("context", &self.context)
-            .field("recorded", &self.is_recording())
-            .finish()
     }
 }
 

@@ -1,15 +1,16 @@
 //! What waits is what there is room for.
 
-use opentelemetry::KeyValue;
-use opentelemetry::trace::{Span as _, Tracer as _, TracerProvider as _};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::trace::v1;
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{SdkTracer, SdkTracerProvider};
+use outcrop_telemetry::trace::{Span, TraceContext};
 use prost::Message as _;
 
 use super::super::encode::Envelope;
+use super::super::keep::Keeper;
+use super::super::sampler::Ratio;
 use super::super::waiting::Batch;
+use super::super::weight;
 use super::*;
 
 const LONG: usize = 100_000;
@@ -17,24 +18,26 @@ const LONG: usize = 100_000;
 struct World {
     gate: Arc<Gate>,
     waiting: Arc<Waiting>,
-    tracer: SdkTracer,
+    keeper: &'static Keeper<Outbox>,
 }
 
 fn world(queue: usize) -> World {
     let gate = Arc::new(Gate::new(queue));
     let waiting = Arc::new(Waiting::new(usize::MAX, Duration::ZERO));
     let outbox = Outbox::new(Arc::clone(&gate), Arc::clone(&waiting));
-    let provider = SdkTracerProvider::builder().with_span_processor(outbox).build();
-    // It is never shut down: nobody takes what waits.
-    std::mem::forget(provider.clone());
-    World { gate, waiting, tracer: provider.tracer("test") }
+    let keeper = Keeper::new(outbox, Ratio::percent(100), Duration::from_secs(5), queue);
+    World { gate, waiting, keeper: Box::leak(Box::new(keeper)) }
 }
 
 impl World {
+    fn start(&self, name: &'static str) -> Span {
+        Span::start_for(self.keeper, name, &TraceContext::none())
+    }
+
     fn lengthy(&self, key: &'static str) {
-        let mut span = self.tracer.start("long");
-        span.set_attribute(KeyValue::new(key, "x".repeat(LONG)));
-        span.set_attribute(KeyValue::new("small", "x"));
+        let mut span = self.start("long");
+        span.set(key, "x".repeat(LONG));
+        span.set("small", "x");
     }
 
     /// Takes what waits out of it; how many bytes that was.
@@ -57,13 +60,13 @@ impl World {
 fn what_does_not_fit_the_queue_is_dropped() {
     let world = world(3);
     for _ in 0..5 {
-        world.tracer.start("span").end();
+        world.start("span").end();
     }
     assert_eq!((world.gate.waiting(), world.gate.lost()), (3, 2));
     let (spans, bytes) = world.take();
     assert_eq!((spans.len(), bytes), (3, world.gate.bytes()));
     world.gate.taken(3, bytes, 0);
-    world.tracer.start("span").end();
+    world.start("span").end();
     assert_eq!((world.gate.waiting(), world.gate.lost()), (1, 0));
 }
 
@@ -100,15 +103,15 @@ fn what_waits_is_bounded_in_bytes_too() {
 /// A thread's last span may end when most of what it had is gone already.
 #[test]
 fn a_span_may_end_with_its_thread() {
-    struct Last(Option<opentelemetry_sdk::trace::Span>);
     thread_local! {
-        static LAST: std::cell::RefCell<Last> = const { std::cell::RefCell::new(Last(None)) };
+        static LAST: std::cell::RefCell<Option<Span>> = const { std::cell::RefCell::new(None) };
     }
     let world = world(10);
-    let tracer = world.tracer.clone();
+    let keeper = world.keeper;
     std::thread::spawn(move || {
-        LAST.with(|last| last.borrow_mut().0 = Some(tracer.start("last")));
-        tracer.start("before").end();
+        let start = |name| Span::start_for(keeper, name, &TraceContext::none());
+        LAST.with(|last| *last.borrow_mut() = Some(start("last")));
+        start("before").end();
     })
     .join()
     .unwrap();

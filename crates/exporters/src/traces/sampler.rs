@@ -1,9 +1,6 @@
 //! Which traces are exported whatever happens in them. All are recorded: what fails is not known at the beginning.
 
-use opentelemetry::trace::{Link, SpanKind, TraceContextExt as _, TraceId, TraceState};
-use opentelemetry::{Context, KeyValue};
-use opentelemetry_sdk::trace::{SamplingDecision, SamplingResult, ShouldSample};
-use outcrop_telemetry::trace::UNDECIDED;
+use opentelemetry::trace::TraceId;
 
 /// The parent's word where it has one; else so many of a hundred, chosen by the trace's id, so that all processes choose alike.
 #[derive(Debug, Clone)]
@@ -16,6 +13,11 @@ impl Ratio {
         Self { percent: u64::from(percent.min(100)) }
     }
 
+    /// Whether this trace is; `said` is what was decided further up, where anything was.
+    pub(super) fn samples(&self, trace: TraceId, said: Option<bool>) -> bool {
+        said.unwrap_or_else(|| self.takes(trace))
+    }
+
     /// X-Ray's ids begin with the time and end with what is random.
     fn takes(&self, trace: TraceId) -> bool {
         let [.., a, b, c, d] = trace.to_bytes();
@@ -24,83 +26,25 @@ impl Ratio {
     }
 }
 
-impl ShouldSample for Ratio {
-    fn should_sample(
-        &self,
-        parent: Option<&Context>,
-        trace: TraceId,
-        _name: &str,
-        _kind: &SpanKind,
-        _attributes: &[KeyValue],
-        _links: &[Link],
-    ) -> SamplingResult {
-        let sampled = parent.and_then(decision).unwrap_or_else(|| self.takes(trace));
-        SamplingResult {
-            decision: if sampled { SamplingDecision::RecordAndSample } else { SamplingDecision::RecordOnly },
-            attributes: Vec::new(),
-            // What vendors say stays with `TraceContext`, which hands it on.
-            trace_state: TraceState::NONE,
-        }
-    }
-}
-
-/// What was decided above. Load balancers decide on traces in which nothing is our parent.
-fn decision(parent: &Context) -> Option<bool> {
-    let span = parent.span();
-    let it = span.span_context();
-    let is_decided = it.trace_id() != TraceId::INVALID && it.trace_flags() & UNDECIDED != UNDECIDED;
-    is_decided.then(|| it.is_sampled())
-}
-
 #[cfg(test)]
 mod tests {
-    use opentelemetry::trace::{SpanContext, SpanId, TraceFlags};
-
     use super::*;
 
-    fn decide(percent: u8, trace: u128, flags: Option<TraceFlags>) -> SamplingDecision {
-        decide_below(7, percent, trace, flags)
-    }
-
-    fn decide_below(span: u64, percent: u8, trace: u128, flags: Option<TraceFlags>) -> SamplingDecision {
-        let parent = flags.map_or_else(Context::new, |flags| {
-            Context::new().with_remote_span_context(SpanContext::new(
-                TraceId::from(trace),
-                SpanId::from(span),
-                flags,
-                true,
-                TraceState::default(),
-            ))
-        });
-        let kind = SpanKind::Server;
-        Ratio::percent(percent)
-            .should_sample(Some(&parent), TraceId::from(trace), "", &kind, &[], &[])
-            .decision
+    fn samples(percent: u8, trace: u128, said: Option<bool>) -> bool {
+        Ratio::percent(percent).samples(TraceId::from(trace), said)
     }
 
     #[test]
-    fn the_parents_word_counts() {
-        assert_eq!(decide(0, 1, Some(TraceFlags::SAMPLED)), SamplingDecision::RecordAndSample);
-        assert_eq!(decide(100, 1, Some(TraceFlags::default())), SamplingDecision::RecordOnly);
+    fn what_was_decided_counts() {
+        assert!(samples(0, 1, Some(true)));
+        assert!(!samples(100, 1, Some(false)));
     }
 
     #[test]
-    fn a_load_balancers_word_counts_though_it_is_no_parent() {
-        let (yes, no) = (Some(TraceFlags::SAMPLED), Some(TraceFlags::default()));
-        assert_eq!(decide_below(0, 0, 1, yes), SamplingDecision::RecordAndSample);
-        assert_eq!(decide_below(0, 100, 1, no), SamplingDecision::RecordOnly);
-        assert_eq!(decide_below(0, 100, 1, Some(UNDECIDED)), SamplingDecision::RecordAndSample);
-    }
-
-    #[test]
-    fn a_parent_without_a_word_is_decided_as_a_root() {
+    fn what_nobody_decided_is_decided_by_the_traces_id() {
         let last = u128::from(u32::MAX);
-        for flags in [None, Some(UNDECIDED)] {
-            assert_eq!(decide(100, last, flags), SamplingDecision::RecordAndSample);
-            assert_eq!(decide(0, 0, flags), SamplingDecision::RecordOnly);
-            assert_eq!(decide(50, u128::from(u32::MAX / 2), flags), SamplingDecision::RecordAndSample);
-            assert_eq!(decide(50, last, flags), SamplingDecision::RecordOnly);
-        }
+        assert!(samples(100, last, None) && !samples(0, 0, None));
+        assert!(samples(50, last / 2, None) && !samples(50, last, None));
     }
 
     #[test]

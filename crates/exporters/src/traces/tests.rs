@@ -6,12 +6,10 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Instant;
 
 use flate2::read::GzDecoder;
-use opentelemetry::trace::{Span as _, Status, TraceContextExt as _, Tracer as _};
-use opentelemetry::{Context, KeyValue};
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, any_value};
 use opentelemetry_proto::tonic::trace::v1::ResourceSpans;
-use opentelemetry_sdk::trace::SdkTracer;
+use outcrop_telemetry::trace::{Span, TraceContext};
 use prost::Message as _;
 
 use super::*;
@@ -109,9 +107,23 @@ fn options(endpoint: &str, sample_percent: u8, queue: usize) -> Options {
     }
 }
 
-fn traces(options: &Options) -> (Traces, SdkTracer) {
+/// Begins spans that go there.
+#[derive(Clone, Copy)]
+struct Tracer(&'static Arc<Keeper<Outbox>>);
+
+impl Tracer {
+    fn start(self, name: &'static str) -> Span {
+        self.start_below(name, &TraceContext::none())
+    }
+
+    fn start_below(self, name: &'static str, parent: &TraceContext) -> Span {
+        Span::start_for(self.0, name, parent)
+    }
+}
+
+fn traces(options: &Options) -> (Traces, Tracer) {
     let traces = Traces::new(Collector::new(options.otlp.as_ref().unwrap()).unwrap(), options).unwrap();
-    let tracer = traces.provider.tracer("outcrop");
+    let tracer = Tracer(Box::leak(Box::new(Arc::clone(&traces.keeper))));
     (traces, tracer)
 }
 
@@ -131,11 +143,11 @@ fn names(of: &[ResourceSpans]) -> Vec<&str> {
     of.iter().flat_map(|it| &it.scope_spans).flat_map(|it| &it.spans).map(|it| it.name.as_str()).collect()
 }
 
-fn record(tracer: &SdkTracer, spans: usize) -> Duration {
+fn record(tracer: Tracer, spans: usize) -> Duration {
     let began = Instant::now();
     for _ in 0..spans {
         let mut span = tracer.start("POST /v1/chat/completions");
-        span.set_attribute(KeyValue::new("http.request.method", "POST"));
+        span.set("http.request.method", "POST");
     }
     began.elapsed()
 }
@@ -145,10 +157,9 @@ fn spans_arrive_with_parents_attributes_and_who_they_are_of() {
     let (address, requests) = collector(Manner::Takes);
     let (traces, tracer) = traces(&options(&format!("{address}/"), 100, 100));
     let mut root = tracer.start("root");
-    root.set_attribute(KeyValue::new("http.route", "/v1/chat/completions"));
-    let above = Context::new().with_remote_span_context(root.span_context().clone());
-    drop(tracer.start_with_context("child", &above));
-    let (trace, span) = (root.span_context().trace_id(), root.span_context().span_id());
+    root.set("http.route", "/v1/chat/completions");
+    drop(tracer.start_below("child", root.context()));
+    let above = root.context().span_context().unwrap().clone();
     drop(root);
     traces.finish(Duration::from_secs(10));
     let request = requests.try_recv().unwrap();
@@ -162,8 +173,8 @@ fn spans_arrive_with_parents_attributes_and_who_they_are_of() {
     assert!(text(resource, "service.instance.id").is_some() && text(resource, "host.arch").is_some());
     let [child, root] = &of.scope_spans[0].spans[..] else { panic!("two spans") };
     assert_eq!((child.name.as_str(), root.name.as_str()), ("child", "root"));
-    assert_eq!(child.parent_span_id, span.to_bytes());
-    assert_eq!(child.trace_id, trace.to_bytes());
+    assert_eq!(child.parent_span_id, above.span_id().to_bytes());
+    assert_eq!(child.trace_id, above.trace_id().to_bytes());
     assert!(root.parent_span_id.is_empty());
     assert_eq!(text(&root.attributes, "http.route").as_deref(), Some("/v1/chat/completions"));
 }
@@ -174,10 +185,9 @@ fn of_unsampled_traces_those_that_failed_arrive_whole() {
     let (traces, tracer) = traces(&options(&address, 0, 100));
     for fails in [false, true] {
         let mut root = tracer.start(if fails { "failed" } else { "went well" });
-        let above = Context::new().with_remote_span_context(root.span_context().clone());
-        drop(tracer.start_with_context(if fails { "below" } else { "not there" }, &above));
+        drop(tracer.start_below(if fails { "below" } else { "not there" }, root.context()));
         if fails {
-            root.set_status(Status::error("it broke"));
+            root.fail("broken", "it broke");
         }
     }
     traces.finish(Duration::from_secs(10));
@@ -196,7 +206,7 @@ fn nobody_waits_for_a_collector_in_trouble() {
     let (good, taken) = collector(Manner::Takes);
     let usual = {
         let (traces, tracer) = traces(&options(&good, 100, QUEUE));
-        let usual = record(&tracer, SPANS);
+        let usual = record(tracer, SPANS);
         let gate = Arc::clone(&traces.gate);
         traces.finish(Duration::from_secs(30));
         assert_eq!(gate.waiting(), 0);
@@ -205,7 +215,7 @@ fn nobody_waits_for_a_collector_in_trouble() {
     assert!(!names(&all(&taken)).is_empty());
     for address in [format!("http://{closed}"), refusing, hanging] {
         let (traces, tracer) = traces(&options(&address, 100, QUEUE));
-        let took = record(&tracer, SPANS);
+        let took = record(tracer, SPANS);
         // Ten times would be a span that waits now and then; a wait for the collector would be hundreds of times.
         assert!(took < usual * 10 + Duration::from_millis(500), "{address}: {took:?}, usually {usual:?}");
         let gate = Arc::clone(&traces.gate);
@@ -240,7 +250,10 @@ fn what_ends_while_a_collector_is_away_arrives_when_it_is_back() {
     let (address, requests) = collector(Manner::RefusesFirst);
     let (traces, tracer) = traces(&options(&address, 100, 100));
     tracer.start("lost").end();
-    traces.provider.force_flush().unwrap();
+    let until = Instant::now() + Duration::from_secs(30);
+    while traces.gate.waiting() > 0 && Instant::now() < until {
+        std::thread::yield_now();
+    }
     assert_eq!((traces.gate.waiting(), traces.gate.lost()), (0, 1));
     tracer.start("waits").end();
     let again: Vec<_> = (0..2).map(|_| requests.recv_timeout(Duration::from_secs(30)).unwrap()).collect();

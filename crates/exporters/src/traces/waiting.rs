@@ -23,9 +23,9 @@ pub(super) struct Waiting {
     full_spans: usize,
     delay: Duration,
     state: Mutex<State>,
-    /// For the one that takes: a batch is full, or somebody does not want to wait.
+    /// For the one that takes: a batch is full, or it is the end.
     wake: Condvar,
-    /// For those who wait for it.
+    /// For those who wait for the end.
     done: Condvar,
 }
 
@@ -33,10 +33,6 @@ pub(super) struct Waiting {
 struct State {
     full: VecDeque<Batch>,
     open: Batch,
-    /// How many batches go at once, since somebody flushes.
-    flush: Option<usize>,
-    flushes: u64,
-    flushed: u64,
     /// The end: what waits goes at once, until then.
     stop: Option<Instant>,
     ended: bool,
@@ -49,11 +45,11 @@ impl Waiting {
         Self { full_spans, delay, state, wake, done }
     }
 
-    /// One more, as it was written.
-    pub(super) fn push(&self, span: &[u8]) {
+    /// One more, which is written by this.
+    pub(super) fn push(&self, write: impl FnOnce(&mut Vec<u8>)) {
         let mut state = self.lock();
         state.open.spans += 1;
-        state.open.bytes.extend_from_slice(span);
+        write(&mut state.open.bytes);
         if state.open.spans < self.full_spans && state.open.bytes.len() < FULL_BYTES {
             return;
         }
@@ -65,7 +61,7 @@ impl Waiting {
         self.wake.notify_one();
     }
 
-    /// Waits for a batch that is to go, not before `pause` is over unless somebody waits for it; `None` at the end.
+    /// Waits for a batch that is to go, not before `pause` is over unless it is the end; `None` behind that.
     pub(super) fn take(&self, pause: Option<Instant>) -> Option<Batch> {
         let mut due = Instant::now() + self.delay;
         let mut state = self.lock();
@@ -74,11 +70,6 @@ impl Waiting {
             if let Some(until) = state.stop {
                 return if now < until { state.pop() } else { None };
             }
-            if let Some(batch) = state.next_of_flush() {
-                return Some(batch);
-            }
-            // If there was a flush, it is done.
-            self.done.notify_all();
             let until = match pause.filter(|pause| now < *pause) {
                 Some(pause) => pause,
                 None if !state.full.is_empty() || now >= due => match state.pop() {
@@ -96,32 +87,19 @@ impl Waiting {
         }
     }
 
-    /// Has all that waits handed over, and waits for it. Whether it was within the time.
-    pub(super) fn flush(&self, within: Duration) -> bool {
-        let mut state = self.lock();
-        state.flushes += 1;
-        let ours = state.flushes;
-        state.flush = Some(state.full.len() + usize::from(state.open.spans > 0));
-        self.wait(state, within, |state| state.ended || state.flushed >= ours)
-    }
-
-    /// The same, after which nothing is taken any more.
+    /// Has all that waits handed over, and waits for it; nothing is taken any more then. Whether it was within the time.
     pub(super) fn stop(&self, within: Duration) -> bool {
         let mut state = self.lock();
         state.stop.get_or_insert(Instant::now() + within);
-        self.wait(state, within, |state| state.ended)
+        self.wake.notify_one();
+        let waited = self.done.wait_timeout_while(state, within, |state| !state.ended);
+        waited.unwrap_or_else(PoisonError::into_inner).0.ended
     }
 
     /// Whoever took batches takes no more.
     pub(super) fn end(&self) {
         self.lock().ended = true;
         self.done.notify_all();
-    }
-
-    fn wait(&self, state: MutexGuard<'_, State>, within: Duration, over: impl Fn(&State) -> bool) -> bool {
-        self.wake.notify_one();
-        let waited = self.done.wait_timeout_while(state, within, |state| !over(state));
-        over(&waited.unwrap_or_else(PoisonError::into_inner).0)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -135,20 +113,6 @@ impl State {
     fn pop(&mut self) -> Option<Batch> {
         let open = || (self.open.spans > 0).then(|| std::mem::take(&mut self.open));
         self.full.pop_front().or_else(open)
-    }
-
-    /// The next one that somebody waits for. With the last one behind it, the flush is done: they are handed over one by one.
-    fn next_of_flush(&mut self) -> Option<Batch> {
-        let left = self.flush?.checked_sub(1);
-        if let Some(left) = left
-            && let Some(batch) = self.pop()
-        {
-            self.flush = Some(left);
-            return Some(batch);
-        }
-        self.flush = None;
-        self.flushed = self.flushes;
-        None
     }
 }
 

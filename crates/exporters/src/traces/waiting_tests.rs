@@ -5,6 +5,12 @@ use std::sync::mpsc::{self, Receiver};
 
 use super::*;
 
+impl Waiting {
+    fn push_bytes(&self, span: &[u8]) {
+        self.push(|out| out.extend_from_slice(span));
+    }
+}
+
 /// Nothing goes for being late.
 const NEVER: Duration = Duration::from_secs(3_600);
 /// Whatever happens has happened by then.
@@ -12,7 +18,7 @@ const LONG: Duration = Duration::from_secs(30);
 
 fn waiting(full: usize, delay: Duration, spans: usize) -> Arc<Waiting> {
     let waiting = Arc::new(Waiting::new(full, delay));
-    (0..spans).for_each(|_| waiting.push(b"span"));
+    (0..spans).for_each(|_| waiting.push_bytes(b"span"));
     waiting
 }
 
@@ -36,8 +42,8 @@ fn full_batches_go_at_once_and_the_rest_waits() {
     let told = taker(&waiting, None);
     assert_eq!((told.recv_timeout(LONG), told.recv_timeout(LONG)), (Ok(3), Ok(3)));
     assert!(told.try_recv().is_err());
-    waiting.push(b"span");
-    waiting.push(b"span");
+    waiting.push_bytes(b"span");
+    waiting.push_bytes(b"span");
     assert_eq!(told.recv_timeout(LONG), Ok(3));
 }
 
@@ -50,30 +56,26 @@ fn what_is_not_full_goes_after_a_while() {
 #[test]
 fn a_batch_is_full_too_when_it_is_long() {
     let waiting = waiting(100, NEVER, 0);
-    waiting.push(&vec![0; FULL_BYTES]);
-    waiting.push(b"span");
+    waiting.push_bytes(&vec![0; FULL_BYTES]);
+    waiting.push_bytes(b"span");
     assert_eq!(waiting.take(None).map(|batch| batch.spans), Some(1));
 }
 
 #[test]
-fn a_pause_holds_batches_back_and_nobody_who_waits_for_them() {
+fn a_pause_holds_batches_back_until_the_end() {
     let pause = || Some(Instant::now() + NEVER);
     let waiting = waiting(3, Duration::ZERO, 4);
     let told = taker(&waiting, pause());
     assert!(told.recv_timeout(Duration::from_millis(50)).is_err());
-    assert!(waiting.flush(LONG));
-    assert_eq!((told.try_recv(), told.try_recv()), (Ok(3), Ok(1)));
-    waiting.push(b"span");
-    assert!(told.recv_timeout(Duration::from_millis(50)).is_err());
     assert!(waiting.stop(LONG));
-    assert_eq!(told.recv_timeout(LONG), Ok(1));
+    assert_eq!((told.recv_timeout(LONG), told.recv_timeout(LONG)), (Ok(3), Ok(1)));
     assert!(told.recv_timeout(LONG).is_err(), "it has ended");
-    assert!(waiting.stop(Duration::ZERO) && waiting.flush(Duration::ZERO), "there is nobody to wait for");
+    assert!(waiting.stop(Duration::ZERO), "there is nobody to wait for");
 }
 
 #[test]
 fn nobody_waits_for_longer_than_they_said() {
     let waiting = waiting(3, NEVER, 4);
-    assert!(!waiting.flush(Duration::from_millis(1)) && !waiting.stop(Duration::from_millis(1)));
+    assert!(!waiting.stop(Duration::from_millis(1)));
     assert!(waiting.take(None).is_none(), "the time is over");
 }

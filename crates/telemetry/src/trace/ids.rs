@@ -1,45 +1,28 @@
 //! The ids of traces and spans.
 
-use std::cell::Cell;
-use std::time::SystemTime;
+use std::cell::RefCell;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use opentelemetry::trace::{SpanId, TraceId};
-use opentelemetry_sdk::trace::{IdGenerator, RandomIdGenerator};
+use rand::Rng as _;
+use rand::rngs::SmallRng;
 
 thread_local! {
-    /// The trace that the next root of this thread begins, where its id is known already.
-    static GIVEN: Cell<Option<TraceId>> = const { Cell::new(None) };
+    /// Ids are no secrets: they need be random, not hard to guess. It has nothing to drop, and so is there until the thread's end.
+    static RANDOM: RefCell<SmallRng> = RefCell::new(rand::make_rng());
 }
 
 /// X-Ray's ids, which begin with the time, four bytes of seconds
-/// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html#xray-api-traceids>); a trace that somebody has
-/// named before us keeps its id, though nothing in it is
-/// our parent: load balancers of AWS do that.
-#[derive(Debug, Default)]
-pub struct Ids(RandomIdGenerator);
-
-impl IdGenerator for Ids {
-    fn new_trace_id(&self) -> TraceId {
-        GIVEN.take().unwrap_or_else(|| {
-            let since = opentelemetry::time::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-            let mut id = self.0.new_trace_id().to_bytes();
-            // They need a fifth byte from the year 2106 on.
-            id[..4].copy_from_slice(&(since.as_secs() as u32).to_be_bytes());
-            TraceId::from(u128::from_be_bytes(id))
-        })
-    }
-
-    fn new_span_id(&self) -> SpanId {
-        self.0.new_span_id()
-    }
+/// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html#xray-api-traceids>).
+pub(super) fn new_trace(now: SystemTime) -> TraceId {
+    let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    // They need a fifth byte from the year 2106 on.
+    let seconds = since.as_secs() as u32;
+    let (high, low): (u32, u64) = RANDOM.with_borrow_mut(|random| (random.next_u32(), random.next_u64()));
+    // Zeros alone would be no id.
+    TraceId::from((u128::from(seconds) << 96 | u128::from(high) << 64 | u128::from(low)).max(1))
 }
 
-/// Does `work`, in which a root of this trace begins.
-pub(super) fn with_root<T>(trace: Option<TraceId>, work: impl FnOnce() -> T) -> T {
-    let Some(trace) = trace else { return work() };
-    GIVEN.set(Some(trace));
-    let done = work();
-    // Another generator of ids has left it where it is.
-    GIVEN.set(None);
-    done
+pub(super) fn new_span() -> SpanId {
+    SpanId::from(RANDOM.with_borrow_mut(|random| random.next_u64()).max(1))
 }

@@ -179,42 +179,47 @@ fn what_nobody_decided_is_told_as_such() {
     }
 }
 
-/// Spans of a tracer of the test's own: the process' may be installed but once.
 mod spans {
-    use std::sync::{Arc, Mutex, PoisonError};
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::{Arc, Mutex};
+    use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-    use opentelemetry::trace::TracerProvider as _;
-    use opentelemetry_sdk::error::OTelSdkResult;
-    use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider, SpanData, SpanExporter};
+    use opentelemetry_proto::tonic::trace::v1;
 
     use super::*;
     use crate::names::OUTCOME;
+    use crate::testing::{SeenSpan, decoded};
 
-    #[derive(Debug, Clone, Default)]
-    struct Ended(Arc<Mutex<Vec<SpanData>>>);
+    #[derive(Debug, Default)]
+    struct Listener {
+        ended: Mutex<Vec<v1::Span>>,
+        /// Of each trace that began, what was decided above.
+        said: Mutex<Vec<Option<bool>>>,
+        over: AtomicBool,
+    }
 
-    impl SpanExporter for Ended {
-        async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(batch);
-            Ok(())
+    impl Recorder for Listener {
+        fn begin(&self, _: TraceId, said: Option<bool>) -> Option<bool> {
+            self.said.lock().unwrap().push(said);
+            (!self.over.load(Ordering::Relaxed)).then(|| said.unwrap_or(true))
+        }
+
+        fn end(&self, span: Ended<'_>) {
+            assert_eq!(span.failed, decoded(&span.bytes).status.unwrap().code == 2);
+            self.ended.lock().unwrap().push(decoded(&span.bytes));
         }
     }
 
-    /// All of it in one test, as the tracer is the process' one.
+    /// All of it in one test, as the recorder is the process' one.
     #[test]
     fn spans_are_values_that_know_their_parents() {
         let parent = TraceContext::from_line(LINE);
-        let none = Span::start(SpanKind::Internal, "before there is a tracer", &parent);
+        let none = Span::start(SpanKind::Internal, "before there is a recorder", &parent);
         assert!(!none.is_recording() && !is_on());
         assert_eq!(none.context(), &parent, "children are the parent's");
 
-        let ended = Ended::default();
-        let provider = SdkTracerProvider::builder()
-            .with_id_generator(Ids::default())
-            .with_sampler(Sampler::AlwaysOn)
-            .with_simple_exporter(ended.clone())
-            .build();
-        install(BoxedTracer::new(Box::new(provider.tracer("test"))));
+        let listener = Arc::new(Listener::default());
+        install(Box::new(Arc::clone(&listener)));
 
         let mut span = Span::start(SpanKind::Server, "above", &parent);
         span.set("a", 1);
@@ -236,8 +241,12 @@ mod spans {
         assert_eq!(told(stated.context())[TRACESTATE], "congo=1,rojo=2");
         drop(stated);
         assert_eq!(ids(root.context()).0.as_deref(), Some("5759e988bd862e3fe1be46a994272793"));
+        listener.said.lock().unwrap().clear();
         let undecided = Span::start(SpanKind::Server, "", &parent.clone().undecided());
         assert_eq!(sampled(undecided.context()), Some(true), "a span of ours is decided");
+        let refused = TraceContext::from_xray("Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=0");
+        drop(Span::start(SpanKind::Server, "", &refused));
+        assert_eq!(*listener.said.lock().unwrap(), [None, Some(false)], "a load balancer's word counts");
         let own = Span::start(SpanKind::Server, "", &TraceContext::none());
         let now = opentelemetry::time::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
         let id = ids(own.context()).0.unwrap();
@@ -246,27 +255,33 @@ mod spans {
         assert_ne!(id, ids(Span::start(SpanKind::Server, "", &TraceContext::none()).context()).0.unwrap());
         drop((root, undecided, own));
 
-        let spans = ended.0.lock().unwrap();
+        let moment = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+        let mut past = Span::start_at(SpanKind::Internal, "past", &parent, moment(5));
+        past.rename("renamed");
+        past.end_at(moment(7));
+
+        let spans = listener.ended.lock().unwrap();
         let named = |name: &str| spans.iter().find(|it| it.name == name).unwrap();
-        let (first, second) = (named("below"), named("above"));
-        assert_eq!(
-            Some(&first.span_context.span_id()),
-            under.span_context().map(SpanContext::span_id).as_ref()
-        );
-        assert_eq!(Some(first.parent_span_id), above.span_context().map(SpanContext::span_id));
-        assert!(!first.parent_span_is_remote && second.parent_span_is_remote);
-        assert_eq!(first.links.len(), 1, "what is in no trace is no link");
-        assert_eq!(second.parent_span_id.to_string(), SPAN);
-        assert!(matches!(second.status, Status::Error { .. }));
-        assert!(second.attributes.contains(&KeyValue::new(crate::names::ERROR_TYPE, "timeout")));
-        let outcome =
-            |name: &str| named(name).attributes.iter().find(|it| it.key.as_str() == OUTCOME).cloned();
-        assert_eq!(outcome("POST auth"), Some(KeyValue::new(OUTCOME, "cancelled")));
-        assert_eq!(outcome("DELETE jobs"), None);
-        assert_eq!(named("behind a load balancer").parent_span_id, SpanId::INVALID);
+        let seen = |name: &str| SeenSpan::from(named(name).clone());
+        let (first, second) = (seen("below"), seen("above"));
+        assert_eq!(Some(first.span_id), ids(&under).1);
+        assert_eq!(Some(first.parent_id), ids(&above).1);
+        let is_remote = |name: &str| named(name).flags & 0x200 != 0;
+        assert!(!is_remote("below") && is_remote("above"));
+        assert_eq!(first.links, 1, "what is in no trace is no link");
+        assert_eq!(second.parent_id, SPAN);
+        assert_eq!(second.failed.as_deref(), Some("it took too long"));
+        assert_eq!((second.get("a"), second.get(crate::names::ERROR_TYPE)), ("1", "timeout"));
+        assert!((first.kind, second.kind) == (SpanKind::Client, SpanKind::Server));
+        assert!(second.began <= first.began && first.ended <= second.ended);
+        let past = seen("renamed");
+        assert_eq!((past.began, past.ended), (moment(5), moment(7)));
+        assert_eq!(seen("POST auth").get(OUTCOME), "cancelled");
+        assert_eq!(seen("DELETE jobs").get(OUTCOME), "");
+        assert_eq!(seen("behind a load balancer").parent_id, "0000000000000000");
         drop(spans);
 
-        provider.shutdown().unwrap();
+        listener.over.store(true, Ordering::Relaxed);
         let late = Span::start(SpanKind::Internal, "after its end", &parent);
         assert!(!late.is_recording() && late.context() == &parent);
     }

@@ -1,0 +1,170 @@
+//! Spans, as whoever does the work holds them.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::SystemTime;
+
+use opentelemetry::KeyValue;
+use opentelemetry::trace::{SpanContext, SpanKind, TraceId};
+
+use super::recorder::{Recorder, installed};
+use super::recording::Recording;
+use super::{TraceContext, ids, spare};
+use crate::otlp::Written;
+
+/// Something that takes time. Ends when it is dropped.
+pub struct Span {
+    context: TraceContext,
+    open: Option<Open>,
+}
+
+/// What is told, and to whom.
+struct Open {
+    recording: Box<Recording>,
+    recorder: &'static dyn Recorder,
+}
+
+impl Span {
+    /// Begins now, below `parent`; a trace of its own where that is empty.
+    pub fn start(kind: SpanKind, name: impl Into<Cow<'static, str>>, parent: &TraceContext) -> Self {
+        Self::start_linked(kind, name, parent, &[])
+    }
+
+    /// The same, with what else it has to do with.
+    pub fn start_linked(
+        kind: SpanKind,
+        name: impl Into<Cow<'static, str>>,
+        parent: &TraceContext,
+        links: &[TraceContext],
+    ) -> Self {
+        let Some(recorder) = installed() else { return Self::none(parent.clone()) };
+        let mut span = Self::begin(recorder, kind, name, parent, opentelemetry::time::now());
+        if let Some(Open { recording, .. }) = &mut span.open {
+            links.iter().filter_map(TraceContext::span_context).for_each(|it| recording.link(it));
+        }
+        span
+    }
+
+    /// The same for what began at `at`, where only its end showed that it is worth telling.
+    pub fn start_at(
+        kind: SpanKind,
+        name: impl Into<Cow<'static, str>>,
+        parent: &TraceContext,
+        at: SystemTime,
+    ) -> Self {
+        match installed() {
+            Some(recorder) => Self::begin(recorder, kind, name, parent, at),
+            None => Self::none(parent.clone()),
+        }
+    }
+
+    /// The same with a recorder of the test's own: the process' may be installed but once.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn start_for(
+        recorder: &'static dyn Recorder,
+        name: impl Into<Cow<'static, str>>,
+        parent: &TraceContext,
+    ) -> Self {
+        Self::begin(recorder, SpanKind::Internal, name, parent, opentelemetry::time::now())
+    }
+
+    fn begin(
+        recorder: &'static dyn Recorder,
+        kind: SpanKind,
+        name: impl Into<Cow<'static, str>>,
+        parent: &TraceContext,
+        at: SystemTime,
+    ) -> Self {
+        // A trace that somebody has named before us keeps its id, though nothing in it may be our parent: load balancers of AWS
+        // do that.
+        let named = parent.known().map(SpanContext::trace_id).filter(|it| *it != TraceId::INVALID);
+        let trace = named.unwrap_or_else(|| ids::new_trace(at));
+        let Some(is_sampled) = recorder.begin(trace, parent.said()) else {
+            // The process is about to end.
+            return Self::none(parent.clone());
+        };
+        let context = TraceContext::of(trace, ids::new_span(), is_sampled, parent);
+        let mut recording = spare::take();
+        recording.begin(kind, name.into(), parent.span_context(), at);
+        Self { context, open: Some(Open { recording, recorder }) }
+    }
+
+    /// Nothing is recorded; children are those of `parent`.
+    #[must_use]
+    pub const fn none(parent: TraceContext) -> Self {
+        Self { context: parent, open: None }
+    }
+
+    /// Where its children begin.
+    #[must_use]
+    pub const fn context(&self) -> &TraceContext {
+        &self.context
+    }
+
+    /// Whether anything set here is kept: what is dear to find out need not be otherwise.
+    #[must_use]
+    pub const fn is_recording(&self) -> bool {
+        self.open.is_some()
+    }
+
+    /// Notes something; the names are those of [`names`](crate::names). A text may be borrowed.
+    pub fn set(&mut self, key: &'static str, value: impl Written) {
+        if let Some(Open { recording, .. }) = &mut self.open {
+            recording.set(key, &value);
+        }
+    }
+
+    /// Notes something that happened in between.
+    #[expect(clippy::needless_pass_by_value, reason = "it is made for this")]
+    pub fn event(&mut self, name: &'static str, about: Vec<KeyValue>) {
+        if let Some(Open { recording, .. }) = &mut self.open {
+            recording.event(name, opentelemetry::time::now(), &about);
+        }
+    }
+
+    /// Another name, once more is known.
+    pub fn rename(&mut self, name: impl Into<Cow<'static, str>>) {
+        if let Some(Open { recording, .. }) = &mut self.open {
+            recording.name = name.into();
+        }
+    }
+
+    /// It failed: `kind` is of a closed list (`error.type`), and no words of a request are in `why`. The last word counts.
+    pub fn fail(&mut self, kind: &'static str, why: impl Into<Cow<'static, str>>) {
+        if let Some(Open { recording, .. }) = &mut self.open {
+            recording.set(crate::names::ERROR_TYPE, kind);
+            recording.failed = Some(why.into());
+        }
+    }
+
+    /// Ends now.
+    pub fn end(self) {}
+
+    /// Ended at a moment that is over.
+    pub fn end_at(mut self, at: SystemTime) {
+        self.finish(|| at);
+    }
+
+    fn finish(&mut self, at: impl FnOnce() -> SystemTime) {
+        let Some(Open { mut recording, recorder }) = self.open.take() else { return };
+        if let Some(context) = self.context.span_context() {
+            recorder.end(recording.end(context, at()));
+        }
+        spare::give_back(recording);
+    }
+}
+
+impl Drop for Span {
+    fn drop(&mut self) {
+        self.finish(opentelemetry::time::now);
+    }
+}
+
+impl fmt::Debug for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Span")
+            .field("context", &self.context)
+            .field("recorded", &self.is_recording())
+            .finish()
+    }
+}
