@@ -64,12 +64,12 @@ pub(crate) async fn traced<T>(
         span.set(names::RPC_SYSTEM, "aws-api");
         span.set(names::RPC_SERVICE, operation.service);
         span.set(names::RPC_METHOD, operation.method);
-        span.set(names::REGION, region.to_owned());
+        span.set(names::REGION, region);
         if let Err(error) = &answer {
             let kind = error.code().name();
             span.fail(kind, kind);
             if let Some(id) = &error.bedrock_request_id {
-                span.set(names::AWS_REQUEST_ID, id.clone());
+                span.set(names::AWS_REQUEST_ID, id);
             }
         }
     }

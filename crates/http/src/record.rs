@@ -231,9 +231,9 @@ impl Record {
         span.rename(format!("{method} {}", self.pattern.text()));
         span.set(names::HTTP_METHOD, method);
         span.set(names::ROUTE, self.pattern.value());
-        span.set(names::HTTP_PATH, Arc::clone(&self.path));
+        span.set(names::HTTP_PATH, &*self.path);
         span.set(names::DIALECT, self.dialect);
-        span.set(names::REQUEST_ID, Arc::clone(&self.current.request_id));
+        span.set(names::REQUEST_ID, &*self.current.request_id);
         span.set(names::OUTCOME, self.outcome.name());
         if let Some(status) = self.status {
             span.set(names::HTTP_STATUS, i64::from(status));
@@ -243,11 +243,11 @@ impl Record {
             span.set(names::CLIENT_ADDRESS, address.to_string());
         }
         if let Some(text) = &self.user_agent {
-            span.set(names::USER_AGENT, Arc::clone(text));
+            span.set(names::USER_AGENT, &**text);
         }
         if let Some(who) = self.current.who() {
-            span.set(names::TEAM_ID, who.team.to_string());
-            span.set(names::SUBJECT, who.subject.to_string());
+            span.set(names::TEAM_ID, &*who.team);
+            span.set(names::SUBJECT, &*who.subject);
         }
         if let Some(kind) = self.error_type() {
             let why = self.code().map_or("", failure::words);

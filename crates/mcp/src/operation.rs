@@ -183,7 +183,7 @@ impl Inner {
     fn aim(&mut self, key: &'static str, name: &str) {
         if self.span.is_recording() {
             self.span.rename(format!("{} {name}", self.method));
-            self.span.set(key, name.to_owned());
+            self.span.set(key, name);
         }
     }
 }

@@ -85,7 +85,8 @@ where
     let mut waiting = requests.into_iter().enumerate();
     let numbered = |(at, request)| {
         let call = call(request);
-        async move { (at, call.await) }
+        // By a pointer: such a future is large, and moved several times before it begins.
+        Box::pin(async move { (at, call.await) })
     };
     let mut running: FuturesUnordered<_> = waiting.by_ref().take(AT_ONCE).map(numbered).collect();
     let mut done = Vec::new();

@@ -83,7 +83,7 @@ impl<'a> Said<'a> {
     /// Every field, its message among them.
     pub(super) fn fields(&self, shown: Shown, mut each: impl FnMut(&'static str, Value<'_>)) {
         match self {
-            Self::Event(event) => event.record(&mut Each { shown, each }),
+            Self::Event(event) => event.record(&mut Each { shown, each, room: String::new() }),
             Self::Lost(lines) => {
                 each("message", Value::Text("log lines were lost: whoever reads them is too slow"));
                 each("lines", Value::Bare(lines));
@@ -131,6 +131,8 @@ impl fmt::Display for Value<'_> {
 struct Each<F> {
     shown: Shown,
     each: F,
+    /// For what is written before it is handed on: one text after another.
+    room: String,
 }
 
 impl<F: FnMut(&'static str, Value<'_>)> Each<F> {
@@ -144,10 +146,12 @@ impl<F: FnMut(&'static str, Value<'_>)> Each<F> {
     }
 
     fn written(&mut self, field: &Field, value: fmt::Arguments<'_>) {
-        let mut text = Bounded(String::new());
+        let mut text = Bounded(std::mem::take(&mut self.room));
+        text.0.clear();
         // Stopped where it is long enough.
         let _ = text.write_fmt(value);
         self.text(field, &text.0);
+        self.room = text.0;
     }
 }
 

@@ -96,7 +96,7 @@ impl Gate {
         self.waiting.fetch_sub(spans, Ordering::AcqRel);
         self.lost.fetch_add(spans as u64, Ordering::Relaxed);
         if !self.trouble.swap(true, Ordering::AcqRel) {
-            tracing::warn!(error = %error, "the collector does not take our spans: they are lost until it does");
+            tracing::warn!(error = %error, "the collector does not take our spans: what it was sent is lost");
         }
     }
 

@@ -76,12 +76,12 @@ impl AttemptSpan {
             span.set(names::RPC_SERVICE, SERVICE);
             span.set(names::RPC_METHOD, method.name);
             span.set(names::ATTEMPT, i64::from(attempt));
-            span.set(names::REGION, target.place.region.as_str().to_owned());
+            span.set(names::REGION, target.place.region.as_str());
             if let Some(account) = &target.place.account {
                 span.set(names::ACCOUNT, account.to_string());
             }
             span.set(names::GEN_AI_PROVIDER, PROVIDER);
-            span.set(names::GEN_AI_REQUEST_MODEL, target.model.bedrock_id.clone());
+            span.set(names::GEN_AI_REQUEST_MODEL, &target.model.bedrock_id);
         }
         Self { span, operation, labels, begun: Instant::now(), has_ended: false }
     }
@@ -118,7 +118,7 @@ impl AttemptSpan {
     fn fail(&mut self, error: &ModelError, kind: &'static str) {
         self.span.fail(kind, kind);
         if let Some(id) = &error.bedrock_request_id {
-            self.span.set(names::AWS_REQUEST_ID, id.clone());
+            self.span.set(names::AWS_REQUEST_ID, id);
         }
         if let Some(wait) = error.retry_after {
             let millis = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX);

@@ -48,7 +48,7 @@ impl CallSpan {
             Span::none(parent.clone())
         };
         if let Some(route) = route.filter(|_| span.is_recording()) {
-            span.set(names::MODEL_ROUTE, route.to_owned());
+            span.set(names::MODEL_ROUTE, route);
         }
         Self {
             span,
@@ -117,10 +117,10 @@ impl CallSpan {
         let span = &mut self.span;
         span.set(names::GEN_AI_OPERATION, self.operation.name());
         span.set(names::GEN_AI_PROVIDER, PROVIDER);
-        span.set(names::GEN_AI_REQUEST_MODEL, record.model_asked.clone());
-        span.set(names::GEN_AI_RESPONSE_MODEL, record.model_served.clone());
+        span.set(names::GEN_AI_REQUEST_MODEL, &record.model_asked);
+        span.set(names::GEN_AI_RESPONSE_MODEL, &record.model_served);
         span.set(names::GEN_AI_STREAM, record.streamed);
-        span.set(names::REGION, record.region.clone());
+        span.set(names::REGION, &record.region);
         if let Some(account) = &record.account {
             span.set(names::ACCOUNT, account.to_string());
         }

@@ -33,7 +33,7 @@ pub(crate) async fn create(
     JsonBytes(body): JsonBytes,
 ) -> Result<HttpResponse, ApiError> {
     let caller = Caller { principal: &allowed.principal, context: &context };
-    let answer = answer(&service, caller, id.into_inner(), (tags, cache), &body).await?;
+    let answer = Box::pin(answer(&service, caller, id.into_inner(), (tags, cache), &body)).await?;
     Ok(respond(&context, answer))
 }
 

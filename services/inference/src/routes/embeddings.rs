@@ -35,7 +35,7 @@ pub(crate) async fn create(
     JsonBytes(body): JsonBytes,
 ) -> Result<HttpResponse, ApiError> {
     let caller = Caller { principal: &allowed.principal, context: &context };
-    let answer = answer(&service, caller, manner, &body).await?;
+    let answer = Box::pin(answer(&service, caller, manner, &body)).await?;
     Ok(respond(&context, answer))
 }
 

@@ -28,7 +28,7 @@ pub(crate) async fn create(
     if is_for_later(caller, &body)? {
         return hand_over(&service, caller, &manner, (request.path(), key.0), &body).await;
     }
-    let answer = answer(&service, caller, manner, &body).await?;
+    let answer = Box::pin(answer(&service, caller, manner, &body)).await?;
     Ok(respond(&context, answer))
 }
 

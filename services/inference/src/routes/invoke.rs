@@ -46,7 +46,7 @@ pub(crate) async fn create(
 ) -> Result<HttpResponse, ApiError> {
     let caller = Caller { principal: &allowed.principal, context: &context };
     let head = Head { tags, ..Head::read(request.headers(), "accept")? };
-    let answer = answer(&service, caller, id.into_inner(), head, body).await?;
+    let answer = Box::pin(answer(&service, caller, id.into_inner(), head, body)).await?;
     Ok(respond(&context, answer))
 }
 

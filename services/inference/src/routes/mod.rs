@@ -1,4 +1,7 @@
 //! The HTTP face of the service.
+//!
+//! What answers a call is held by a pointer (`Box::pin`): such a future has some ten thousand bytes, and actix-web moves a handler's
+//! future several times before it runs.
 
 mod cache;
 pub(crate) mod chat;

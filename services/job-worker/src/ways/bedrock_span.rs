@@ -58,8 +58,8 @@ fn described(mut span: Span, method: &'static str, batch: &Batch, bedrock: &Bedr
         span.set(names::RPC_SYSTEM, "aws-api");
         span.set(names::RPC_SERVICE, SERVICE);
         span.set(names::RPC_METHOD, method);
-        span.set(names::REGION, bedrock.region.clone());
-        span.set(names::GEN_AI_REQUEST_MODEL, bedrock.model.clone());
+        span.set(names::REGION, &bedrock.region);
+        span.set(names::GEN_AI_REQUEST_MODEL, &bedrock.model);
         span.set(names::BATCH_ID, batch.id.to_string());
     }
     span

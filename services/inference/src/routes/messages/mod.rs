@@ -45,7 +45,7 @@ pub(crate) async fn create(
     JsonBytes(body): JsonBytes,
 ) -> Result<HttpResponse, ApiError> {
     let caller = Caller { principal: &allowed.principal, context: &context };
-    let answer = answer(&service, caller, manner, reading, body).await;
+    let answer = Box::pin(answer(&service, caller, manner, reading, body)).await;
     headers::respond(&service, &context, answer)
 }
 

@@ -41,7 +41,7 @@ pub(crate) async fn create(
     if let Some(made) = background::made_before(&service, caller, manner.response, &body).await {
         return Ok(json(made.into()));
     }
-    let answer = answer(&service, caller, manner, &body).await?;
+    let answer = Box::pin(answer(&service, caller, manner, &body)).await?;
     Ok(respond(&context, answer))
 }
 
