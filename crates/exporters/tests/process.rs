@@ -1,4 +1,4 @@
-//! A process as a whole: its log and its tracer are its only ones, so this binary has a test for each, and starts itself
+//! A process as a whole: its log and its recorder of spans are its only ones, so this binary has a test for each, and starts itself
 //! once more for the one that panics.
 
 use std::io::{Read as _, Write as _};

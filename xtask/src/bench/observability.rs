@@ -1,7 +1,8 @@
 //! `cargo xtask bench observability`: what it costs to be seen, and what it costs if nobody looks.
 //!
 //! One process against the emulator, once for each way of looking at it; all run at the same time and are measured in turn,
-//! round by round, so that whatever else the machine does meanwhile meets all of them. Printed only.
+//! round by round, so that whatever else the machine does meanwhile meets all of them. Each second round goes the other way round, and
+//! ratios are taken within a round: what the machine does for a minute is in both sides of them. Printed only.
 
 mod collector;
 
@@ -87,9 +88,11 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     let rounds = options.rounds.max(2);
     for round in 0..rounds {
         println!("round {} of {rounds}", round + 1);
-        for subject in &mut subjects {
-            subject.measure(&runtime, options)?;
+        let mut turn: Vec<_> = subjects.iter_mut().collect();
+        if round % 2 == 1 {
+            turn.reverse();
         }
+        turn.into_iter().try_for_each(|subject| subject.measure(&runtime, options))?;
         if round + 1 == rounds / 2 {
             subjects.iter_mut().for_each(|it| it.middle_mib = it.rss_mib());
         }
@@ -113,13 +116,13 @@ fn print(subjects: &[Subject], options: &Options) {
         "| Outcrop, one process | answers/s | ratio | CPU µs per answer | p50 µs | p99 µs | MiB, start | half | end |"
     );
     println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
-    let base = subjects.first().map_or(0.0, |it| median(&it.rates));
+    let base = subjects.first().map_or(&[][..], |it| &it.rates);
     for it in subjects {
         println!(
             "| {} | {:.0} | {:.3} | {:.0} | {:.0} | {:.0} | {:.1} | {:.1} | {:.1} |",
             it.look.name(),
             median(&it.rates),
-            median(&it.rates) / base,
+            median(&it.rates.iter().zip(base).map(|(one, base)| one / base).collect::<Vec<_>>()),
             median(&it.cpus_us),
             median(&it.p50s_us),
             median(&it.p99s_us),

@@ -94,10 +94,8 @@ impl<N: Next> Recorder for Keeper<N> {
         let Verdict { kept, export, left_out } = shard.end(span.trace, span.bytes, tells);
         drop(shard);
         count(left_out, "left_out");
-        for earlier in &kept {
-            self.next.put(earlier.bytes().sampled());
-        }
         if export {
+            kept.iter().for_each(|earlier| self.next.put(earlier.bytes().sampled()));
             self.next.put(span.bytes.sampled());
         }
     }

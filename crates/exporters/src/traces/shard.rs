@@ -67,9 +67,9 @@ impl KeptSpan {
 /// What becomes of spans when one ends.
 #[derive(Debug, Default)]
 pub(super) struct Verdict {
-    /// These are exported,
+    /// What was kept of its trace,
     pub(super) kept: Vec<KeptSpan>,
-    /// and this one too.
+    /// and whether that is exported, and the one that ended with it. Else it goes where no lock is held.
     pub(super) export: bool,
     pub(super) left_out: usize,
 }
@@ -110,13 +110,11 @@ impl Shard {
         let over = kept.open == 0;
         let mut verdict = Verdict::default();
         if kept.tells || over {
-            let spans = std::mem::take(&mut kept.spans);
-            self.spans -= spans.len();
+            (verdict.kept, verdict.export) = (std::mem::take(&mut kept.spans), kept.tells);
+            self.spans -= verdict.kept.len();
             self.bytes -= std::mem::take(&mut kept.bytes);
-            if kept.tells {
-                (verdict.kept, verdict.export) = (spans, true);
-            } else {
-                verdict.left_out = spans.len() + 1;
+            if !verdict.export {
+                verdict.left_out = verdict.kept.len() + 1;
             }
         } else {
             verdict.left_out = self.keep(trace, span);

@@ -1,6 +1,6 @@
 //! What waits for the collector: spans as they are written, in batches of one request each.
 //!
-//! Behind one lock, which is held for a copy of some hundred bytes, or to take a batch away. How much may wait is
+//! Behind one lock, which is held for a copy of mostly some hundred bytes, or to take a batch away. How much may wait is
 //! [`Gate`](super::gate::Gate)'s affair.
 
 use std::collections::VecDeque;

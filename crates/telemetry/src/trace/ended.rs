@@ -57,6 +57,7 @@ impl SpanBytes<'_> {
 
     /// Writes so many bytes: a field of `ScopeSpans`.
     pub fn write(&self, out: &mut Vec<u8>) {
+        let before = out.len();
         out.reserve(self.written_len());
         head(out, SPAN, self.inner_len());
         out.extend_from_slice(self.content);
@@ -64,6 +65,8 @@ impl SpanBytes<'_> {
         number(out, DROPPED, self.dropped.into());
         out.extend_from_slice(&FLAGS);
         out.extend_from_slice(&self.flags.to_le_bytes());
+        // Room is reckoned by this.
+        debug_assert_eq!(out.len() - before, self.written_len());
     }
 
     /// Whether there is anything in it of what was asked and answered.

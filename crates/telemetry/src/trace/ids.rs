@@ -4,12 +4,18 @@ use std::cell::RefCell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use opentelemetry::trace::{SpanId, TraceId};
-use rand::Rng as _;
-use rand::rngs::SmallRng;
+use rand::rngs::{SmallRng, SysRng};
+use rand::{Rng as _, SeedableRng as _};
 
 thread_local! {
-    /// Ids are no secrets: they need be random, not hard to guess. It has nothing to drop, and so is there until the thread's end.
-    static RANDOM: RefCell<SmallRng> = RefCell::new(rand::make_rng());
+    /// Ids are no secrets: they need be random, not hard to guess. It has nothing to drop, and is made without the thread's own
+    /// generator, which has: so it is there until the thread's end.
+    static RANDOM: RefCell<SmallRng> = RefCell::new(seeded());
+}
+
+#[expect(clippy::expect_used, reason = "a system without randomness has no TLS and no keys either")]
+fn seeded() -> SmallRng {
+    SmallRng::try_from_rng(&mut SysRng).expect("the system has randomness")
 }
 
 /// X-Ray's ids, which begin with the time, four bytes of seconds

@@ -79,11 +79,12 @@ impl Span {
         // do that.
         let named = parent.known().map(SpanContext::trace_id).filter(|it| *it != TraceId::INVALID);
         let trace = named.unwrap_or_else(|| ids::new_trace(at));
+        let id = ids::new_span();
         let Some(is_sampled) = recorder.begin(trace, parent.said()) else {
             // The process is about to end.
             return Self::none(parent.clone());
         };
-        let context = TraceContext::of(trace, ids::new_span(), is_sampled, parent);
+        let context = TraceContext::of(trace, id, is_sampled, parent);
         let mut recording = spare::take();
         recording.begin(kind, name.into(), parent.span_context(), at);
         Self { context, open: Some(Open { recording, recorder }) }
@@ -129,7 +130,8 @@ impl Span {
         }
     }
 
-    /// It failed: `kind` is of a closed list (`error.type`), and no words of a request are in `why`. The last word counts.
+    /// It failed: `kind` is of a closed list (`error.type`), and no words of a request are in `why`. To be told
+    /// once: of a second time the status is the later one, and both kinds are told.
     pub fn fail(&mut self, kind: &'static str, why: impl Into<Cow<'static, str>>) {
         if let Some(Open { recording, .. }) = &mut self.open {
             recording.set(crate::names::ERROR_TYPE, kind);
