@@ -5,9 +5,13 @@ use std::process::Command;
 
 use anyhow::Context as _;
 
-/// The root of the checkout.
+/// The root of the checkout: the one that `cargo xtask` is called in. Where it was compiled may be another, as checkouts
+/// that share a folder of builds share this program too.
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(PathBuf::new, Path::to_path_buf)
+    let compiled_in = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let called_in = std::env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let manifest = called_in.filter(|it| it.join("src/paths.rs").is_file()).unwrap_or(compiled_in);
+    manifest.parent().map_or_else(PathBuf::new, Path::to_path_buf)
 }
 
 /// Where this cargo puts what it builds for `profile` (`debug`, `release`, …).
