@@ -228,10 +228,14 @@ pub trait Limiter: Send + Sync + 'static {
     }
 
     /// How often the counts were lost, for those who can tell what was spent: whenever this changes, tell the ledger what
-    /// is not told yet. `None` where counts are not lost.
+    /// is not told yet, and say so by [`Limiter::ledger_knows`]. `None` where counts are not lost.
     fn losses(&self) -> Option<tokio::sync::watch::Receiver<u64>> {
         None
     }
+
+    /// The ledger knows what this process spent before so many losses. Who says it once, of no matter how many, is waited
+    /// for after each further loss, as far as the adapter waits for anybody: what the ledger lacks could be spent again.
+    fn ledger_knows(&self, _losses: u64) {}
 
     /// Counts one admission of each meter for good, or none: for what is merely counted, and never settled.
     async fn count(&self, meters: &[Meter], now: Duration) -> Result<Admission, PortError>;

@@ -236,6 +236,10 @@ impl Limiter for RedisLimiter {
         Some(self.shared.calls.losses())
     }
 
+    fn ledger_knows(&self, losses: u64) {
+        self.shared.calls.ledger_knows(losses);
+    }
+
     async fn count(&self, meters: &[Meter], now: Duration) -> Result<Admission, PortError> {
         const ATTEMPTED: &str = "count against the limits";
         if meters.is_empty() {

@@ -46,6 +46,8 @@ struct State {
     said_full: bool,
     /// How often something was lost.
     losses: watch::Sender<u64>,
+    /// What was spent before so many losses is in the ledger; `None` as long as nobody ever said so, who then need not.
+    ledger_knows: Option<u64>,
 }
 
 /// A call that is open, or that is to be settled.
@@ -120,6 +122,12 @@ impl Calls {
     /// How often it was noticed that Redis lost its data.
     pub(super) fn losses(&self) -> watch::Receiver<u64> {
         self.lock().losses.subscribe()
+    }
+
+    /// Notes that what was spent before so many losses is in the ledger.
+    pub(super) fn ledger_knows(&self, losses: u64) {
+        let mut state = self.lock();
+        state.ledger_knows = state.ledger_knows.max(Some(losses));
     }
 
     /// Notes in which epoch an answer was given: in a new one, everything before was lost.
@@ -257,10 +265,11 @@ impl Calls {
         }
     }
 
-    /// The epoch in which there is nothing left to bring back.
+    /// The epoch in which there is nothing left to bring back, and nothing that the ledger lacks.
     pub(super) fn whole_in(&self) -> Option<String> {
         let state = self.lock();
-        if state.restore.is_none() { state.epoch.clone() } else { None }
+        let in_ledger = state.ledger_knows.is_none_or(|it| it >= *state.losses.borrow());
+        if state.restore.is_none() && in_ledger { state.epoch.clone() } else { None }
     }
 
     /// Forgets what is over.

@@ -101,3 +101,36 @@ async fn nothing_is_let_in_before_the_last_process_has_brought_back_its_part() {
     until("the longest grace is over", async || reserve(&one, &meters).await.is_ok()).await;
     assert!(restarted.elapsed() >= longest_grace - Duration::from_millis(300), "{:?}", restarted.elapsed());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs redis: cargo xtask test"]
+async fn nothing_is_let_in_before_the_ledger_knows_what_was_spent() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let port = free_port();
+    let mut server = start(port, folder.path()).await;
+    let url = format!("redis://127.0.0.1:{port}");
+    let (longest_grace, grace) = (Duration::from_secs(4), Duration::from_millis(500));
+    let heartbeat = Duration::from_millis(100);
+    let options = LimiterOptions { heartbeat, grace, longest_grace, ..options() };
+    let (one, other) = (connect(&url, BRISK, &options), connect(&url, BRISK, &options));
+    let meters = [meter("t", Kind::Tokens, 1_000, 1)];
+    for limiter in [&one, &other] {
+        until("it is let in", async || reserve(limiter, &meters).await.is_ok()).await;
+    }
+    until("both are known", async || one.replicas() == 2).await;
+    // One of them tells a ledger what was spent.
+    other.ledger_knows(0);
+    tokio::time::sleep(heartbeat * 2).await;
+
+    server.kill().await.expect("killed");
+    let _server = start(port, folder.path()).await;
+    let restarted = Instant::now();
+    while restarted.elapsed() < grace * 3 {
+        let answer = reserve(&one, &meters).await;
+        assert!(is_away(&answer), "somebody has not told the ledger: {answer:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    other.ledger_knows(1);
+    until("it has", async || reserve(&one, &meters).await.is_ok()).await;
+    assert!(restarted.elapsed() < longest_grace, "sooner than without: {:?}", restarted.elapsed());
+}

@@ -30,6 +30,8 @@ const MOST_FAILURES: usize = 8;
 const REST: Duration = Duration::from_secs(120);
 /// At most so much is added to the time between two raises, so that replicas do not ask all at once.
 const JITTER: Duration = Duration::from_secs(10);
+/// How long after a loss the ledger is waited for: no limiter waits for longer.
+const LONGEST_TELLING: Duration = Duration::from_secs(10);
 /// How long a call waits at most for what may be missing in its budgets; after that it is found out in the background.
 const LONGEST_CLOSING: Duration = Duration::from_secs(3);
 
@@ -96,12 +98,25 @@ impl AdmissionControl {
         }
     }
 
-    /// Whenever the limiter has lost its counts, the ledger is to know everything before it is asked.
+    /// Whenever the limiter has lost its counts, the ledger is to know everything before anybody asks it what was spent:
+    /// the limiter lets nothing in until it is told so, for as long as it waits at all.
     pub(super) async fn heed_losses(&self) {
         let Some(mut losses) = self.limiter.losses() else { return };
+        self.limiter.ledger_knows(*losses.borrow_and_update());
         while losses.changed().await.is_ok() {
+            let lost = *losses.borrow_and_update();
             self.away.lost();
-            self.spool.ship_now();
+            if timeout(LONGEST_TELLING, self.tell_ledger()).await.is_err() {
+                tracing::warn!("the ledger is late: what it lacks may be spent again until budgets are held against it");
+            }
+            self.limiter.ledger_knows(lost);
+        }
+    }
+
+    /// Waits until the ledger has what is in the spool now.
+    async fn tell_ledger(&self) {
+        while !self.spool.shipped().await {
+            sleep(TICK).await;
         }
     }
 

@@ -104,13 +104,13 @@ impl Spool {
         self.caught_up.cancelled().await;
     }
 
-    /// Has what is there shipped, and waits until that was tried: for a round that begins after this.
-    pub(crate) async fn shipped(&self) {
+    /// Has what is there shipped, and waits until that was tried: for a round that begins after this. Whether it worked.
+    pub(crate) async fn shipped(&self) -> bool {
         let mut rounds = self.rounds.subscribe();
         let wanted = rounds.borrow().begun + 1;
         self.ship_now();
         // The sender is part of this: it is not dropped while somebody waits.
-        let _ = rounds.wait_for(|it| it.ended >= wanted).await;
+        rounds.wait_for(|it| it.ended >= wanted).await.is_ok_and(|it| it.worked)
     }
 
     /// Has what is there shipped without waiting for the next time.

@@ -94,7 +94,7 @@ async fn who_waits_for_what_was_shipped_waits_for_a_round_of_its_own() {
     assert!(futures::poll!(&mut shipped).is_pending(), "that was before");
     spool.append(&usage_record(1));
     assert!(ship(&spool, &ledger).await);
-    shipped.await;
+    assert!(shipped.await);
     assert_eq!(ledger.records.lock().unwrap().len(), 1);
 }
 

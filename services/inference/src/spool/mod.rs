@@ -79,6 +79,8 @@ pub(crate) struct Spool {
 struct Rounds {
     begun: u64,
     ended: u64,
+    /// Whether the last that ended moved everything.
+    worked: bool,
 }
 
 #[derive(Debug)]

@@ -111,7 +111,7 @@ impl Shipper {
         let shipped = self.ship_all().await;
         self.tell(began, shipped.is_ok());
         // One that is given up ends with the next.
-        self.spool.rounds.send_modify(|it| it.ended = it.begun);
+        self.spool.rounds.send_modify(|it| (it.ended, it.worked) = (it.begun, shipped.is_ok()));
         match shipped {
             Ok(()) => {
                 if std::mem::take(&mut self.away) {

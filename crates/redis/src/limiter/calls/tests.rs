@@ -41,6 +41,22 @@ fn a_new_epoch_is_a_loss_but_the_first_is_not() {
 }
 
 #[test]
+fn nothing_is_whole_before_the_ledger_knows_if_somebody_tells_it() {
+    let calls = Calls::default();
+    calls.heard_of("a");
+    calls.ledger_knows(0);
+    assert_eq!(calls.whole_in(), Some("a".to_owned()));
+    for (epoch, losses) in [("b", 1), ("c", 2)] {
+        calls.heard_of(epoch);
+        calls.restored(&calls.to_restore().expect("it is lost"));
+        calls.ledger_knows(losses - 1);
+        assert_eq!(calls.whole_in(), None, "it knows nothing of the last");
+        calls.ledger_knows(losses);
+        assert_eq!(calls.whole_in(), Some(epoch.to_owned()));
+    }
+}
+
+#[test]
 fn answers_of_an_epoch_that_come_after_its_loss_are_brought_back_too() {
     let calls = Calls::default();
     let settlement = open(&calls, 1, "a");
