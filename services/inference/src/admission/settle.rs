@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use outcrop_ports::{Clock, Hold, Kind, Limiter, PortError, PortFailure, Settlement};
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -25,6 +26,12 @@ const FOR_RESERVED: usize = WAITING / 8;
 const FEW: usize = 4 * BATCH;
 /// Most of one call of the limiter.
 const BATCH: usize = 64;
+/// Between two batches, so that what ends within it is settled together: to be woken for each call costs more than to
+/// settle it.
+const TOGETHER: Duration = Duration::from_millis(2);
+/// What held less than this part of each of its limits can wait for so long. Of more, the next call may need what it
+/// gives back.
+const SMALL_PART: u64 = 64;
 /// Pauses between tries.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -57,6 +64,8 @@ pub(crate) struct Settler {
     budgets: Arc<Budgets>,
     queue: Sender<Waiting>,
     own: Sender<Settlement>,
+    /// Something that waits is to be settled at once.
+    hurry: Notify,
     /// The other ends, taken by whoever empties them.
     waiting: Mutex<Option<(Receiver<Waiting>, Receiver<Settlement>)>>,
     unsettled: Unsettled,
@@ -83,6 +92,7 @@ impl Settler {
             budgets,
             queue,
             own,
+            hurry: Notify::new(),
             waiting: Mutex::new(Some((waiting, own_waiting))),
             unsettled: Arc::default(),
             unreserved: AtomicUsize::new(0),
@@ -104,10 +114,14 @@ impl Settler {
             }
         };
         let unreserved = settlement.unreserved;
+        let hurries = settlement.hold.meters.iter().any(|it| it.amount > it.limit / SMALL_PART);
         let room = if unreserved { FOR_RESERVED } else { 0 };
         self.unreserved.fetch_add(usize::from(unreserved), Ordering::Relaxed);
         let waiting = Waiting { settlement, _unsettled: unsettled };
         if self.queue.capacity() > room && self.queue.try_send(waiting).is_ok() {
+            if hurries {
+                self.hurry.notify_one();
+            }
             return;
         }
         self.unreserved.fetch_sub(usize::from(unreserved), Ordering::Relaxed);
@@ -174,6 +188,14 @@ impl Settler {
                 biased;
                 () = stop.cancelled() => break,
                 () = self.send(&mut batch) => {}
+            }
+            if waiting.len() < BATCH {
+                tokio::select! {
+                    biased;
+                    () = stop.cancelled() => break,
+                    () = self.hurry.notified() => {}
+                    () = sleep(TOGETHER) => {}
+                }
             }
         }
         let rest = async {

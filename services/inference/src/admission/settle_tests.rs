@@ -21,8 +21,12 @@ fn tokens() -> Meter {
 }
 
 fn ended(call: u128, used: u64) -> Ending {
+    ended_of(call, used, tokens())
+}
+
+fn ended_of(call: u128, used: u64, meter: Meter) -> Ending {
     let at_ms = meters::millis(SystemClock::default().now());
-    let hold = Hold { call: Uuid::from_u128(call), at_ms, meters: vec![tokens()] };
+    let hold = Hold { call: Uuid::from_u128(call), at_ms, meters: vec![meter] };
     Ending::Shared(Settlement { hold, used: vec![used], unreserved: false })
 }
 
@@ -55,6 +59,33 @@ async fn what_ends_while_the_limiter_is_away_is_settled_once_when_it_is_back() {
     let state = limiter.read(&[tokens()], now).await.unwrap()[0];
     assert_eq!((state.settled, state.held), (35, 0));
     assert_eq!(limiter.settled.load(Ordering::SeqCst), 2, "each once");
+    stop.cancel();
+    running.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn little_is_settled_together_and_much_at_once() {
+    let limiter = Arc::new(TestLimiter::default());
+    let (settler, stop) = (settler(&limiter), CancellationToken::new());
+    let running = tokio::spawn({
+        let (settler, stop) = (Arc::clone(&settler), stop.clone());
+        async move { settler.run(&stop).await }
+    });
+    let little = Meter { amount: 1, ..tokens() };
+    let mut settled = Vec::new();
+    for (call, meter) in [&little, &little, &little, &tokens()].into_iter().enumerate() {
+        settler.settle(ended_of(call as u128, 1, meter.clone()));
+        // No timer of a paused clock goes off within it.
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        settled.push(limiter.settled.load(Ordering::SeqCst));
+    }
+    assert_eq!(settled, [1, 1, 1, 4], "the first found nobody at work, the last held a tenth of its limit");
+    settler.settle(ended_of(9, 1, little));
+    sleep(Duration::from_millis(4)).await;
+    assert_eq!(limiter.settled.load(Ordering::SeqCst), 5, "nothing waits for long");
+    assert_eq!(limiter.tries.load(Ordering::SeqCst), 3);
     stop.cancel();
     running.await.unwrap();
 }
