@@ -234,7 +234,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
     text("metrics.listen"),
     text("metrics.emf"),
     text("metrics.emf_namespace"),
-    whole("metrics.interval_s", 1, 3_600),
+    switch("metrics.otlp"),
+    whole("metrics.interval_s", 1, 300),
     whole("metrics.top_teams", 0, 250),
     whole("metrics.top_models", 0, 250),
 ];

@@ -12,13 +12,6 @@ pub enum ExporterError {
         #[source]
         source: tracing_subscriber::filter::ParseError,
     },
-    /// The collector's address or a header for it.
-    #[error("`telemetry.otlp_endpoint` or `telemetry.otlp_headers` cannot be used")]
-    Otlp {
-        /// As reported.
-        #[source]
-        source: opentelemetry_otlp::ExporterBuildError,
-    },
     /// The collector's address.
     #[error(
         "`telemetry.otlp_endpoint` is not the address of a collector (for example `http://collector:4318`)"

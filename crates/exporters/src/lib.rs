@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
+mod collector;
 mod emf;
 mod error;
 mod log;

@@ -22,13 +22,13 @@ use crate::process::Readings;
 use crate::resource::resource;
 use crate::{ExporterError, Options};
 
-mod collector;
 mod limits;
 mod ticker;
+mod totals;
 
-use self::collector::Collector;
 use self::limits::Room;
 pub(crate) use self::ticker::Ticker;
+use self::totals::Totals;
 
 /// How often the process looks at itself.
 const LOOK: Duration = Duration::from_secs(5);
@@ -44,16 +44,17 @@ pub(crate) struct Metrics {
 /// Begins to keep metrics, if anybody reads them.
 pub(crate) fn start(options: &Options) -> Result<Option<Metrics>, ExporterError> {
     let Some(wanted) = &options.metrics else { return Ok(None) };
-    if !wanted.prometheus && options.otlp.is_none() && wanted.emf == Emf::Off {
+    let otlp = options.otlp.as_ref().filter(|_| wanted.otlp);
+    if !wanted.prometheus && otlp.is_none() && wanted.emf == Emf::Off {
         return Ok(None);
     }
     let Kept { provider, reader, page } = Kept::new(options)?;
     opentelemetry::global::set_meter_provider(provider);
     outcrop_telemetry::metric::go();
     let mut tickers = Vec::new();
-    if let Some(otlp) = &options.otlp {
-        let mut collector = Collector::new(otlp, reader.clone())?;
-        tickers.push(Ticker::start("metrics-otlp", wanted.interval, move || collector.send())?);
+    if let Some(otlp) = otlp {
+        let mut totals = Totals::new(otlp, reader.clone())?;
+        tickers.push(Ticker::start("metrics-otlp", wanted.interval, move || totals.send())?);
     }
     if let Some(mut cloudwatch) = Cloudwatch::new(options, wanted, reader.clone()) {
         tickers.push(Ticker::start("metrics-emf", wanted.interval, move || cloudwatch.write())?);

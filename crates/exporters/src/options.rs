@@ -74,6 +74,8 @@ pub struct MetricOptions {
     pub emf: Emf,
     /// CloudWatch's namespace.
     pub namespace: String,
+    /// Whether they go to [`Options::otlp`] too.
+    pub otlp: bool,
     /// How often metrics are sent.
     pub interval: Duration,
 }

@@ -12,7 +12,7 @@ use outcrop_telemetry::trace;
 use self::encode::Envelope;
 use self::gate::Gate;
 use self::keep::Keeper;
-use self::otlp::Collector;
+use crate::collector::Collector;
 use self::outbox::Outbox;
 use self::sampler::Ratio;
 use self::sender::Sender;
@@ -23,7 +23,6 @@ use crate::{ExporterError, Options, TraceOptions};
 mod encode;
 mod gate;
 mod keep;
-mod otlp;
 mod outbox;
 mod sampler;
 mod sender;
@@ -48,7 +47,7 @@ pub(crate) struct Traces {
 /// Spans are recorded from now on, if there is a collector for them.
 pub(crate) fn start(options: &Options) -> Result<Option<Traces>, ExporterError> {
     let Some(otlp) = &options.otlp else { return Ok(None) };
-    let traces = Traces::new(Collector::new(otlp)?, options)?;
+    let traces = Traces::new(Collector::new(otlp, "traces")?, options)?;
     trace::install(Box::new(Arc::clone(&traces.keeper)));
     Ok(Some(traces))
 }

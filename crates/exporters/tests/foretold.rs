@@ -16,6 +16,7 @@ fn counters_that_can_be_foretold_begin_at_nothing() {
             prometheus: true,
             emf: Emf::Off,
             namespace: "Outcrop".into(),
+            otlp: true,
             interval: Duration::from_secs(60),
         }),
     };

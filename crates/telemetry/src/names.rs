@@ -79,8 +79,8 @@ pub const GEN_AI_SYSTEM: &str = "gen_ai.system_instructions";
 pub const GEN_AI_STREAM: &str = "gen_ai.request.stream";
 /// Whether tokens are our estimate, because nobody told.
 pub const ESTIMATED: &str = "outcrop.estimated";
-/// How long until the first part of the answer, milliseconds.
-pub const FIRST_TOKEN_MS: &str = "outcrop.time_to_first_token_ms";
+/// How long until the first part of a streamed answer, seconds.
+pub const GEN_AI_FIRST_CHUNK: &str = "gen_ai.response.time_to_first_chunk";
 /// What a call cost, US dollars.
 pub const COST_USD: &str = "outcrop.cost_usd";
 /// What a call would have cost that was answered from what is kept, US dollars.
@@ -195,9 +195,10 @@ pub const SIGNAL: &str = "outcrop.signal";
 pub const LEVEL: &str = "outcrop.level";
 /// The window of a budget: `day`, `month`, ….
 pub const WINDOW: &str = "outcrop.window";
-/// The processor's architecture, `arm64` or `amd64`, of the process itself; in every metric of every backend.
+/// The processor's architecture, `arm64` or `amd64`, of the process itself: on every metric of Prometheus and OTLP; in CloudWatch,
+/// where each set of dimensions costs, on those whose sets name it.
 pub const ARCH: &str = "host.arch";
-/// Which program it is, of the process itself; in every metric of every backend.
+/// Which program it is, of the process itself: on every metric, and in CloudWatch on some, as [`ARCH`] is.
 pub const SERVICE_NAME: &str = "service.name";
 
 /// Bounds of times that people wait for, seconds: fine where answers are, so that quantiles tell something.
@@ -277,7 +278,7 @@ instruments! {
         "Requests of clients that were answered, of all teams.").values(&["2xx", "3xx", "4xx", "5xx"]));
     /// Those answered with 4xx.
     CLIENT_ERRORS: Counter = Counter::new(spec("outcrop.client_errors", "{request}", &[],
-        "Requests of clients that were answered with 4xx.").emf("ClientErrors", "Count", 1.0, &[&[]]));
+        "Requests of clients that were answered with 4xx.").emf("ClientErrors", "Count", 1.0, &[&[], &[ARCH]]));
     /// Those answered with 5xx.
     SERVER_ERRORS: Counter = Counter::new(spec("outcrop.server_errors", "{request}", &[],
         "Requests of clients that were answered with 5xx.").emf("ServerErrors", "Count", 1.0, &[&[], &[ARCH]]));
@@ -315,10 +316,10 @@ instruments! {
         "Requests refused by a limit or budget.").emf("LimitRefusals", "Count", 1.0, &[&[], &[REASON]]));
     /// Answers that were there.
     CACHE_HITS: Counter = Counter::new(spec("outcrop.response_cache.hits", "{request}", &[CACHE],
-        "Requests answered by what is kept, or by the answer of another under way.").emf("CacheHits", "Count", 1.0, &[&[]]));
+        "Requests answered by what is kept, or by the answer of another under way.").emf("CacheHits", "Count", 1.0, &[&[], &[ARCH]]));
     /// Answers that were not.
     CACHE_MISSES: Counter = Counter::new(spec("outcrop.response_cache.misses", "{request}", &[],
-        "Requests whose answer was looked for and not there.").emf("CacheMisses", "Count", 1.0, &[&[]]));
+        "Requests whose answer was looked for and not there.").emf("CacheMisses", "Count", 1.0, &[&[], &[ARCH]]));
     /// What guardrails did.
     GUARDRAIL_ACTIONS: Counter = Counter::new(spec("outcrop.guardrail.actions", "{call}", &[GUARDRAIL],
         "Calls in which a guardrail masked, blocked or noted something."));
@@ -338,7 +339,7 @@ instruments! {
         "Attempts at targets.").emf("Attempts", "Count", 1.0, &[&[], &[REGION]]));
     /// Those that Bedrock throttled.
     THROTTLES: Counter = Counter::new(spec("outcrop.model.throttles", "{attempt}", &[GEN_AI_REQUEST_MODEL, REGION],
-        "Attempts that Bedrock throttled.").emf("Throttles", "Count", 1.0, &[&[], &[REGION], &[GEN_AI_REQUEST_MODEL]]));
+        "Attempts that Bedrock throttled.").emf("Throttles", "Count", 1.0, &[&[], &[ARCH], &[REGION], &[GEN_AI_REQUEST_MODEL]]));
     /// Calls that went on to another target.
     FAILOVERS: Counter = Counter::new(spec("outcrop.model.failovers", "{attempt}", &[GEN_AI_REQUEST_MODEL, REASON],
         "Attempts at a further target, by why the one before it failed.").emf("Failovers", "Count", 1.0, &[&[]]));
@@ -367,7 +368,7 @@ instruments! {
         "Jobs that are due for each such process, of which one is taken to be there.").emf("BacklogPerWorker", "Count", 1.0, &[&[]]));
     /// Messages that wait.
     QUEUE_WAITING: Gauge = Gauge::new(spec("outcrop.jobs.queue.waiting", "{message}", &[],
-        "Messages that wait, about.").emf("QueueDepth", "Count", 1.0, &[&[]]));
+        "Messages that wait, about.").emf("QueueDepth", "Count", 1.0, &[&[], &[ARCH]]));
     /// Messages in hand.
     QUEUE_IN_FLIGHT: Gauge = Gauge::new(spec("outcrop.jobs.queue.in_flight", "{message}", &[], "Messages in workers' hands, about."));
     /// Messages for later.

@@ -44,7 +44,9 @@ pub async fn resolve(mut config: Config) -> Result<Config, WiringError> {
     if references.is_empty() {
         return Ok(config);
     }
-    let sdk = outcrop_aws::sdk_config(&outcrop_aws::AwsOptions::default()).await;
+    let options = outcrop_aws::AwsOptions::default();
+    // Boxed, as it is very large for one that runs once.
+    let sdk = Box::pin(outcrop_aws::sdk_config(&options)).await;
     for (key, mut field) in references {
         let Some(reference) = field.text() else { continue };
         let fetched = outcrop_aws::secrets::fetch(&sdk, reference)

@@ -25,6 +25,7 @@ pub fn start_telemetry(service: &'static str, config: &Config) -> Result<Telemet
             prometheus: !metrics.listen.is_empty() || !matches!(service, "outcrop" | "outcrop-gateway"),
             emf: emf(&metrics.emf)?,
             namespace: metrics.emf_namespace.clone(),
+            otlp: metrics.otlp,
             interval: Duration::from_secs(metrics.interval_s),
         }),
         otlp: otlp(config)?,

@@ -122,6 +122,9 @@ pub struct MetricsConfig {
     pub emf: String,
     /// CloudWatch's namespace.
     pub emf_namespace: String,
+    /// Whether they are sent to `telemetry.otlp_endpoint` too. Not where its collector would tell CloudWatch what such lines
+    /// tell it already: it charges for both.
+    pub otlp: bool,
     /// How often metrics are sent by OTLP and as such lines, seconds.
     pub interval_s: u64,
     /// Teams with a label of their own, at most 250; the others are `other`.
@@ -136,6 +139,7 @@ impl Default for MetricsConfig {
             listen: String::new(),
             emf: "off".into(),
             emf_namespace: "Outcrop".into(),
+            otlp: true,
             interval_s: 60,
             top_teams: 50,
             top_models: 50,

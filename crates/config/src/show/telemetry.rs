@@ -53,12 +53,13 @@ pub(super) fn of_traces(it: &TracesConfig) -> [Entry; 6] {
     ]
 }
 
-pub(super) fn of_metrics(it: &MetricsConfig) -> [Entry; 6] {
-    let MetricsConfig { listen, emf, emf_namespace, interval_s, top_teams, top_models } = it;
+pub(super) fn of_metrics(it: &MetricsConfig) -> [Entry; 7] {
+    let MetricsConfig { listen, emf, emf_namespace, otlp, interval_s, top_teams, top_models } = it;
     [
         ("metrics.listen", given(listen)),
         ("metrics.emf", text(emf)),
         ("metrics.emf_namespace", text(emf_namespace)),
+        ("metrics.otlp", Some(Value::Boolean(*otlp))),
         ("metrics.interval_s", whole(*interval_s)),
         ("metrics.top_teams", size(*top_teams)),
         ("metrics.top_models", size(*top_models)),

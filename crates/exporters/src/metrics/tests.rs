@@ -7,7 +7,9 @@ use std::sync::mpsc;
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Meter, MeterProvider as _};
-use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use opentelemetry_proto::tonic::collector::metrics::v1::{
+    ExportMetricsPartialSuccess, ExportMetricsServiceRequest, ExportMetricsServiceResponse,
+};
 use outcrop_telemetry::metric::{Instrument, Kind};
 use outcrop_telemetry::names::{self, INSTRUMENTS};
 use prost::Message as _;
@@ -26,6 +28,7 @@ pub(crate) fn options() -> Options {
             prometheus: true,
             emf: Emf::Off,
             namespace: "Outcrop".into(),
+            otlp: true,
             interval: Duration::from_secs(60),
         }),
     }
@@ -132,13 +135,18 @@ fn a_flood_of_labels_ends_in_one_series() {
 
 /// What a collector was sent: the head of the request and its body.
 fn collector() -> (String, mpsc::Receiver<(String, Vec<u8>)>) {
+    collector_that_says(Vec::new())
+}
+
+fn collector_that_says(said: Vec<u8>) -> (String, mpsc::Receiver<(String, Vec<u8>)>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
     let address = format!("http://{}", listener.local_addr().expect("bound"));
     let (tell, told) = mpsc::channel();
     std::thread::spawn(move || {
         while let Ok((mut stream, _)) = listener.accept() {
             let _ = tell.send(request(&mut stream));
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", said.len());
+            let _ = stream.write_all(&[head.as_bytes(), &said].concat());
         }
     });
     (address, told)
@@ -169,7 +177,7 @@ fn a_collector_is_told_totals_of_this_process() {
     let instruments = Instruments::new();
     let (address, told) = collector();
     let mut sender =
-        Collector::new(&otlp(address, Duration::from_secs(5)), instruments.reader()).expect("built");
+        Totals::new(&otlp(address, Duration::from_secs(5)), instruments.reader()).expect("built");
     for total in [2.0, 4.0] {
         instruments.record(names::REQUESTS.row(), 2.0, &[(names::TEAM, "a"), (names::STATUS_CLASS, "2xx")]);
         sender.send();
@@ -190,12 +198,29 @@ fn a_collector_is_told_totals_of_this_process() {
 }
 
 #[test]
+fn what_a_collector_refuses_in_part_has_failed() {
+    let instruments = Instruments::new();
+    for (rejected_data_points, fails) in [(0, false), (3, true)] {
+        let error_message = "a warning, or why".to_owned();
+        let partial_success = Some(ExportMetricsPartialSuccess { rejected_data_points, error_message });
+        let (address, told) =
+            collector_that_says(ExportMetricsServiceResponse { partial_success }.encode_to_vec());
+        let mut sender =
+            Totals::new(&otlp(address, Duration::from_secs(5)), instruments.reader()).expect("built");
+        instruments.record(names::CLIENT_ERRORS.row(), 1.0, &[]);
+        sender.send();
+        told.recv_timeout(Duration::from_secs(5)).expect("a request");
+        assert_eq!(sender.failing(), fails, "{rejected_data_points}");
+    }
+}
+
+#[test]
 fn a_collector_that_hangs_holds_up_nobody_else() {
     let instruments = Instruments::new();
     let hanging = TcpListener::bind("127.0.0.1:0").expect("bound");
     let address = format!("http://{}", hanging.local_addr().expect("bound"));
     let timeout = Duration::from_secs(1);
-    let mut sender = Collector::new(&otlp(address, timeout), instruments.reader()).expect("built");
+    let mut sender = Totals::new(&otlp(address, timeout), instruments.reader()).expect("built");
     instruments.record(names::CLIENT_ERRORS.row(), 1.0, &[]);
     let began = Instant::now();
     let sending = std::thread::spawn(move || {
@@ -220,7 +245,7 @@ fn without_a_collector_sending_fails_and_that_is_all() {
     let instruments = Instruments::new();
     let free = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("bound");
     let otlp = otlp(format!("http://{free}"), Duration::from_secs(1));
-    let mut sender = Collector::new(&otlp, instruments.reader()).expect("built");
+    let mut sender = Totals::new(&otlp, instruments.reader()).expect("built");
     instruments.record(names::CLIENT_ERRORS.row(), 1.0, &[]);
     sender.send();
     assert!(sender.failing());

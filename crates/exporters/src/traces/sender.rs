@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
+use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
+
 use super::encode::Envelope;
 use super::gate::Gate;
-use super::otlp::{Collector, SendError};
 use super::waiting::{Batch, Waiting};
 use crate::ExporterError;
+use crate::collector::{Collector, SendError};
 
 const NAME: &str = "spans-otlp";
 /// So long a collector is left alone that has failed once; twice as long after each failure more.
@@ -46,9 +48,11 @@ impl Sender {
     /// Once. Whether the collector has it.
     fn send(&self, batch: &Batch) -> bool {
         let Batch { spans, bytes } = batch;
-        let sent = catch_unwind(AssertUnwindSafe(|| self.collector.send(self.envelope.around(bytes))));
-        match sent.unwrap_or(Err(SendError::Panicked)) {
-            Ok(refused) => {
+        let send = || self.collector.send::<ExportTraceServiceResponse>(self.envelope.around(bytes));
+        match catch_unwind(AssertUnwindSafe(send)).unwrap_or(Err(SendError::Panicked)) {
+            Ok(said) => {
+                let refused = said.partial_success.map_or(0, |it| it.rejected_spans);
+                let refused = usize::try_from(refused).unwrap_or_default();
                 self.gate.taken(*spans, bytes.len(), refused.min(*spans));
                 true
             }

@@ -22,6 +22,8 @@ locals {
     {
       AWS_REGION                      = local.region
       OUTCROP__METRICS__EMF           = "stdout"
+      # CloudWatch has them by the lines; the collector would tell it once more.
+      OUTCROP__METRICS__OTLP          = "false"
       OUTCROP__SERVER__PUBLIC_URL     = var.public_url
       OUTCROP__TELEMETRY__ENVIRONMENT = var.environment
       OUTCROP__TELEMETRY__FORMAT      = "json"

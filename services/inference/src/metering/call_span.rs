@@ -138,7 +138,7 @@ impl CallSpan {
             span.set(names::GEN_AI_FINISH_REASONS, strings([reason.as_str()].iter()));
         }
         if let Some(first) = record.first_token_ms {
-            span.set(names::FIRST_TOKEN_MS, whole(first));
+            span.set(names::GEN_AI_FIRST_CHUNK, first as f64 / 1_000.0);
         }
     }
 

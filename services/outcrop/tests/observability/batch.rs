@@ -45,6 +45,11 @@ async fn a_batch_is_one_trace_through_the_queue() {
     let sent = submitted[2];
     assert_eq!(sent.text("messaging.system"), "aws_sqs");
     the_work_belongs_to_it(&tree, front.trace.as_str());
+    let attempts = tree.named("Bedrock Runtime.Converse");
+    for number in 0..LINES {
+        let told = world.call_of(&format!("line-{number}")).await["trace"].clone();
+        assert!(attempts.iter().any(|it| told == it.xray()), "what Bedrock is told of {number}: {told}\n{tree}");
+    }
 }
 
 fn complete(tree: &Tree) -> bool {
@@ -85,7 +90,7 @@ async fn upload(client: &Caller) -> String {
         .map(|number| {
             let line = json!({
                 "custom_id": number.to_string(), "method": "POST", "url": "/v1/chat/completions",
-                "body": ask(&format!("[[say: {number}]]")),
+                "body": ask(&format!("[[id: line-{number}]] [[say: {number}]]")),
             });
             format!("{line}\n")
         })

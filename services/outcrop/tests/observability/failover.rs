@@ -1,5 +1,6 @@
 //! A call that one region throttles and another answers.
 
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind::{Client, Internal, Server};
 use serde_json::json;
 
 use crate::client::ask;
@@ -11,7 +12,7 @@ use crate::world::World;
 async fn each_attempt_is_a_span_of_its_own() {
     let world = World::apart(&[("MODELS__URL", "bedrock://us-east-1,us-west-2")]).await;
     world.platform.emulator.fail_next("throttling", 0).await;
-    let answer = world.platform.admin.chat(&ask("[[say: ok]]")).await.expect(200);
+    let answer = world.platform.admin.chat(&ask("[[id: failover]] [[say: ok]]")).await.expect(200);
     let complete =
         |tree: &Tree| tree.holds("outcrop-gateway", "POST /v1") && tree.named("Bedrock Runtime.").len() > 1;
     let tree = world.trace_of(&answer, complete).await;
@@ -22,7 +23,18 @@ async fn each_attempt_is_a_span_of_its_own() {
     assert_eq!((first.has("outcrop.attempt"), second.has("outcrop.attempt")), (&json!(1), &json!(2)));
     assert_ne!(first.has("cloud.region"), second.has("cloud.region"));
     assert_eq!(first.parent, second.parent);
-    let chat = tree.above(first).unwrap();
-    assert!(chat.name.starts_with("chat ") && !chat.failed, "{tree}");
+    let front =
+        tree.named("POST /v1").into_iter().find(|it| it.service == "outcrop-gateway").expect("the gateway's");
+    let way = tree.down(
+        front,
+        &[
+            ("outcrop-gateway", Client, "POST inference"),
+            ("outcrop-inference", Server, "POST /v1"),
+            ("outcrop-inference", Internal, "chat "),
+        ],
+    );
+    let chat = way[2];
+    assert!(chat.id == first.parent && !chat.failed, "{tree}");
+    assert_eq!(world.call_of("failover").await["trace"], second.xray(), "what Bedrock is told");
     assert_eq!(chat.has("outcrop.attempt"), &json!(2), "how many there were");
 }

@@ -22,7 +22,7 @@ async fn a_call_of_a_tool_is_one_trace_apart() {
 async fn journey(world: &World) {
     let url = &world.platform.services.front().url;
     let session = Session::begin(url, &world.platform.key).await;
-    let arguments = json!({ "prompt": "[[say: told]]" });
+    let arguments = json!({ "prompt": "[[id: tool]] [[say: told]]" });
     let told = session.ask("tools/call", &json!({ "name": "generate", "arguments": arguments })).await;
     assert!(told.body["result"].to_string().contains("told"), "{told:#?}");
     let id = until("the span of the call", async || {
@@ -56,4 +56,5 @@ async fn journey(world: &World) {
     assert_eq!(attempt.kind, Client);
     let call = tree.above(attempt).unwrap();
     assert_eq!((call.text("gen_ai.operation.name"), &call.parent), ("chat", &tool.id), "{tree}");
+    assert_eq!(world.call_of("tool").await["trace"], attempt.xray(), "what Bedrock is told");
 }

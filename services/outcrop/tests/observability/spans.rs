@@ -73,6 +73,12 @@ impl Seen {
         self.attributes.get(name).and_then(Value::as_str).unwrap_or_default()
     }
 
+    /// What X-Ray's header says of what is called below it, in a trace that is exported.
+    pub(crate) fn xray(&self) -> String {
+        let (time, rest) = self.trace.split_at(8);
+        format!("Root=1-{time}-{rest};Parent={};Sampled=1", self.id)
+    }
+
     pub(crate) fn took_ms(&self) -> u64 {
         (self.ended_ns - self.began_ns) / 1_000_000
     }

@@ -1,12 +1,11 @@
-//! Spans to a collector, by OTLP over HTTP (<https://opentelemetry.io/docs/specs/otlp/#otlphttp>).
+//! What a collector is sent, by OTLP over HTTP (<https://opentelemetry.io/docs/specs/otlp/#otlphttp>).
 
 use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceResponse;
-use prost::Message as _;
+use prost::Message;
 use reqwest::Url;
 use reqwest::blocking::Client;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -19,7 +18,7 @@ const MOST_ANSWER: u64 = 64 * 1_024;
 
 /// Sends batches, each once: a second try would let all others wait behind it.
 #[derive(Debug)]
-pub(super) struct Collector {
+pub(crate) struct Collector {
     client: Client,
     endpoint: Url,
     headers: HeaderMap,
@@ -27,17 +26,18 @@ pub(super) struct Collector {
 }
 
 impl Collector {
-    pub(super) fn new(otlp: &Otlp) -> Result<Self, ExporterError> {
+    /// One that takes this signal: `traces`, `metrics`.
+    pub(crate) fn new(otlp: &Otlp, signal: &str) -> Result<Self, ExporterError> {
         Ok(Self {
             client: client(otlp.timeout)?,
-            endpoint: endpoint(otlp)?,
+            endpoint: endpoint(otlp, signal)?,
             headers: headers(otlp)?,
             gzip: otlp.gzip,
         })
     }
 
-    /// How many of the spans in it the collector refused, though it took the others. Blocks for the time-out at most.
-    pub(super) fn send(&self, mut body: Vec<u8>) -> Result<usize, SendError> {
+    /// What the collector answered, which may be that it refused a part. Blocks for the time-out at most.
+    pub(crate) fn send<A: Message + Default>(&self, mut body: Vec<u8>) -> Result<A, SendError> {
         let mut request = self.client.post(self.endpoint.clone()).headers(self.headers.clone());
         if self.gzip {
             body = zipped(&body).map_err(SendError::Compress)?;
@@ -51,22 +51,20 @@ impl Collector {
         let mut said = Vec::new();
         // It has them, whatever becomes of its words. Not all collectors answer in those of the protocol; all is well then.
         let _ = answer.take(MOST_ANSWER).read_to_end(&mut said);
-        let said = ExportTraceServiceResponse::decode(said.as_slice()).unwrap_or_default();
-        let refused = said.partial_success.map_or(0, |it| it.rejected_spans);
-        Ok(usize::try_from(refused).unwrap_or_default())
+        Ok(A::decode(said.as_slice()).unwrap_or_default())
     }
 }
 
 /// Why the collector has not got a batch. Of what went wrong on the way no address is told: there may be a secret in it.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum SendError {
-    #[error("spans cannot be compressed")]
+pub(crate) enum SendError {
+    #[error("it cannot be compressed")]
     Compress(#[source] std::io::Error),
     #[error(transparent)]
     Unheard(reqwest::Error),
     #[error("the collector answered {0}")]
     Status(u16),
-    #[error("what sends spans panicked")]
+    #[error("what sends it panicked")]
     Panicked,
 }
 
@@ -78,8 +76,8 @@ fn client(timeout: Duration) -> Result<Client, ExporterError> {
     made.map_err(|source| ExporterError::Client { source: Some(source.without_url()) })
 }
 
-fn endpoint(otlp: &Otlp) -> Result<Url, ExporterError> {
-    let url = Url::parse(&format!("{}/v1/traces", otlp.endpoint.trim_end_matches('/')));
+fn endpoint(otlp: &Otlp, signal: &str) -> Result<Url, ExporterError> {
+    let url = Url::parse(&format!("{}/v1/{signal}", otlp.endpoint.trim_end_matches('/')));
     url.ok().filter(|url| matches!(url.scheme(), "http" | "https")).ok_or(ExporterError::Endpoint)
 }
 
