@@ -12,8 +12,8 @@ jobWorker: {component: job-worker, calls: [inference], postgres: true}
 {{- end }}
 
 {{/*
-Versions side by side. One, `stable`, as a rule; with `canary` a second; with `blueGreen` up to two. `main` has the
-names without a suffix for others to call, scales, and works jobs.
+Versions side by side. One, `stable`, as a rule; with `canary` a second; with `blueGreen` up to two. Whoever calls the
+gateway by its name without a suffix calls `main`.
 */}}
 {{- define "outcrop.tracks" -}}
 {{- $values := .Values -}}
@@ -33,6 +33,20 @@ names without a suffix for others to call, scales, and works jobs.
 {{- end }}
 {{- end }}
 
+{{- define "outcrop.mainTrack" -}}
+{{- range include "outcrop.tracks" . | fromYamlArray }}{{ if .main }}{{ toJson . }}{{ end }}{{ end -}}
+{{- end }}
+
+{{/*
+The job workers of `blueGreen`: both sets use the same, or each would do half of the jobs. They have the version of the
+active set and call its services (`calls`), but their name and labels are those of a release without colours: a switch
+is a rolling update of them, and changes no pod of either set.
+*/}}
+{{- define "outcrop.workerTrack" -}}
+{{- $main := include "outcrop.mainTrack" . | fromJson -}}
+{{- dict "name" "stable" "suffix" "" "calls" $main.suffix "tag" $main.tag "digests" $main.digests "main" true | toJson -}}
+{{- end }}
+
 {{/* A service's values: its own over the defaults. Takes root and name. */}}
 {{- define "outcrop.serviceValues" -}}
 {{- mergeOverwrite (deepCopy .root.Values.defaults) (deepCopy (get .root.Values.services .name)) | toYaml -}}
@@ -43,10 +57,12 @@ names without a suffix for others to call, scales, and works jobs.
 {{- $root := . -}}
 {{- $fullname := include "outcrop.fullname" . -}}
 {{- $units := list -}}
-{{- range $track := include "outcrop.tracks" . | fromYamlArray -}}
+{{- range $set := include "outcrop.tracks" . | fromYamlArray -}}
 {{- range $name, $service := include "outcrop.table" $root | fromYaml -}}
-{{- /* Two sets that both take jobs would each do half of them: the set that is looked at uses the other's workers. */ -}}
-{{- if not (and $root.Values.blueGreen.enabled (not $track.main) (eq $name "jobWorker")) -}}
+{{- $shared := and $root.Values.blueGreen.enabled (eq $name "jobWorker") -}}
+{{- if or $set.main (not $shared) -}}
+{{- $track := $set -}}
+{{- if $shared -}}{{- $track = include "outcrop.workerTrack" $root | fromJson -}}{{- end -}}
 {{- $values := include "outcrop.serviceValues" (dict "root" $root "name" $name) | fromYaml -}}
 {{- $stateful := and (eq $name "inference") (eq $root.Values.spool.kind "perReplica") -}}
 {{- $kind := ternary "StatefulSet" (ternary "Rollout" "Deployment" $root.Values.rollouts.enabled) $stateful -}}
@@ -95,10 +111,18 @@ names without a suffix for others to call, scales, and works jobs.
 {{- if and $v.ingress.enabled (ne $v.ingress.className "alb") (or $v.canary.enabled $v.blueGreen.enabled) -}}
 {{- fail "weights are told to the AWS Load Balancer Controller alone: with another Ingress class use gatewayApi" -}}
 {{- end -}}
+{{- if and $v.ingress.enabled (ne $v.ingress.className "alb") $v.rollouts.enabled (eq $v.rollouts.strategy "canary") -}}
+{{- fail "Argo Rollouts is told to weigh at an ALB or the Gateway API: with another Ingress class use gatewayApi, or rollouts.strategy=blueGreen, which needs no weights" -}}
+{{- end -}}
 {{- if $v.blueGreen.enabled -}}
 {{- $active := get $v.blueGreen $v.blueGreen.active -}}
 {{- if not (or $active.tag $active.digests) -}}
 {{- fail (printf "blueGreen.active is %s, which has neither a tag nor digests" $v.blueGreen.active) -}}
+{{- end -}}
+{{- range $service := include "outcrop.table" . | fromYaml -}}
+{{- if hasKey ($v.image.digests | default dict) $service.component -}}
+{{- fail (printf "image.digests.%s would change nothing: the sets of blueGreen have digests of their own, blueGreen.<colour>.digests (image.digests=null takes away what an upgrade before has set)" $service.component) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- if and $v.ingress.enabled (not $v.ingress.host) -}}

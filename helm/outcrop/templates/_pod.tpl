@@ -185,13 +185,18 @@ volumeMounts:
   {{- end }}
 {{- end }}
 
-{{/* A pod for the admin commands, as `kubectl run --overrides` takes it: what the auth service knows, under a name no Service chooses. */}}
+{{- define "outcrop.adminImage" -}}
+{{- $track := include "outcrop.mainTrack" . | fromJson -}}
+{{- include "outcrop.image" (dict "root" . "image" "outcrop" "tag" $track.tag "digests" $track.digests) -}}
+{{- end }}
+
+{{/* A pod for the admin commands, as `kubectl run --overrides` takes it: what the auth service knows, on its nodes, under a name no Service chooses. */}}
 {{- define "outcrop.adminOverrides" -}}
-{{- $track := first (include "outcrop.tracks" . | fromYamlArray) -}}
-{{- range include "outcrop.tracks" . | fromYamlArray }}{{ if .main }}{{ $track = . }}{{ end }}{{ end -}}
+{{- $track := include "outcrop.mainTrack" . | fromJson -}}
+{{- $image := include "outcrop.adminImage" . -}}
 {{- $auth := dict -}}
 {{- range include "outcrop.units" . | fromJsonArray }}{{ if and (eq .name "auth") .track.main }}{{ $auth = . }}{{ end }}{{ end -}}
-{{- $container := dict "name" "outcrop-admin" "image" (include "outcrop.image" (dict "root" . "image" "outcrop" "tag" $track.tag "digests" $track.digests))
+{{- $container := dict "name" "outcrop-admin" "image" $image "imagePullPolicy" .Values.image.pullPolicy "resources" .Values.migrate.resources
       "args" (list "keys" "create" "--name" "me")
       "env" (include "outcrop.secretEnv" (dict "root" . "component" "auth") | fromYamlArray)
       "envFrom" (list (dict "configMapRef" (dict "name" (printf "%s-settings%s" (include "outcrop.fullname" .) $track.suffix))))
@@ -200,5 +205,6 @@ volumeMounts:
 {{- $spec := dict "serviceAccountName" $auth.account "automountServiceAccountToken" false "enableServiceLinks" false
       "securityContext" (include "outcrop.podSecurity" 65532 | fromYaml) "containers" (list $container)
       "volumes" (list (dict "name" "data" "emptyDir" dict)) -}}
-{{- dict "metadata" (dict "labels" (include "outcrop.selector" (dict "root" . "component" "admin") | fromYaml)) "spec" $spec | toJson -}}
+{{- $spec = merge $spec (include "outcrop.pullSecrets" . | fromYaml) (include "outcrop.nodes" (dict "root" . "values" $auth.values) | fromYaml) -}}
+{{- dict "metadata" (dict "labels" (include "outcrop.podLabels" (dict "root" . "component" "admin" "image" $image) | fromYaml)) "spec" $spec | toJson -}}
 {{- end }}

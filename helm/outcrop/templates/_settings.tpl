@@ -22,8 +22,8 @@ redis://{{ include "outcrop.fullname" . }}-redis:6379
 {{- $root := .root -}}
 {{- $v := $root.Values -}}
 {{- $fullname := include "outcrop.fullname" $root -}}
-{{- $workers := .track.suffix -}}
-{{- if $v.blueGreen.enabled -}}{{- $workers = printf "-%s" $v.blueGreen.active -}}{{- end -}}
+{{- $set := .track.calls | default .track.suffix -}}
+{{- $workers := ternary "" .track.suffix $v.blueGreen.enabled -}}
 {{- $trialAws := $v.trial.aws.enabled -}}
 {{- $settings := dict
       "store.url" (include "outcrop.databaseUrl" $root)
@@ -40,8 +40,8 @@ redis://{{ include "outcrop.fullname" . }}-redis:6379
       "server.public_url" (include "outcrop.publicUrl" $root)
       "server.trusted_proxies" $v.trustedProxies
       "server.drain_ms" (toJson $v.drainMs)
-      "services.auth" (printf "http://%s-auth%s:8080" $fullname .track.suffix)
-      "services.inference" (printf "http://%s-inference%s:8080" $fullname .track.suffix)
+      "services.auth" (printf "http://%s-auth%s:8080" $fullname $set)
+      "services.inference" (printf "http://%s-inference%s:8080" $fullname $set)
       "services.jobs" (printf "http://%s-job-worker%s:8080" $fullname $workers)
       "telemetry.environment" $v.environment
       "telemetry.format" "json"

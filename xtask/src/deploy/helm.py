@@ -15,7 +15,7 @@ import helm_crds
 import helm_readme
 from common import say
 from helm_cases import CASES, refuses, restarts, schema_is_whole, secrets_are_whole
-from helm_release import CHART, fingerprint, flags, helm, render
+from helm_release import CHART, fingerprint, first_key, flags, helm, render
 from helm_rules import RULES
 
 # Schemas are files of megabytes; each is read once.
@@ -57,8 +57,9 @@ def main() -> None:
     say(f"helm lint --strict: {lint()} sets of values")
     seen, counts, custom, kinds = set(), dict.fromkeys((it.__name__ for it in RULES), 0), 0, set()
     for name, (files, holds) in CASES.items():
+        admin = first_key(files)
         for version in VERSIONS:
-            release = render(files, kube=f"{version}.0")
+            release = render(files, kube=f"{version}.0", more=[admin])
             validated(release.documents, version, seen)
         for document in filter(helm_crds.is_custom, release.documents):
             helm_crds.check(document)

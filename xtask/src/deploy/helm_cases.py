@@ -6,7 +6,7 @@ import re
 import yaml
 
 from common import ROOT
-from helm_release import CHART, SERVICES, chart_file, component, containers, labels, refusal, render, values
+from helm_release import CHART, SERVICES, chart_file, component, containers, first_key, labels, refusal, render, values
 from helm_rules import permitted
 
 MINIMAL = "ci/minimal-values.yaml"
@@ -61,8 +61,12 @@ def eks_alb(release):
     registry = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/outcrop"
     assert gateway["spec"]["containers"][0]["image"] == f"{registry}/gateway@sha256:{'1' * 64}"
     assert container(release, "Deployment", "outcrop-auth")["image"].startswith(f"{registry}/auth:")
-    assert gateway["spec"]["imagePullSecrets"] == [{"name": "registry"}]
+    without = [name for name, t in release.templates() if t["spec"].get("imagePullSecrets") != [{"name": "registry"}]]
+    assert not without, f"{without} cannot pull from the registry"
     assert all(t["spec"]["nodeSelector"]["kubernetes.io/arch"] == "arm64" for _, t in release.templates())
+    first, auth = release.get("Pod", "outcrop-admin")["spec"], release.get("Deployment", "outcrop-auth")["spec"]["template"]["spec"]
+    for key in ("nodeSelector", "tolerations", "serviceAccountName"):
+        assert auth[key] and first.get(key) == auth[key], f"the pod that makes a first key has another {key} than auth"
     worker = release.get("Deployment", "outcrop-job-worker")["spec"]["template"]
     assert worker["spec"]["nodeSelector"]["karpenter.sh/capacity-type"] == "spot" and worker["spec"]["tolerations"]
     assert release.environment(worker)["OUTCROP__JOBS__CONCURRENCY"] == "16"
@@ -247,14 +251,46 @@ def blue_green(release):
     rules = release.get("Ingress", "outcrop")["spec"]["rules"]
     assert [it["host"] for it in rules] == ["ai.example.com", "next.example.com"]
     assert rules[1]["http"]["paths"][0]["backend"]["service"]["name"] == "outcrop-gateway-green"
-    assert "outcrop-job-worker-green" not in release.names("Deployment"), "two sets would share the jobs"
-    assert release.get("ConfigMap", "outcrop-settings-green")["data"]["OUTCROP__SERVICES__JOBS"] == "http://outcrop-job-worker-blue:8080"
-    switched = render([MINIMAL, "ci/blue-green-values.yaml"], ["blueGreen.active=green"])
+    files = [MINIMAL, "ci/blue-green-values.yaml"]
+    switched = render(files, ["blueGreen.active=green"])
     action = json.loads(annotations(switched)[ALB + "actions.outcrop-gateway"])
     assert {it["serviceName"]: it["weight"] for it in action["forwardConfig"]["targetGroups"]} == {"outcrop-gateway-blue": 0, "outcrop-gateway-green": 100}
-    same = lambda it: (it["metadata"]["name"], it["spec"]["template"]["metadata"]["labels"])  # noqa: E731
-    before, after = ({n: l for n, l in map(same, it.services_of_ours())} for it in (release, switched))
-    assert before["outcrop-gateway-blue"] == after["outcrop-gateway-blue"], "a switch restarts no gateway"
+    before, after = pod_templates(release), pod_templates(switched)
+    shared = ("Deployment", "outcrop-job-worker")
+    for each in (before, after):
+        assert sorted(key for key in each if "job-worker" in key[1]) == [shared], "two sets would share the jobs"
+    for key in before.keys() | after.keys():
+        assert key == shared or before.get(key) == after.get(key), f"a switch changes the pods of {key[1]}"
+    assert {"blue", "green"} == {labels(it)["track"] for key, it in before.items() if key != shared}
+    one_worker(release, switched)
+    fresh = pod_templates(render(files, ["blueGreen.green.tag=0.3.0"]))
+    changed = sorted(name for (kind, name), it in fresh.items() if before[kind, name] != it)
+    assert changed == [f"outcrop-{it}-green" for it in ("auth", "gateway", "inference")], f"a new green changes {changed}"
+    taken = first_key(files, ["blueGreen.active=green"])["spec"]["containers"][0]
+    assert taken["image"] == "outcrop/outcrop:0.2.0" and taken["envFrom"] == [{"configMapRef": {"name": "outcrop-settings-green"}}]
+
+
+def pod_templates(release) -> dict[tuple[str, str], dict]:
+    """The whole of each, annotations among it: whatever differs makes pods anew."""
+    return {(it["kind"], it["metadata"]["name"]): it["spec"]["template"] for it in release.services_of_ours()}
+
+
+def one_worker(release, switched):
+    """A switch brings the job workers that both sets use to the other version, and always leaves some that answer."""
+    plain = render([MINIMAL])
+    for it, colour, tag in ((release, "blue", "0.1.0"), (switched, "green", "0.2.0")):
+        worker = it.get("Deployment", "outcrop-job-worker")["spec"]
+        assert worker["strategy"]["rollingUpdate"]["maxUnavailable"] == 0, "an old worker goes before a new one is ready"
+        assert worker["selector"] == plain.get("Deployment", "outcrop-job-worker")["spec"]["selector"], "Kubernetes lets nobody change a selector"
+        assert worker["template"]["spec"]["containers"][0]["image"] == f"outcrop/job-worker:{tag}"
+        environment = it.environment(worker["template"])
+        assert environment["OUTCROP__SERVICES__INFERENCE"] == f"http://outcrop-inference-{colour}:8080", environment
+        for set_of in ("blue", "green"):
+            assert it.get("ConfigMap", f"outcrop-settings-{set_of}")["data"]["OUTCROP__SERVICES__JOBS"] == "http://outcrop-job-worker:8080"
+    services = [it.get("Service", "outcrop-job-worker") for it in (release, switched)]
+    assert services[0] == services[1], "for a moment the new Service would have no pods"
+    gone = {it for it in release.by_name if it not in switched.by_name} - {("Pod", "outcrop-admin")}
+    assert not gone, f"a switch takes away {gone}"
 
 
 def rollouts(release):
@@ -274,6 +310,15 @@ def rollouts_blue_green(release):
     strategy = release.get("Rollout", "outcrop-gateway")["spec"]["strategy"]["blueGreen"]
     for role in ("activeService", "previewService"):
         release.get("Service", strategy[role])
+
+
+def rollouts_blue_green_alb(release):
+    """Argo Rollouts changes which pods the Service chooses: the Ingress names the Service, whatever its class."""
+    rollouts_blue_green(release)
+    for it in (release, render([MINIMAL, "ci/rollouts-blue-green-alb-values.yaml"], ["ingress.className=nginx"])):
+        backend = it.get("Ingress", "outcrop")["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]
+        active = it.get("Rollout", "outcrop-gateway")["spec"]["strategy"]["blueGreen"]["activeService"]
+        assert backend == {"name": active, "port": {"name": "http"}}, backend
 
 
 def bare(release):
@@ -323,6 +368,7 @@ CASES = {
     "ci/blue-green-values.yaml": ([MINIMAL, "ci/blue-green-values.yaml"], blue_green),
     "ci/rollouts-values.yaml": ([MINIMAL, "ci/rollouts-values.yaml"], rollouts),
     "ci/rollouts-blue-green-values.yaml": ([MINIMAL, "ci/rollouts-blue-green-values.yaml"], rollouts_blue_green),
+    "ci/rollouts-blue-green-alb-values.yaml": ([MINIMAL, "ci/rollouts-blue-green-alb-values.yaml"], rollouts_blue_green_alb),
     "ci/bare-values.yaml": ([MINIMAL, "ci/bare-values.yaml"], bare),
     "ci/trial-storage-values.yaml": (["ci/trial-storage-values.yaml"], trial_storage),
     "values-trial.yaml": (["values-trial.yaml"], trial),
@@ -358,6 +404,9 @@ FAULTS = {
     "ingress.host": ([MINIMAL], ["ingress.enabled=true"]),
     "in the clear": ([MINIMAL], ["ingress.enabled=true", "ingress.host=a.example.com"]),
     "use gatewayApi": ([MINIMAL], ["ingress.enabled=true", "ingress.host=a.example.com", "ingress.className=nginx", "canary.enabled=true", "canary.tag=0.2.0"]),
+    "which needs no weights": ([MINIMAL, "ci/rollouts-values.yaml"], ["ingress.className=nginx"]),
+    # What a deployment of every image by its digest sets: it would end well, and change nothing.
+    "digests of their own": ([MINIMAL, "ci/blue-green-values.yaml"], ["image.tag=0.3.0", f"image.digests.auth=sha256:{'1' * 64}"]),
     "gatewayApi.parentRefs": ([MINIMAL], ["gatewayApi.enabled=true"]),
     "spool.existingClaim": ([MINIMAL], ["spool.kind=shared"]),
     "secrets.existing.name": ([MINIMAL], ["secrets.from=existing"]),

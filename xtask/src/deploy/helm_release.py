@@ -1,8 +1,11 @@
 """A rendered release of the chart, and how to look things up in it."""
 
+import functools
 import json
 import os
 import pathlib
+import re
+import shutil
 import tempfile
 
 import yaml
@@ -31,9 +34,9 @@ def flags(files=(), sets=()) -> list[str]:
     return args
 
 
-def render(files=(), sets=(), kube="1.30.0", release="outcrop", namespace="ai") -> "Release":
+def render(files=(), sets=(), kube="1.30.0", release="outcrop", namespace="ai", more=()) -> "Release":
     text = helm("template", release, CHART, "--namespace", namespace, "--kube-version", kube, *flags(files, sets))
-    return Release(text)
+    return Release(text, more)
 
 
 def refusal(files=(), sets=()) -> str:
@@ -45,14 +48,35 @@ def refusal(files=(), sets=()) -> str:
     raise AssertionError(f"rendered, and should not: {list(files)} {list(sets)}")
 
 
+@functools.cache
+def _chart_that_tells() -> pathlib.Path:
+    """A copy of the chart that renders its notes as an object: `helm template` leaves NOTES.txt away, and all else asks a cluster."""
+    copy = pathlib.Path(_HOME.name) / "outcrop"
+    shutil.copytree(CHART, copy)
+    notes = (CHART / "templates/NOTES.txt").read_text()
+    (copy / "templates/told.yaml").write_text('{{ define "told" }}' + notes + '{{ end }}{{ dict "kind" "Told" "text" (include "told" .) | toJson }}')
+    return copy
+
+
+def first_key(files=(), sets=()) -> dict:
+    """The pod of the `kubectl run` that `helm status` prints."""
+    told = yaml.load(helm("template", "outcrop", _chart_that_tells(), "--namespace", "ai", "--show-only", "templates/told.yaml", *flags(files, sets)), LOADER)
+    image, overrides = re.search(r"(?s)--image=(\S+) .*--overrides='([^']*)'\n", told["text"]).groups()
+    pod = {"apiVersion": "v1", "kind": "Pod", **json.loads(overrides)}
+    pod["metadata"]["name"] = "outcrop-admin"
+    assert [it["image"] for it in pod["spec"]["containers"]] == [image], f"the notes name {image}, and what goes before it another"
+    return pod
+
+
 def values() -> dict:
     return yaml.load((CHART / "values.yaml").read_text(), LOADER)
 
 
 class Release:
-    def __init__(self, text: str):
+    def __init__(self, text: str, more=()):
+        """`more`: objects that others make of it."""
         self.text = text
-        self.documents = [it for it in yaml.load_all(text, LOADER) if it]
+        self.documents = [*(it for it in yaml.load_all(text, LOADER) if it), *more]
         self.by_name = {(it["kind"], it["metadata"]["name"]): it for it in self.documents}
         assert len(self.by_name) == len(self.documents), "two objects have one kind and name"
 

@@ -169,6 +169,35 @@ def deployable(release) -> int:
     return len(release.documents)
 
 
+def ways_in(release) -> int:
+    """Requests reach a Service: what an Ingress or an HTTPRoute names is there, and somebody tells the weights that it waits for."""
+    count = 0
+    routed = {r["spec"]["strategy"].get("canary", {}).get("trafficRouting", {}).get("alb", {}).get("ingress") for r in release.of("Rollout")} - {None}
+    assert routed <= set(release.names("Ingress")), f"Argo Rollouts weighs at the Ingress {routed}, which is not there"
+    for ingress in release.of("Ingress"):
+        name, told = ingress["metadata"]["name"], ingress["metadata"].get("annotations", {})
+        alb = ingress["spec"]["ingressClassName"] == "alb"
+        assert alb or name not in routed, f"Ingress {name}: Argo Rollouts would weigh at an ALB, and there is none"
+        backends = [path["backend"]["service"] for rule in ingress["spec"]["rules"] for path in rule["http"]["paths"]]
+        for backend in backends:
+            service, port = release.get("Service", backend["name"]), backend["port"]["name"]
+            if port == "use-annotation":
+                weighed = name in routed or f"alb.ingress.kubernetes.io/actions.{backend['name']}" in told
+                assert alb and weighed, f"Ingress {name}: nobody tells the weights of {backend['name']}"
+            else:
+                assert port in {it["name"] for it in service["spec"]["ports"]}, f"Ingress {name}: {backend['name']} has no port {port}"
+        weighing = any(it["port"]["name"] == "use-annotation" for it in backends)
+        assert weighing == (name in routed or any("/actions." in it for it in told)), f"Ingress {name}: weights that nobody reads"
+        count += len(backends)
+    for route in release.of("HTTPRoute"):
+        backends = [it for rule in route["spec"]["rules"] for it in rule["backendRefs"]]
+        for backend in backends:
+            known = {it["port"] for it in release.get("Service", backend["name"])["spec"]["ports"]}
+            assert backend["port"] in known, f"HTTPRoute {route['metadata']['name']}: {backend}"
+        count += len(backends)
+    return count
+
+
 def references(release) -> int:
     """Secrets, ConfigMaps, accounts, claims: all that is named is there."""
     made = set(release.names("Secret"))
@@ -302,4 +331,4 @@ def hooks(release) -> int:
     return len(jobs)
 
 
-RULES = [selectors, scaling, pods, lifecycle, deployable, references, settings, network, hooks]
+RULES = [selectors, scaling, pods, lifecycle, deployable, ways_in, references, settings, network, hooks]
