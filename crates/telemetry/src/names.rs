@@ -23,6 +23,10 @@ pub const HTTP_STATUS: &str = "http.response.status_code";
 pub const ERROR_CODE: &str = "error.code";
 /// The failure and its causes, in one line.
 pub const ERROR: &str = "error";
+/// The field of a request that is wrong, as far as its name is ours.
+pub const ERROR_PARAM: &str = "error.param";
+/// What is behind a failure that has another name for its caller.
+pub const ERROR_SOURCE: &str = "error.source";
 /// How long something took, milliseconds.
 pub const DURATION_MS: &str = "duration_ms";
 /// Where the client is, as far as it is known.
@@ -87,7 +91,7 @@ pub const COST_USD: &str = "outcrop.cost_usd";
 pub const SAVED_USD: &str = "outcrop.saved_usd";
 /// How the response cache was used: `hit`, `miss`, `coalesced`, `bypass`.
 pub const CACHE: &str = "outcrop.cache";
-/// Which attempt at a target it is, from 1; on a call, how many there were.
+/// Which attempt it is, from 1: at a target, at a job, at a message; on a call, how many there were.
 pub const ATTEMPT: &str = "outcrop.attempt";
 /// The fields of a request that the model has no room for, by name.
 pub const DROPPED_FIELDS: &str = "outcrop.dropped_fields";
@@ -111,12 +115,60 @@ pub const JOB_KIND: &str = "outcrop.job.kind";
 pub const BATCH_ID: &str = "batch.id";
 /// The line of a batch, by its own name.
 pub const BATCH_LINE: &str = "batch.line";
+/// The same by its number, from 1.
+pub const BATCH_LINE_NUMBER: &str = "batch.line_number";
+/// The file that is meant.
+pub const FILE_ID: &str = "file.id";
+/// The kept response that is meant.
+pub const RESPONSE_ID: &str = "response.id";
+/// The usage record that is meant.
+pub const USAGE_ID: &str = "usage.id";
+/// The month of usage records.
+pub const USAGE_MONTH: &str = "usage.month";
+/// How many usage records.
+pub const USAGE_RECORDS: &str = "usage.records";
+/// The alert that is told of a budget.
+pub const ALERT_ID: &str = "alert.id";
+/// The policy that has the budget.
+pub const POLICY_ID: &str = "policy.id";
+/// Whose budget it is.
+pub const BUDGET_HOLDER: &str = "budget.holder";
+/// The model it is for, where it is for one.
+pub const BUDGET_MODEL: &str = "budget.model";
+/// What may be spent, US dollars.
+pub const BUDGET_USD: &str = "budget.usd";
+/// What is spent of it, US dollars.
+pub const BUDGET_SPENT_USD: &str = "budget.spent_usd";
+/// The part of it that was reached, per cent.
+pub const BUDGET_PER_CENT: &str = "budget.per_cent";
+/// The guardrail, by the last part of its ARN.
+pub const GUARDRAIL_ID: &str = "guardrail.id";
+/// A target of routes, by its model and place.
+pub const TARGET: &str = "target.name";
 /// The endpoint that is told of something.
 pub const WEBHOOK_ID: &str = "webhook.id";
 /// One telling.
 pub const DELIVERY_ID: &str = "delivery.id";
 /// Who did it, in the audit log's words.
 pub const ACTOR: &str = "actor";
+/// Who logged in with AWS credentials.
+pub const AWS_ARN: &str = "aws.arn";
+/// The session of a role that was logged in with.
+pub const AWS_SESSION: &str = "aws.session";
+/// From when on a key signs.
+pub const SIGNING_KEY_ACTIVE_FROM: &str = "signing_key.active_from";
+/// Its number among the keys that sign.
+pub const SIGNING_KEY_GENERATION: &str = "signing_key.generation";
+/// Changes of a database that are still to be made.
+pub const MIGRATIONS_PENDING: &str = "migrations.pending";
+/// Changes of a database that this program does not know.
+pub const MIGRATIONS_UNKNOWN: &str = "migrations.unknown";
+/// How many models are shown.
+pub const MODELS_SHOWN: &str = "models.shown";
+/// Which kind of inference profiles.
+pub const PROFILES_KIND: &str = "profiles.kind";
+/// How many of them were read.
+pub const PROFILES_READ: &str = "profiles.read";
 /// The trace a line belongs to, in hex.
 pub const TRACE_ID: &str = "trace.id";
 /// The span a line belongs to, in hex.

@@ -5,15 +5,15 @@ use serde_json::{Value, json};
 
 use super::series::ENVIRONMENT;
 
-/// For `docker compose`: traces to Jaeger, metrics to whoever asks the collector for them.
+/// For `docker compose`: traces to Jaeger. Metrics are taken, since processes would count what is refused as lost, and go no further:
+/// Prometheus asks the processes themselves, and would count all a second time.
 pub(super) fn local() -> Value {
     let mut config = common();
     config["exporters"] = json!({
         "otlp/jaeger": {"endpoint": "jaeger:4317", "tls": {"insecure": true}},
-        // Prometheus asks the processes themselves; this is for those that it cannot reach.
-        "prometheus": {"endpoint": "0.0.0.0:8889", "resource_to_telemetry_conversion": {"enabled": true}},
+        "nop": {},
     });
-    config["service"] = service("otlp/jaeger", "prometheus");
+    config["service"] = service("otlp/jaeger", "nop");
     config
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::alarms::{self, Alarm, Input, Scale};
+use super::alarms::{self, Alarm, End, Input, Scale, Story};
 use super::yaml;
 
 /// The rules, with all spans of time so many times shorter as the scale says.
@@ -18,17 +18,12 @@ fn rule(alarm: &Alarm, scale: Scale) -> Value {
         "expr": (alarm.expr)(scale),
         "for": scale.span(alarm.for_s),
         "labels": {"severity": alarm.severity.name()},
-        "annotations": {
-            "summary": alarm.summary,
-            "description": alarm.value,
-            "runbook_url": alarm.runbook_url(),
-        },
+        "annotations": annotations(alarm, alarm.value),
     })
 }
 
-/// For each alarm one story in which it fires, and one in which it does not; then those of bursts.
+/// For each alarm one story in which it fires, and one in which it does not; then further ones.
 pub(super) fn tests(alarms: &[Alarm]) -> String {
-    let bursts = alarms::bursts();
     let tests: Vec<_> = alarms
         .iter()
         .flat_map(|alarm| {
@@ -38,9 +33,7 @@ pub(super) fn tests(alarms: &[Alarm]) -> String {
                 story(alarm.name, "does not fire", &alarm.test.quiet, *minute, false),
             ]
         })
-        .chain(bursts.iter().map(|(name, inputs, minute)| {
-            story(name, "fires at a burst after the start", inputs, *minute, true)
-        }))
+        .chain(alarms::stories().iter().map(|it| further(alarms, it)))
         .collect();
     yaml::document(&json!({"rule_files": ["rules.yml"], "evaluation_interval": "1m", "tests": tests}))
 }
@@ -55,4 +48,27 @@ fn story(alarm: &str, what: &str, inputs: &[Input], minute: u32, fires: bool) ->
         "input_series": series,
         "promql_expr_test": [{"expr": firing, "eval_time": format!("{minute}m"), "exp_samples": expected}],
     })
+}
+
+/// A story that may say, too, what the alert says.
+fn further(alarms: &[Alarm], it: &Story) -> Value {
+    let mut test = story(it.alarm, it.what, &it.inputs, it.minute, !matches!(it.end, End::Quiet));
+    let alarm = alarms.iter().find(|alarm| alarm.name == it.alarm);
+    if let (End::Says(labels, description), Some(alarm)) = (&it.end, alarm) {
+        let mut all = json!({"severity": alarm.severity.name()});
+        for (name, value) in *labels {
+            all[name] = json!(value);
+        }
+        let annotations = annotations(alarm, description);
+        test["alert_rule_test"] = json!([{
+            "eval_time": format!("{}m", it.minute),
+            "alertname": alarm.name,
+            "exp_alerts": [{"exp_labels": all, "exp_annotations": annotations}],
+        }]);
+    }
+    test
+}
+
+fn annotations(alarm: &Alarm, description: &str) -> Value {
+    json!({"summary": alarm.summary, "description": description, "runbook_url": alarm.runbook_url()})
 }

@@ -10,7 +10,7 @@ mod work;
 
 use outcrop_telemetry::metric::Instrument;
 
-pub(super) use self::stories::bursts;
+pub(super) use self::stories::{End, Story, stories};
 use super::query::Series;
 use super::series;
 
@@ -123,10 +123,21 @@ pub(super) fn part(instrument: Instrument, part: &str, labels: &[(&str, &str)], 
 }
 
 pub(super) fn raw(name: &str, labels: &[(&str, &str)], values: &str) -> Input {
+    raw_of("outcrop-gateway", "prod", name, labels, values)
+}
+
+/// The same of any service of any platform.
+pub(super) fn raw_of(
+    service: &str,
+    environment: &str,
+    name: &str,
+    labels: &[(&str, &str)],
+    values: &str,
+) -> Input {
     let common = [
-        (series::ENVIRONMENT, "prod"),
-        (series::SERVICE, "outcrop-gateway"),
-        (series::JOB, "outcrop-gateway"),
+        (series::ENVIRONMENT, environment),
+        (series::SERVICE, service),
+        (series::JOB, service),
         (series::INSTANCE, "a:9464"),
     ];
     let labels = common.iter().chain(labels);

@@ -2,8 +2,9 @@
 
 use outcrop_telemetry::names;
 
-use super::{Alarm, Bad, CloudWatch, Input, Severity, Test, Watch, input, raw};
-use crate::observability::series::{ENVIRONMENT, INSTANCE, JOB, SERVICE, UP};
+use super::{Alarm, Bad, CloudWatch, Input, Scale, Severity, Test, Watch, input, raw};
+use crate::observability::cloudwatch::SERVICES;
+use crate::observability::series::{ENVIRONMENT, INSTANCE, JOB, SERVICE, UP, label};
 
 pub(super) fn alarms() -> Vec<Alarm> {
     vec![dependency_down(), telemetry_lost(), process_gone(), process_restarts()]
@@ -80,8 +81,12 @@ fn process_gone() -> Alarm {
         runbook: "process-gone",
         severity: Severity::Page,
         summary: "A process that should be there does not answer.",
-        value: "{{ $labels.job }} at {{ $labels.instance }} does not answer.",
-        expr: |_| format!("{UP}{{{JOB}=~\"outcrop.*\"}} == 0 or absent({UP}{{{JOB}=~\"outcrop.*\"}})"),
+        value: "{{ if $labels.instance }}{{ $labels.job }} at {{ $labels.instance }} does not answer.{{ else }}No process of {{ $labels.job }} answers.{{ end }}",
+        expr: |scale| {
+            let all = format!("{UP}{{{JOB}=~\"outcrop.*\"}}");
+            let nothing = named(&format!("absent({all})"), "outcrop");
+            [vec![format!("{all} == 0")], missing_services(scale), vec![nothing]].concat().join(" or ")
+        },
         for_s: 120,
         // Every process says each metrics.interval_s, five minutes at most, how long it has been there.
         cloudwatch: CloudWatch {
@@ -94,6 +99,26 @@ fn process_gone() -> Alarm {
         },
         test: Test { fires: (vec![raw(UP, &[], "1x5 0x25")], 20), quiet: vec![raw(UP, &[], "1x30")] },
     }
+}
+
+/// For each service an expression that is true where others of its platform answer and none of it does: what is found by
+/// asking the orchestrator is not 0 when it is gone, but not there. One process that is everything proves nothing of others.
+fn missing_services(scale: Scale) -> Vec<String> {
+    let of_platform = SERVICES.iter().filter(|it| it.2 == "Services").map(|it| it.0);
+    let services: Vec<_> = of_platform.collect();
+    let uptime = scale.over(names::PROCESS_UPTIME.row(), 300);
+    let there =
+        uptime.clone().only(SERVICE, &format!("=~\"{}\"", services.join("|"))).now("count", &[ENVIRONMENT]);
+    let missing = services.iter().map(|service| {
+        let own = uptime.clone().only(SERVICE, &format!("=\"{service}\"")).now("count", &[ENVIRONMENT]);
+        named(&format!("{there} unless on ({}) {own}", label(ENVIRONMENT)), service)
+    });
+    missing.collect()
+}
+
+/// With `job` as the label that says what is missing.
+fn named(expr: &str, job: &str) -> String {
+    format!("label_replace({expr}, \"{JOB}\", \"{job}\", \"\", \"\")")
 }
 
 fn process_restarts() -> Alarm {

@@ -16,11 +16,12 @@ pub(super) fn dashboard() -> Dashboard {
 }
 
 fn now() -> Vec<Panel> {
-    let (requests, errors) = (chosen(names::REQUESTS.row()), chosen(names::SERVER_ERRORS.row()));
+    // As the alarm has it: a series that begins with its first event has no rate yet, and shares of it would be too high.
+    let (answers, errors) = (chosen(names::ANSWERS.row()), chosen(names::SERVER_ERRORS.row()));
     vec![
-        number("Requests", "reqps", "Answers to clients a second.").draw(requests.rate(&[]), ""),
+        number("Requests", "reqps", "Answers to clients a second.").draw(answers.rate(&[]), ""),
         number("Answered with 5xx", "percentunit", "Part of all answers to clients.")
-            .draw(format!("({} or vector(0)) / {}", errors.rate(&[]), requests.rate(&[])), "")
+            .draw(format!("({} or vector(0)) / {}", errors.rate(&[]), answers.rate(&[])), "")
             .runbook("error-rate"),
         number("p95 of model calls", "s", "With all their attempts, to the last part of the answer.")
             .draw(chosen(names::GEN_AI_SERVER_DURATION.row()).quantile(0.95, &[]), "")
@@ -94,7 +95,7 @@ fn processes() -> Vec<Panel> {
             "How late one timer in a hundred fires: what work waits for a thread.",
         )
         .each(chosen(names::RUNTIME_DELAY.row()).quantile(0.99, &[SERVICE]), SERVICE),
-        lines("Database connections", "none", "By pool and state; the dashed bound is their sum.")
+        lines("Database connections", "none", "By pool and state, and how many there may be in each pool.")
             .draw(
                 chosen(names::DB_CONNECTIONS.row()).now("sum", &[names::POOL, names::POOL_STATE]),
                 "{{db_client_connection_pool_name}} {{db_client_connection_state}}",
@@ -122,5 +123,12 @@ fn processes() -> Vec<Panel> {
                 "exports of {{outcrop_signal}}",
             )
             .runbook("telemetry-lost"),
+        lines(
+            "Metrics that lose labels",
+            "none",
+            "Instruments of one process that have no room for further series, at most.",
+        )
+        .each(chosen(names::TELEMETRY_FULL.row()).now("max", &[SERVICE]), SERVICE)
+        .runbook("telemetry-lost"),
     ]
 }
