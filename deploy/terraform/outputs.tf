@@ -33,6 +33,42 @@ output "secret_arns" {
   value       = module.security.secret_arns
 }
 
+# What deploy/lambda/template.yaml asks for besides.
+output "key_arn" {
+  description = "The KMS key."
+  value       = module.security.key_arn
+}
+
+output "queue_name" {
+  description = "The jobs' queue."
+  value       = module.queue.queue_name
+}
+
+output "queue_arn" {
+  description = "Its ARN."
+  value       = module.queue.queue_arn
+}
+
+output "dead_queue_arn" {
+  description = "The queue of what failed too often."
+  value       = module.queue.dead_queue_arn
+}
+
+output "files_bucket" {
+  description = "The bucket of files."
+  value       = module.files.bucket
+}
+
+output "files_bucket_arn" {
+  description = "Its ARN."
+  value       = module.files.bucket_arn
+}
+
+output "listener_arn" {
+  description = "The listener for clients; null under EKS."
+  value       = one(module.load_balancer[*].listener_arn)
+}
+
 output "topic_arn" {
   description = "Where alarms are told."
   value       = module.watch.topic_arn

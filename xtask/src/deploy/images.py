@@ -4,6 +4,7 @@ Needs root, a container engine (one is started if none answers, and ended) and a
 
     OUTCROP_DIST                  where the programs are, in place of dist/
     OUTCROP_BASE_IMAGES_SCRIPT    makes stand-ins for public images where no registry is reached
+    OUTCROP_IMAGE_SIZES           `told`: what is too large is said and fails nothing, of programs that are not as in a release
 
 The other architecture's containers cannot be started without a kernel that knows it, so its programs run under qemu, on the
 files of their image.
@@ -124,7 +125,10 @@ def contents() -> None:
         shown = ", ".join(f"{target} {sizes[target, arch] / 1e6:.1f}" for target in TARGETS)
         say(f"{arch}: MB in a registry: {shown}; no shell, nothing setuid, programs are {arch}")
     large = {at: size for at, size in sizes.items() if size >= MOST_BYTES}
-    assert not large, f"larger than {MOST_BYTES} bytes: {large}"
+    if os.environ.get("OUTCROP_IMAGE_SIZES") == "told":
+        say(f"NOT CHECKED: sizes; {len(large)} images of these programs are larger than {MOST_BYTES} bytes")
+    else:
+        assert not large, f"larger than {MOST_BYTES} bytes: {large}"
 
 
 def configured(target: str, arch: str) -> None:

@@ -36,6 +36,17 @@ PLATFORM = {
     "PublicUrl": "https://ai.example.com", "ModelArns": "arn:aws:bedrock:*::foundation-model/anthropic.*",
     "ProfileArns": ARN.format("bedrock", "inference-profile/*"), "ListenerArn": "",
 }
+# What of a platform each of its parameters is: an output of deploy/cloudformation, and of deploy/terraform.
+OUTPUTS = {
+    "SubnetIds": ("PrivateSubnets", "private_subnet_ids"), "SecurityGroupIds": ("ServicesSecurityGroup", "services_security_group_id"),
+    "DatabaseUrl": ("DatabaseUrl", "settings"), "DatabaseSecretArn": ("DatabaseSecretArn", "secret_arns"),
+    "CacheUrl": ("CacheUrl", "settings"), "CacheSecretArn": ("CacheSecretArn", "secret_arns"),
+    "KeySecretArn": ("KeySecretArn", "secret_arns"), "QueueName": ("QueueName", "queue_name"), "QueueArn": ("QueueArn", "queue_arn"),
+    "DeadLettersArn": ("DeadLettersArn", "dead_queue_arn"), "FilesBucketName": ("Bucket", "files_bucket"),
+    "FilesBucketArn": ("BucketArn", "files_bucket_arn"), "KeyArn": ("KeyArn", "key_arn"), "PublicUrl": ("PublicUrl", "public_url"),
+}
+# Of the parameters without a default, what is the caller's own.
+OWN = {"Environment", "ImageUri", "ModelArns", "ProfileArns"}
 EDGE = {"OriginHost": "abc.lambda-url.eu-central-1.on.aws", "DomainName": "ai.example.com", "CertificateArn": ARN.format("acm", "certificate/1")}
 # Template, what is asked of it, what must then be there of these kinds, how answers leave.
 CASES = [
@@ -149,6 +160,19 @@ def check_edge(resources):
     say(f"CloudFront: {len(distribution['CacheBehaviors'])} paths are kept, everything else goes through")
 
 
+def check_outputs(template):
+    """Both platforms put out what the full template needs, and the page says of each parameter which output it is."""
+    needed = {name for name, it in template["Parameters"].items() if "Default" not in it}
+    assert needed == OWN | set(OUTPUTS), f"template.yaml: whence are {sorted(needed ^ (OWN | set(OUTPUTS)))}?"
+    main = yaml_parse((ROOT / "deploy/cloudformation/main.yaml").read_text())["Outputs"]
+    root = set(re.findall(r'(?m)^output "(\w+)"', (ROOT / "deploy/terraform/outputs.tf").read_text()))
+    page = (ROOT / "docs/deploy/lambda.md").read_text()
+    for name, (ours, theirs) in OUTPUTS.items():
+        assert ours in main and theirs in root, f"{name}: there is no output {ours}, or no {theirs}"
+        assert f'"{name}=$(output {ours})"' in page and f"`{theirs}`" in page, f"docs/deploy/lambda.md does not say where {name} is from"
+    say(f"{len(OUTPUTS)} parameters are outputs of deploy/cloudformation and of deploy/terraform, as docs/deploy/lambda.md says")
+
+
 def lint(path):
     config = ConfigMixIn(templates=[str(path)], regions=[REGION])
     found = [f"{it.rule.id} {it.message} (line {it.linenumber})" for it in Runner(config).run()]
@@ -181,6 +205,7 @@ def main():
         lint(FOLDER / f"{name}.yaml")
         assert not unknown_settings(setting_names(text)), unknown_settings(setting_names(text))
     say(f"cfn-lint: {len(texts)} templates without a word")
+    check_outputs(yaml_parse(texts["template"]))
     made = 0
     for name, asked, kinds, mode in CASES:
         template = yaml_parse(texts[name])

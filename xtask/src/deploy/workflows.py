@@ -193,6 +193,11 @@ def images(workflows):
         assert told == held[row["target"]], f"{row['image']} holds {held[row['target']]}, and bills of materials are of {told}"
     programs = set(re.findall(r'"(outcrop[\w-]*)"', (ROOT / "xtask/src/package/mod.rs").read_text()))
     assert {row["program"] for row in rows} <= programs, "a bill of materials that `cargo xtask package` does not write"
+    for name, released in (("images.yml", False), ("release.yml", True)):
+        job = by_file[name].jobs["run"]
+        assert job["uses"] == "./.github/workflows/run-images.yml" and job["with"]["released"] is released, f"{name}: {job}"
+    assert "run" in by_file["release.yml"].jobs["images"]["needs"], "images are published that nobody has run"
+    assert any("verify-deploy images" in step.get("run", "") for _, step in by_file["run-images.yml"].steps()), "nobody runs images"
     verified = re.search(r"for image in ([\w -]+); do", (FOLDER / "scripts/verify-images.sh").read_text()).group(1).split()
     assert set(verified) <= {row["image"] for row in rows}, "images are verified that are not made"
     say(f"{len(rows)} images, as deploy/docker has them")

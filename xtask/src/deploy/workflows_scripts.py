@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import tempfile
 
+import deploy_scripts
 from common import ROOT, run, say
 
 SCRIPTS = ROOT / ".github/scripts"
@@ -190,3 +191,5 @@ def check():
             watch_alarms(world)
             verify_images(world)
             deploy_helm(world)
+    with tempfile.TemporaryDirectory() as folder:
+        deploy_scripts.check(World(folder))

@@ -20,8 +20,8 @@ locals {
 
   common = merge(
     {
-      AWS_REGION                      = local.region
-      OUTCROP__METRICS__EMF           = "stdout"
+      AWS_REGION            = local.region
+      OUTCROP__METRICS__EMF = "stdout"
       # CloudWatch has them by the lines; the collector would tell it once more.
       OUTCROP__METRICS__OTLP          = "false"
       OUTCROP__SERVER__PUBLIC_URL     = var.public_url

@@ -13,6 +13,11 @@ output "arn_suffix" {
   value       = aws_lb.this.arn_suffix
 }
 
+output "listener_arn" {
+  description = "The listener for clients."
+  value       = aws_lb_listener.tls["https"].arn
+}
+
 output "target_group_arns" {
   description = "Target groups, by colour."
   value       = { for colour, it in aws_lb_target_group.this : colour => it.arn }
