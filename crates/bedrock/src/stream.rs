@@ -105,7 +105,7 @@ impl Events {
                 Ok(Err(_)) | Err(_) if events.stopped => {
                     if !events.metered {
                         tracing::warn!(
-                            bedrock.request_id = events.request_id,
+                            aws.request_id = events.request_id,
                             "Bedrock told no usage of an answer"
                         );
                     }

@@ -7,6 +7,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+/// What stands in the place of a client's own words where a fault repeats some, as Bedrock does: whoever logs what Bedrock
+/// says can be searched for it.
+pub const QUOTED: &str = "what-a-client-wrote-and-bedrock-repeats";
+
 /// What the emulator does wrong on purpose. The JSON form is the body of `POST /_emulator/faults`.
 ///
 /// Only model invocations (`/model/…`) are affected.
@@ -84,6 +88,8 @@ pub enum FaultKind {
     AccessDenied,
     /// 400 `ServiceQuotaExceededException`.
     ServiceQuotaExceeded,
+    /// 400 `ValidationException`, which repeats [`QUOTED`].
+    Validation,
     /// The connection closes before any answer.
     Disconnect,
     /// The connection closes in the middle of the answer, without its proper end.
@@ -98,7 +104,7 @@ pub enum FaultKind {
     StreamModelError,
     /// A `serviceUnavailableException` frame in mid-stream.
     StreamServiceUnavailable,
-    /// A `validationException` frame in mid-stream.
+    /// A `validationException` frame in mid-stream, which repeats [`QUOTED`].
     StreamValidation,
     /// Later first byte than others, by the rule's `latency_ms`.
     Slow,
@@ -136,6 +142,11 @@ impl FaultKind {
             Self::ServiceQuotaExceeded => {
                 (Exception::ServiceQuotaExceeded, "Your request exceeds the service quota for your account.")
             }
+            Self::Validation => (
+                Exception::Validation,
+                "1 validation error detected: Value 'what-a-client-wrote-and-bedrock-repeats' at 'inferenceConfig' failed to \
+                 satisfy constraint: Member must not be this",
+            ),
             _ => return None,
         })
     }
@@ -156,9 +167,10 @@ impl FaultKind {
             Self::StreamServiceUnavailable => {
                 (Exception::ServiceUnavailable, "Bedrock is unable to process your request.")
             }
-            Self::StreamValidation => {
-                (Exception::Validation, "The model produced an answer that cannot be sent.")
-            }
+            Self::StreamValidation => (
+                Exception::Validation,
+                "The model produced an answer to 'what-a-client-wrote-and-bedrock-repeats' that cannot be sent.",
+            ),
             _ => return None,
         })
     }
@@ -335,6 +347,12 @@ mod tests {
         assert_eq!(state.decide("amazon.nova-lite-v1:0", false).1, None);
         assert_eq!(state.decide("claude", true).1, None);
         assert_eq!(state.decide("amazon.nova-lite-v1:0", true).1.unwrap().after_events, 3);
+    }
+
+    #[test]
+    fn what_is_refused_is_repeated() {
+        assert!(FaultKind::Validation.refusal().unwrap().1.contains(QUOTED));
+        assert!(FaultKind::StreamValidation.in_stream().unwrap().1.contains(QUOTED));
     }
 
     #[test]

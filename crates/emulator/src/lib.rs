@@ -47,7 +47,7 @@ pub use charges::{
 };
 pub use config::EmulatorConfig;
 pub use counters::{Counters, CountersSnapshot, Operation};
-pub use faults::{FaultKind, FaultRule, Faults};
+pub use faults::{FaultKind, FaultRule, Faults, QUOTED};
 pub use listing::{Listing, Lists};
 pub use models::CatalogError;
 pub use objects::{ObjectBytes, ObjectWriter, Objects, ObjectsError};

@@ -12,11 +12,11 @@ use outcrop_telemetry::trace;
 use self::encode::Envelope;
 use self::gate::Gate;
 use self::keep::Keeper;
-use crate::collector::Collector;
 use self::outbox::Outbox;
 use self::sampler::Ratio;
 use self::sender::Sender;
 use self::waiting::Waiting;
+use crate::collector::Collector;
 use crate::resource::resource;
 use crate::{ExporterError, Options, TraceOptions};
 

@@ -113,11 +113,21 @@ fn told(code: ErrorCode, text: String) -> String {
     if code.status() >= 500 { text } else { own_words::of_text(&text) }
 }
 
-/// The error and its causes in one line; a cause that only repeats what was said is left out.
+/// What the log hears of a failure of this kind, beside the line of a request that failed: the error and its causes in one
+/// line, and of a client's mistake our own words alone.
+#[must_use]
+pub fn log_text(code: ErrorCode, error: &dyn StdError) -> String {
+    with_causes(code, error.to_string(), error.source())
+}
+
 fn chain(error: &ApiError) -> String {
-    let code = error.code;
-    let mut text = told(code, error.message.clone());
-    let mut cause: Option<&dyn StdError> = error.source.as_deref().map(|error| error as &dyn StdError);
+    let cause = error.source.as_deref().map(|error| error as &dyn StdError);
+    with_causes(error.code, error.message.clone(), cause)
+}
+
+/// A text and its causes in one line; a cause that only repeats what was said is left out.
+fn with_causes(code: ErrorCode, text: String, mut cause: Option<&dyn StdError>) -> String {
+    let mut text = told(code, text);
     while let Some(error) = cause {
         let said = told(code, error.to_string());
         if !text.ends_with(&said) {

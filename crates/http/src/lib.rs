@@ -39,6 +39,7 @@ pub use bounds::{Bounds, FileBounds, takes_file};
 pub use browser::{Origins, SessionCookie, csrf_matches, csrf_token};
 pub use context::{RequestContext, Spent, know};
 pub use error::ApiError;
+pub use failure::log_text;
 pub use front::is_front_path;
 pub use health::{Dependency, Health, is_health_path};
 pub use idempotency::Idempotent;
@@ -49,12 +50,13 @@ pub use internal::{
 pub use layer::{Layer, LayerFuture};
 pub use mcp::{MCP_PATH, MCP_SCOPES};
 pub use metrics::{MetricsListenError, MetricsListener, metrics_routes, open_metrics};
+pub use own_words::of_text as own_words;
 pub use patterns::RoutePattern;
 pub use pieces::BodyPieces;
 pub use scope::{Scope, ScopeService, body_too_large};
 pub use serve::{BindError, Draining, Server, ServerParts, Serving};
 pub use telling::method_name;
-pub use tracked::{TrackedBody, broke_off};
+pub use tracked::{BrokenOff, TrackedBody, broke_off, hear, passed_on_broken};
 
 /// The header in which our pages prove beside their cookie that they are ours; see [`csrf_token`].
 pub const CSRF_HEADER: &str = "x-outcrop-csrf";

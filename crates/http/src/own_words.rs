@@ -80,7 +80,8 @@ const TOKEN_PARTS: [&str; 11] =
 
 /// A text without what is quoted in it. We quote all that a client wrote; as that may hold quotes too, all is left out from
 /// the first of them to the last.
-pub(crate) fn of_text(text: &str) -> String {
+#[must_use]
+pub fn of_text(text: &str) -> String {
     let Some(first) = first_quote(text) else { return text.chars().take(MOST).collect() };
     let last = last_quote(text).filter(|last| *last > first);
     if last.is_some_and(|last| names_a_part(text, first, last)) {

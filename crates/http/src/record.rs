@@ -25,6 +25,7 @@ use crate::RequestContext;
 use crate::failure::{self, Failure};
 use crate::patterns::{Pattern, Patterns, RoutePattern};
 use crate::telling::{Telling, method_name, status_class};
+use crate::tracked::BrokenOff;
 
 /// Most of a path that is told, bytes: strangers choose it, and spans wait for their collector with it.
 const MOST_PATH: usize = 1024;
@@ -60,6 +61,8 @@ struct Fault {
     chain: String,
     /// Where in the request it is.
     place: Option<String>,
+    /// AWS's id of the call that failed.
+    aws_request_id: Option<String>,
 }
 
 /// One request. Told when it is dropped.
@@ -82,6 +85,8 @@ pub(crate) struct Record {
     team: Option<TeamId>,
     status: Option<u16>,
     fault: Option<Fault>,
+    /// What went wrong where another service has told it.
+    fault_elsewhere: Option<ErrorCode>,
     first_byte: Option<Duration>,
     size: BodySize,
     sent: u64,
@@ -118,6 +123,7 @@ impl Record {
             team: None,
             status: None,
             fault: None,
+            fault_elsewhere: None,
             first_byte: None,
             size: BodySize::Stream,
             sent: 0,
@@ -152,7 +158,7 @@ impl Record {
     /// It failed.
     pub(crate) fn fail(&mut self, failure: &Failure<'_>) {
         let (code, chain) = (failure.code, failure.chain.clone());
-        self.fault = Some(Fault { code, chain, place: failure.place() });
+        self.fault = Some(Fault { code, chain, place: failure.place(), aws_request_id: None });
     }
 
     /// The head of the answer goes out.
@@ -184,28 +190,30 @@ impl Record {
     }
 
     /// What is sent now tells the client itself that the answer is not whole.
-    pub(crate) fn told_failure(&mut self, code: ErrorCode) {
+    pub(crate) fn told_failure(&mut self, failure: BrokenOff) {
         self.outcome = Outcome::BrokenOff;
-        let chain = format!("the answer broke off, and says so: {}", failure::words(code));
-        self.fault.get_or_insert(Fault { code, chain, place: None });
+        let BrokenOff { code, chain, aws_request_id } = failure;
+        let chain = format!("the answer broke off: {chain}");
+        self.fault.get_or_insert(Fault { code, chain, place: None, aws_request_id });
+    }
+
+    /// The same where another service made the answer: why it is not whole stands in the line of that one.
+    pub(crate) fn passed_on_broken(&mut self, code: ErrorCode) {
+        self.outcome = Outcome::BrokenOff;
+        self.fault_elsewhere.get_or_insert(code);
     }
 
     /// There is no more of it, and it is not whole.
     pub(crate) fn broke_off(&mut self, error: &dyn StdError) {
         self.outcome = Outcome::BrokenOff;
-        let mut chain = format!("the answer broke off: {error}");
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            chain.push_str(": ");
-            chain.push_str(&error.to_string());
-            cause = error.source();
-        }
-        self.fault.get_or_insert(Fault { code: ErrorCode::Upstream, chain, place: None });
+        let code = ErrorCode::Upstream;
+        let chain = format!("the answer broke off: {}", failure::log_text(code, error));
+        self.fault.get_or_insert(Fault { code, chain, place: None, aws_request_id: None });
     }
 
     /// What went wrong, whoever found it.
     fn code(&self) -> Option<ErrorCode> {
-        let found = self.fault.as_ref().map(|fault| fault.code);
+        let found = self.fault.as_ref().map(|fault| fault.code).or(self.fault_elsewhere);
         found.or_else(|| self.status.filter(|it| *it >= 400).map(failure::of_status))
     }
 
@@ -302,6 +310,7 @@ impl Record {
                     error.code = self.code().map(ErrorCode::name),
                     error.param = self.fault.as_ref().and_then(|it| it.place.as_deref()),
                     error = self.fault.as_ref().map(|it| tracing::field::display(without_secrets(&it.chain))),
+                    aws.request_id = self.fault.as_ref().and_then(|it| it.aws_request_id.as_deref()),
                     client.address = self.client_ip.map(tracing::field::display),
                     user_agent.original = self.user_agent.as_deref(),
                     http.request.body.size = self.asked_bytes,
@@ -315,6 +324,8 @@ impl Record {
         }
         match &self.fault {
             Some(fault) if fault.code.status() >= 500 => line!(error, "outcrop_http", "request failed"),
+            // Whoever made the mistake, the answer that had begun is lost.
+            Some(_) if self.outcome == Outcome::BrokenOff => line!(warn, "outcrop_http", "request failed"),
             Some(_) => line!(info, "outcrop_http", "request failed"),
             None if self.telling.public().is_none_or(|it| !it.access_log) => {}
             None if self.status.is_none() => line!(info, "outcrop::access", "given up"),

@@ -7,7 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
-use outcrop_http::{Allowed, ApiError, JsonBytes, RequestContext, permission};
+use outcrop_http::{Allowed, ApiError, JsonBytes, RequestContext, own_words, permission};
 use outcrop_lifecycle::InFlight;
 use outcrop_ports::{Clock, IdGen, McpSessions};
 use outcrop_token::Sealer;
@@ -205,7 +205,12 @@ pub(crate) fn refuse(id: Option<&MessageId>, error: &RpcError) -> HttpResponse {
 
 /// The same with a status of its own.
 pub(crate) fn refuse_as(status: u16, id: Option<&MessageId>, error: &RpcError) -> HttpResponse {
-    tracing::debug!(http.status = status, rpc.code = error.code, error = %error.message, "an MCP request was refused");
+    tracing::debug!(
+        http.response.status_code = status,
+        rpc.response.status_code = error.code,
+        error = own_words(&error.message),
+        "an MCP request was refused"
+    );
     json(StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST), error_message(id, error))
 }
 

@@ -201,8 +201,8 @@ impl Queue for SqsQueue {
             Some(dead) => dead_letters::put(&self.client, &dead, delivery, reason).await?,
             None => tracing::warn!(
                 reason,
-                queue = &*self.queue,
-                attempts = delivery.attempt,
+                messaging.destination.name = &*self.queue,
+                outcrop.attempt = delivery.attempt,
                 "a message was removed for good, because the queue's redrive policy names no dead-letter queue",
             ),
         }

@@ -46,7 +46,7 @@ impl AuthService {
             Noting::Last => "; further ones in this minute are only in the log",
             Noting::LogOnly => {
                 let (subject, action) = (principal.subject, act.action);
-                tracing::info!(%subject, action, path = target, detail, "one more act was refused");
+                tracing::info!(subject.id = %subject, action, url.path = target, detail, "one more act was refused");
                 return;
             }
         };

@@ -29,6 +29,11 @@ const BUFFER_BYTES: usize = 4 * 1024;
 /// Longest silence towards the client.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
+/// For the log: the answer is over, and the model did not say that it was done in a way that makes an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the model's words are over, and it did not end them")]
+struct NoEnd;
+
 /// A piece of an answer as a model gives it.
 pub(crate) trait Piece {
     /// Tells the record of the call what the piece says of it. `Some` if it says that the answer ends: whether that
@@ -122,8 +127,7 @@ impl<F: Frames<P>, P: Piece> FrameStream<F, P> {
             self.open.completed();
         } else {
             self.open.failed(ErrorCode::Upstream);
-            outcrop_http::broke_off(ErrorCode::Upstream);
-            tracing::warn!(request.id = %self.request_id, "a model's answer broke off");
+            outcrop_http::broke_off(ErrorCode::Upstream, &NoEnd, None);
         }
         // Without a stop this writes the dialect's error, or nothing after one.
         self.frames.finish(&mut self.buffer);
@@ -133,14 +137,7 @@ impl<F: Frames<P>, P: Piece> FrameStream<F, P> {
         self.events = None;
         let code = error.code();
         self.open.failed(code);
-        outcrop_http::broke_off(code);
-        tracing::warn!(
-            request.id = %self.request_id,
-            error.code = code.name(),
-            error = chain(&error),
-            bedrock.request_id = error.bedrock_request_id,
-            "a model failed in the middle of its answer"
-        );
+        outcrop_http::broke_off(code, &error, error.bedrock_request_id.as_deref());
         let message = ChatError::from(error).to_string();
         let request_id = Some(self.request_id.as_str().to_owned());
         self.frames.fail(&ErrorBody { code, message, param: None, request_id }, &mut self.buffer);
@@ -194,21 +191,6 @@ impl<F: Frames<P>, P: Piece> Stream for FrameStream<F, P> {
         }
         if this.buffer.is_empty() { Poll::Ready(None) } else { Poll::Ready(Some(this.take())) }
     }
-}
-
-/// The error and its causes in one line; a cause that only repeats what was said is left out.
-fn chain(error: &ModelError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        let said = error.to_string();
-        if !text.ends_with(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
-        }
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -100,11 +100,11 @@ fn log(alert: &Alert, reached: &Reached<'_>) {
     tracing::warn!(
         alert.id = %alert.id,
         policy.id = %alert.policy,
-        policy.level = alert.level.name(),
+        outcrop.level = alert.level.name(),
         budget.holder = alert.holder,
         team.id = alert.team.map(|it| it.to_string()),
         budget.model = alert.model,
-        budget.period = reached.period(),
+        outcrop.window = reached.period(),
         budget.usd = %alert.budget,
         budget.spent_usd = %alert.spent,
         budget.per_cent = alert.per_cent,

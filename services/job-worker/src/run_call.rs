@@ -69,7 +69,7 @@ impl JobWorker {
                 self.later(job, None, "what the job needs was away for too long")
             }
             Ended::Failed(error) if error.failure == PortFailure::Unavailable => {
-                tracing::warn!(job.id = %job.id, attempt = job.attempts, error = error.chain(), "a job's call failed");
+                tracing::warn!(job.id = %job.id, outcrop.attempt = job.attempts, error = error.chain(), "a job's call failed");
                 self.retry(job, None).unwrap_or_else(|| set_aside("the model service could not be reached"))
             }
             Ended::Failed(error) => self.failed_attempt(job, &error),

@@ -245,7 +245,7 @@ impl JobWorker {
         }
         match finish {
             Finish::GaveUp { error, dead: true } => {
-                tracing::error!(job.id = %job.id, attempt = job.attempts, error, "job set aside");
+                tracing::error!(job.id = %job.id, outcrop.attempt = job.attempts, error, "job set aside");
                 Outcome::SetAside { body: job.id.to_string(), reason: error.clone(), trace: trace_of(job) }
             }
             _ => {
@@ -257,7 +257,7 @@ impl JobWorker {
 
     /// What an attempt without a result means for the job: another try, or its end.
     pub(crate) fn failed_attempt(&self, job: &Job, error: &PortError) -> Finish {
-        tracing::warn!(job.id = %job.id, attempt = job.attempts, error = error.chain(), "an attempt at a job failed");
+        tracing::warn!(job.id = %job.id, outcrop.attempt = job.attempts, error = error.chain(), "an attempt at a job failed");
         self.retry(job, None).unwrap_or_else(|| set_aside("every attempt at the job failed"))
     }
 

@@ -78,10 +78,10 @@ impl TurnEnd {
         let Self::Finished { outcome, status, error } = self else { return };
         tracing::info!(
             job.id = %job.id,
-            attempt = job.attempts,
+            outcrop.attempt = job.attempts,
             outcrop.outcome = outcome,
             http.response.status_code = status,
-            error.r#type = error,
+            "error.type" = error,
             "job finished"
         );
     }

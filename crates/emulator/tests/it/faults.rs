@@ -21,6 +21,7 @@ async fn the_next_requests_are_struck() {
         (FaultKind::ServiceUnavailable, 503, "ServiceUnavailableException"),
         (FaultKind::ModelTimeout, 408, "ModelTimeoutException"),
         (FaultKind::ModelError, 424, "ModelErrorException"),
+        (FaultKind::Validation, 400, "ValidationException"),
     ];
     let emulator = Running::with(config(kinds.iter().map(|it| FaultRule::next(it.0, 1)).collect())).await;
     for (_, status, name) in kinds {
@@ -28,7 +29,7 @@ async fn the_next_requests_are_struck() {
         assert_eq!((found, error.split(':').next()), (status, Some(name)));
     }
     assert_eq!(emulator.post(NOVA, &ask("hi")).await.0, 200);
-    assert_eq!(emulator.counters.faults(), 6);
+    assert_eq!(emulator.counters.faults(), 7);
 }
 
 #[tokio::test]

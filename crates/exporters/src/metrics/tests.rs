@@ -145,7 +145,8 @@ fn collector_that_says(said: Vec<u8>) -> (String, mpsc::Receiver<(String, Vec<u8
     std::thread::spawn(move || {
         while let Ok((mut stream, _)) = listener.accept() {
             let _ = tell.send(request(&mut stream));
-            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", said.len());
+            let head =
+                format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", said.len());
             let _ = stream.write_all(&[head.as_bytes(), &said].concat());
         }
     });

@@ -122,7 +122,8 @@ impl Tracer {
 }
 
 fn traces(options: &Options) -> (Traces, Tracer) {
-    let traces = Traces::new(Collector::new(options.otlp.as_ref().unwrap(), "traces").unwrap(), options).unwrap();
+    let traces =
+        Traces::new(Collector::new(options.otlp.as_ref().unwrap(), "traces").unwrap(), options).unwrap();
     let tracer = Tracer(Box::leak(Box::new(Arc::clone(&traces.keeper))));
     (traces, tracer)
 }
@@ -306,7 +307,8 @@ fn what_a_collector_refuses_of_a_batch_is_counted() {
 #[test]
 fn an_address_or_a_header_that_is_none_is_refused() {
     for address in ["not an address", "ftp://collector", ""] {
-        let refused = Collector::new(options(address, 100, 1).otlp.as_ref().unwrap(), "traces").map(drop).unwrap_err();
+        let refused =
+            Collector::new(options(address, 100, 1).otlp.as_ref().unwrap(), "traces").map(drop).unwrap_err();
         assert!(refused.to_string().contains("telemetry.otlp_endpoint"), "{refused}");
     }
     let mut options = options("http://127.0.0.1:1", 100, 1);

@@ -195,6 +195,10 @@ async fn a_failure_that_a_stream_tells_itself_is_one() {
         (&line["error.code"], &line["outcrop.outcome"]),
         (&"unavailable".into(), &"broken_off".into())
     );
+    assert_eq!(
+        (&line["error"], &line["aws.request_id"]),
+        (&"the answer broke off: the model went away".into(), &"aws-1".into())
+    );
     assert_eq!((&line["level"], &line["message"]), (&"ERROR".into(), &"request failed".into()));
     assert!(errors() > before);
 }

@@ -246,7 +246,7 @@ async fn broken() -> HttpResponse {
 async fn confessed() -> HttpResponse {
     sse::respond(stream::iter([false, true]).map(|failed| {
         if failed {
-            broke_off(ErrorCode::Unavailable);
+            broke_off(ErrorCode::Unavailable, &std::io::Error::other("the model went away"), Some("aws-1"));
         }
         Bytes::from(format!("data: {failed}\n\n"))
     }))

@@ -175,7 +175,7 @@ fn tell_of_last_admin(issuer: &KnownIssuer, outside: &OutsideUser) {
     issuer.tell_once(|| {
         tracing::warn!(
             issuer = issuer.settings.name,
-            user = %outside.id,
+            user.id = %outside.id,
             "the claims take platform_admin from the last one who is; the membership stays"
         );
     });

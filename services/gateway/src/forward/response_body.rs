@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use actix_web::body::{BodySize, MessageBody};
 use bytes::Bytes;
 use futures::Stream;
-use outcrop_http::broke_off;
+use outcrop_http::passed_on_broken;
 use outcrop_types::ErrorCode;
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
 
@@ -39,13 +39,13 @@ impl UpstreamBody {
 }
 
 impl UpstreamBody {
-    /// Which failure it was that an answer's last event tells of only the service knows: here it is the service's.
+    /// Which failure it was that an answer's last event tells of only the service knows, and has told: here it is the service's.
     fn listen(&mut self, piece: &Poll<Option<reqwest::Result<Bytes>>>) {
         let Some(last) = &mut self.last else { return };
         match piece {
             // The piece is shared, and none of it copied.
             Poll::Ready(Some(Ok(bytes))) => last.clone_from(bytes),
-            Poll::Ready(None) if events::is_failure(last) => broke_off(ErrorCode::Upstream),
+            Poll::Ready(None) if events::is_failure(last) => passed_on_broken(ErrorCode::Upstream),
             _ => {}
         }
     }

@@ -107,7 +107,9 @@ impl AdmissionControl {
             let lost = *losses.borrow_and_update();
             self.away.lost();
             if timeout(LONGEST_TELLING, self.tell_ledger()).await.is_err() {
-                tracing::warn!("the ledger is late: what it lacks may be spent again until budgets are held against it");
+                tracing::warn!(
+                    "the ledger is late: what it lacks may be spent again until budgets are held against it"
+                );
             }
             self.limiter.ledger_knows(lost);
         }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use outcrop_http::log_text;
 use outcrop_ports::{ModelError, ModelFailure, UnknownPlace};
-use outcrop_types::FailureKind;
+use outcrop_types::{Classify as _, FailureKind};
 
 use super::{Attempts, rules, told};
 use crate::ChatError;
@@ -55,9 +56,9 @@ pub(super) fn retried(target: &Candidate, attempt: u8, kind: FailureKind, error:
         outcrop.attempt = attempt,
         cloud.region = target.place.region.as_str(),
         gen_ai.request.model = target.model.bedrock_id,
-        outcome = told::name(kind),
-        error = %error,
-        bedrock.request_id = error.bedrock_request_id,
+        outcrop.outcome = told::name(kind),
+        error = log_text(error.code(), error),
+        aws.request_id = error.bedrock_request_id,
         "an attempt failed, and another is made"
     );
 }

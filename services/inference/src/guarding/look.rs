@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
+use outcrop_http::log_text;
 use outcrop_ports::{GuardedSide, GuardrailCall, GuardrailVerdict, ModelError, ModelFailure, Place, Places};
+use outcrop_types::Classify as _;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -26,6 +28,8 @@ pub(super) struct Looker {
     /// Where the call may be answered, best first: text goes nowhere else.
     at: Vec<Place>,
     until: Instant,
+    /// Whether no call fails where they cannot be asked.
+    is_aside: bool,
 }
 
 /// What guardrails say of texts.
@@ -58,12 +62,19 @@ pub(super) struct Unasked {
     pub(super) source: ModelError,
 }
 
+/// What went wrong as a cause that no client hears of. It is a cause of a failure of ours, whose texts the log hears whole:
+/// what Bedrock says of a mistake in the request is left out here.
+fn for_the_log(error: ModelError) -> ModelError {
+    let message = log_text(error.code(), &error);
+    ModelError { message, source: None, ..error }
+}
+
 impl From<Unasked> for ChatError {
     fn from(Unasked { by_client, source }: Unasked) -> Self {
         // Who names a guardrail that is not there is told so.
         match source.failure {
             ModelFailure::Invalid | ModelFailure::NotFound if by_client => Self::from(source),
-            _ => Self::Unguarded { source },
+            _ => Self::Unguarded { source: for_the_log(source) },
         }
     }
 }
@@ -72,7 +83,7 @@ impl From<Unasked> for ModelError {
     fn from(Unasked { source, .. }: Unasked) -> Self {
         let message = "A guardrail cannot be asked now, so no more is said.".to_owned();
         let bedrock_request_id = source.bedrock_request_id.clone();
-        let source: Option<Box<dyn std::error::Error + Send + Sync>> = Some(Box::new(source));
+        let source: Option<Box<dyn std::error::Error + Send + Sync>> = Some(Box::new(for_the_log(source)));
         Self { failure: ModelFailure::Unavailable, message, bedrock_request_id, retry_after: None, source }
     }
 }
@@ -85,12 +96,12 @@ impl Looker {
                 at.push(candidate.place.clone());
             }
         }
-        Self { places, at, until: Instant::now() + caller.context.remaining() }
+        Self { places, at, until: Instant::now() + caller.context.remaining(), is_aside: false }
     }
 
-    /// The same with some time, whatever becomes of the request.
+    /// The same with some time, whatever becomes of the request, which does not fail by it.
     pub(super) fn lasting(&self) -> Self {
-        Self { until: Instant::now() + PATIENCE, ..self.clone() }
+        Self { until: Instant::now() + PATIENCE, is_aside: true, ..self.clone() }
     }
 
     /// What all of them say. Of several that block the first is heard; what several mask is masked by each in turn.
@@ -237,12 +248,22 @@ impl Looker {
                 }
             }
         }
-        tracing::warn!(
-            guardrail.id = short(&guard.rule.id),
-            error = %last,
-            bedrock.request_id = last.bedrock_request_id,
-            "a guardrail could not be asked"
-        );
+        macro_rules! line {
+            ($level:ident) => {
+                tracing::$level!(
+                    guardrail.id = short(&guard.rule.id),
+                    error = log_text(last.code(), &last),
+                    aws.request_id = last.bedrock_request_id,
+                    "a guardrail could not be asked"
+                )
+            };
+        }
+        // A call that fails by it has a line of its own, which is the failure's.
+        if self.is_aside {
+            line!(warn);
+        } else {
+            line!(info);
+        }
         Err(Unasked { by_client: guard.by_client, source: last })
     }
 }

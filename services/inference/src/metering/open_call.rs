@@ -434,13 +434,13 @@ impl OpenCall {
             team.id = %record.team,
             gen_ai.request.model = record.model_asked,
             gen_ai.response.model = record.model_served,
-            outcrop.region = record.region,
+            cloud.region = record.region,
             outcrop.attempt = record.attempt,
             outcrop.cache = record.cache.name(),
             gen_ai.usage.input_tokens = record.tokens.total_input(),
             gen_ai.usage.output_tokens = record.tokens.output,
             duration_ms = record.latency_ms,
-            outcome = outcome.name(),
+            outcrop.outcome = outcome.name(),
             "a model was called"
         );
         self.spool.append(&record);

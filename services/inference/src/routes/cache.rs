@@ -22,7 +22,7 @@ pub(crate) async fn forget(
     let forgotten = service.forget_answers(principal.team, namespace.as_deref()).await;
     forgotten.map_err(ApiError::from_error)?;
     let (request_id, subject) = (context.request_id.as_str(), principal.subject.to_string());
-    tracing::info!(request_id, subject, team.id = %principal.team, namespace, "kept answers were forgotten");
+    tracing::info!(request.id = request_id, subject.id = subject, team.id = %principal.team, namespace, "kept answers were forgotten");
     Ok(HttpResponse::NoContent().finish())
 }
 

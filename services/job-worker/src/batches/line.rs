@@ -198,7 +198,7 @@ impl JobWorker {
         let answer = match answered {
             Ok(answer) => answer,
             Err(error) => {
-                tracing::warn!(job.id = %calls.part, batch.id = %calls.batch, line = line.number, error = error.chain(), "a line of a batch failed");
+                tracing::warn!(job.id = %calls.part, batch.id = %calls.batch, batch.line_number = line.number, error = error.chain(), "a line of a batch failed");
                 let message = "The call failed, and was tried as often as it may be.";
                 return Ok(calls.failure(line.number, &line.custom_id, "server_error", message));
             }

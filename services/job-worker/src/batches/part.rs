@@ -213,7 +213,7 @@ impl JobWorker {
                 // One that cannot be read is none, or its part would never end.
                 Err(error) if error.failure == PortFailure::Broken => {
                     tracing::warn!(
-                        line = number,
+                        batch.line_number = number,
                         error = error.chain(),
                         "an answer of batch inference is unreadable"
                     );

@@ -103,7 +103,7 @@ impl JobWorker {
             let why = written.why.unwrap_or_else(|| "too few of its calls are fit for it".to_owned());
             return not(&why).await;
         };
-        tracing::info!(batch.id = %batch.id, written.records, written.left_out, "records of a batch are written");
+        tracing::info!(batch.id = %batch.id, records = written.records, left_out = written.left_out, "records of a batch are written");
         let noted = BedrockBatch {
             arn: String::new(),
             region,

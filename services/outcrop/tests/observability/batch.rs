@@ -48,7 +48,10 @@ async fn a_batch_is_one_trace_through_the_queue() {
     let attempts = tree.named("Bedrock Runtime.Converse");
     for number in 0..LINES {
         let told = world.call_of(&format!("line-{number}")).await["trace"].clone();
-        assert!(attempts.iter().any(|it| told == it.xray()), "what Bedrock is told of {number}: {told}\n{tree}");
+        assert!(
+            attempts.iter().any(|it| told == it.xray()),
+            "what Bedrock is told of {number}: {told}\n{tree}"
+        );
     }
 }
 

@@ -9,9 +9,11 @@ use serde_json::{Value, json};
 use crate::client::{Answer, Client, MODEL, answer, ask, ask_streamed, http};
 use crate::person::{PASSWORD, Person, new_team};
 use crate::platform::{INTERNAL_SECRET, Platform};
+use crate::receiver::Collector;
 use crate::secrets::Secrets;
+use crate::session::Session;
 use crate::wait::until;
-use crate::world::World;
+use crate::world::{World, apart, settings};
 
 /// In every prompt here.
 const PROMPT: &str = "xylophone-prompt-of-nobodys-business";
@@ -19,12 +21,34 @@ const PROMPT: &str = "xylophone-prompt-of-nobodys-business";
 const SAID: &str = "ocelot-answer-of-nobodys-business";
 /// A password that is wrong.
 const WRONG: &str = "a mule, a candle, a paperclip";
+/// Signs what the services ask of AWS.
 const AWS_SECRET: &str = "aws-secret-of-nobodys-business";
+/// In the query of a request.
+const IN_QUERY: &str = "query-secret-of-nobodys-business";
+/// What breaks off a stream in its middle, and how that is told.
+const BREAKS: [(&str, &str, &str); 3] = [
+    ("streamModelError", "ERROR", "upstream"),
+    ("cut", "ERROR", "unavailable"),
+    // Of a mistake in the request: nothing of it was refused before the answer had begun.
+    ("streamValidation", "WARN", "invalid_request"),
+];
 
 #[tokio::test]
 #[ignore = "needs postgres, redis and a local AWS: cargo xtask test"]
 async fn nothing_that_is_told_holds_a_secret_or_a_prompt() {
     nothing_is_told_at("debug").await;
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_off_is_told_in_one_line() {
+    let world = World::together(&[]).await;
+    let broken = broken_streams(&world.platform.admin).await;
+    let log =
+        || world.platform.services.all().iter().map(|it| (it.url.clone(), it.log())).collect::<Vec<_>>();
+    for (id, (_, level, code)) in broken.iter().zip(BREAKS) {
+        until("the line", async || (!lines_of(&log(), id).is_empty()).then_some(())).await;
+        told_once(&log(), id, (level, code));
+    }
 }
 
 /// Not even what the crates below us would tell.
@@ -35,14 +59,19 @@ async fn whoever_asks_for_everything_is_told_no_secret_and_no_prompt() {
 }
 
 async fn nothing_is_told_at(filter: &str) {
-    let world = World::apart(&[
+    let collector = Collector::start();
+    let over = [
         ("TELEMETRY__FILTER", filter),
         ("METRICS__EMF", "stdout"),
         ("TELEMETRY__OTLP_HEADERS", "x-token=collector-token-of-nobodys-business"),
         ("AUTH__STATIC_KEY", "a-static-key-of-more-than-thirty-two-bytes"),
-    ])
-    .await;
+    ];
+    let mut env = settings(&collector.url, &over);
+    env.push(("AWS_SECRET_ACCESS_KEY".to_owned(), AWS_SECRET.to_owned()));
+    let world = World { platform: apart(&env).await, collector };
     let mut secrets = Secrets::default();
+    secrets.add("AWS's secret access key", AWS_SECRET);
+    secrets.add("what Bedrock repeats of a request", outcrop_emulator::QUOTED);
     secrets.add("the prompt", PROMPT);
     secrets.add("the answer", SAID);
     secrets.add("the collector's token", "collector-token-of-nobodys-business");
@@ -56,6 +85,9 @@ async fn nothing_is_told_at(filter: &str) {
     let client = keys(&world.platform, &mut secrets).await;
     let answered = chats(&client).await;
     webhooks(&world.platform, &mut secrets).await;
+    let broken = broken_streams(&client).await;
+    let anew = asked_anew(&world.platform).await;
+    tool(&world.platform, &mut secrets).await;
     let failed = failures(&world.platform, &client, &mut secrets).await;
 
     let logs = settled(&world.platform, &failed).await;
@@ -63,6 +95,20 @@ async fn nothing_is_told_at(filter: &str) {
     for (id, status) in &failed {
         one_line_for(&logs, id, *status);
     }
+    for (id, (_, level, code)) in broken.iter().zip(BREAKS) {
+        told_once(&logs, id, (level, code));
+        let line = access_line(&logs, id);
+        assert_eq!(
+            (&line["outcrop.outcome"], &line["error"]),
+            (&json!("broken_off"), &Value::Null),
+            "{line:#}"
+        );
+    }
+    one_line_for(&logs, &anew, 400);
+    let attempts = lines_of(&logs, &anew);
+    let attempt = attempts.iter().find(|it| it["outcrop.attempt"] == 1 && it["error"].is_string());
+    let attempt = attempt.unwrap_or_else(|| panic!("no line of the first attempt: {attempts:#?}"));
+    assert!(attempt["aws.request_id"].is_string() && attempt["outcrop.outcome"] == "invalid", "{attempt:#}");
     for answer in &answered {
         access_line_of(&logs, answer);
     }
@@ -160,6 +206,52 @@ async fn webhooks(platform: &Platform, secrets: &mut Secrets) {
     }
 }
 
+/// Answers that break off in their middle; the ids of the requests.
+async fn broken_streams(client: &Client) -> Vec<String> {
+    let mut broken = Vec::new();
+    for (fault, ..) in BREAKS {
+        let prompt =
+            format!("{PROMPT} [[say: {SAID} and three or four more words]] [[fault: {fault} after 4]]");
+        let stream = client.chat_stream(&ask_streamed(&prompt)).await;
+        let id = stream.header("x-request-id");
+        let events = stream.rest().await;
+        assert!(events.last().is_some_and(|it| it.json()["error"].is_object()), "{fault}: {events:#?}");
+        broken.push(id);
+    }
+    broken
+}
+
+/// Bedrock refuses a request, repeating what it refuses, and is asked again: what an attempt came to has lines of its own. The
+/// request's id.
+async fn asked_anew(platform: &Platform) -> String {
+    let path = "/admin/v1/routes";
+    let shown = platform.admin.get(path).await.expect(200);
+    let route = json!({
+        "alias": "anew", "options": { "attempts": 2, "retry": { "invalid": "here" } },
+        "groups": [{ "targets": [{ "model": MODEL }] }],
+    });
+    let put = platform.admin.request(Method::PUT, path).header("if-match", shown.header("etag"));
+    answer(put.json(&json!({ "routes": [route] }))).await.expect(200);
+    let prompt = format!("{} [[fault: validation]]", prompt());
+    let body = json!({ "model": "anew", "messages": ask(&prompt)["messages"] });
+    let refused = until("the route", async || {
+        let answer = platform.admin.chat(&body).await;
+        (answer.status != 404).then_some(answer)
+    });
+    refused.await.expect(400).request_id()
+}
+
+/// A tool is called, once well and once not.
+async fn tool(platform: &Platform, secrets: &mut Secrets) {
+    let session = Session::begin(&platform.services.front().url, &platform.key).await;
+    secrets.add("the id of a session", session.id.as_deref().unwrap());
+    for (prompt, failed) in [(prompt(), false), (format!("{} [[fault: internalServer]]", prompt()), true)] {
+        let call = json!({ "name": "generate", "arguments": { "prompt": prompt } });
+        let told = session.ask("tools/call", &call).await;
+        assert_eq!(told.body["result"]["isError"] == true, failed, "{told:#?}");
+    }
+}
+
 /// What goes wrong, and each request's id and status.
 async fn failures(platform: &Platform, client: &Client, secrets: &mut Secrets) -> Vec<(String, u16)> {
     let mut failed = Vec::new();
@@ -183,8 +275,8 @@ async fn failures(platform: &Platform, client: &Client, secrets: &mut Secrets) -
     let token = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ4eWxvcGhvbmUifQ.c2lnbmF0dXJlLW9mLW5vYm9keQ";
     secrets.add("a forged token", token);
     note(platform.admin.with_key(token).chat(&ask(&prompt())).await, 401);
-    let in_query = format!("/v1/models?api_key={AWS_SECRET}");
-    secrets.add("a key in a query", AWS_SECRET);
+    let in_query = format!("/v1/models?api_key={IN_QUERY}");
+    secrets.add("a key in a query", IN_QUERY);
     note(platform.admin.without_key().get(&in_query).await, 401);
     failed
 }
@@ -227,12 +319,33 @@ fn one_line_for(logs: &[(String, String)], id: &str, status: u16) {
     assert!(told[0]["error.code"].is_string() && told[0]["error"].is_string(), "{:#}", told[0]);
 }
 
+/// Of all services one says loudly that a stream broke off, and says all of it.
+fn told_once(logs: &[(String, String)], id: &str, (level, code): (&str, &str)) {
+    let all = lines_of(logs, id);
+    let loud: Vec<_> =
+        all.iter().filter(|it| ["WARN", "ERROR"].iter().any(|level| it["level"] == *level)).collect();
+    let [line] = loud[..] else { panic!("one loud line of {id}: {all:#?}") };
+    assert_eq!(all.iter().filter(|it| it["message"] == "request failed").count(), 1, "{all:#?}");
+    assert_eq!(
+        (&line["message"], &line["level"], &line["error.code"]),
+        (&json!("request failed"), &json!(level), &json!(code)),
+        "{line:#}"
+    );
+    assert!(line["error"].as_str().unwrap().starts_with("the answer broke off: "), "{line:#}");
+    assert!(line["aws.request_id"].is_string(), "{line:#}");
+}
+
+/// What the gateway says of a request that was answered.
+fn access_line(logs: &[(String, String)], id: &str) -> Value {
+    let all = lines_of(logs, id);
+    let mut told = all.iter().filter(|it| it["target"] == "outcrop::access");
+    let (Some(line), None) = (told.next(), told.next()) else { panic!("one access line of {id}: {all:#?}") };
+    line.clone()
+}
+
 /// What the gateway says of an answer.
 fn access_line_of(logs: &[(String, String)], answer: &Answer) {
-    let id = answer.request_id();
-    let all = lines_of(logs, &id);
-    let told: Vec<_> = all.iter().filter(|it| it["target"] == "outcrop::access").collect();
-    let [line] = told[..] else { panic!("one access line of {id}: {all:#?}") };
+    let line = access_line(logs, &answer.request_id());
     for name in ["trace.id", "team.id", "subject.id", "http.route"] {
         assert!(line[name].is_string(), "{name} of {line:#}");
     }

@@ -129,7 +129,7 @@ impl AuthService {
         tracing::info!(
             aws.arn = caller.arn,
             aws.session = caller.session,
-            subject = %principal.subject,
+            subject.id = %principal.subject,
             team.id = %principal.team,
             "AWS login"
         );

@@ -1,9 +1,10 @@
 //! A stream as it comes: told as progress, and put together again.
 
+use std::future::poll_fn;
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use outcrop_http::ApiError;
+use outcrop_http::{ApiError, hear};
 use outcrop_mcp::Exchange;
 use outcrop_types::ErrorCode;
 use serde::Deserialize;
@@ -57,12 +58,22 @@ struct Heard {
 /// back what they have let go.
 ///
 /// # Errors
-/// [`ApiError`] where the model failed in the middle of its answer.
+/// [`ApiError`] where the model failed in the middle of its answer, with what only the log hears of it.
 pub(super) async fn follow(exchange: &Exchange, mut pieces: Pieces) -> Result<Written, ApiError> {
     let (mut heard, mut rest, mut told) = (Heard::default(), Vec::new(), None::<Instant>);
-    while let Some(piece) = pieces.next().await {
+    let mut broken = None;
+    while let Some(piece) = poll_fn(|cx| {
+        let (polled, told) = hear(|| pieces.poll_next_unpin(cx));
+        broken = broken.take().or(told);
+        polled
+    })
+    .await
+    {
         rest.extend_from_slice(&piece);
-        heard.read(&mut rest)?;
+        if let Err(mut error) = heard.read(&mut rest) {
+            error.source = broken.map(Into::into);
+            return Err(error);
+        }
         let is_due = told.is_none_or(|at| at.elapsed() >= PACE);
         if is_due && heard.characters > 0 {
             told = Some(Instant::now());

@@ -18,6 +18,11 @@ pub(crate) async fn recount(
     require(&allowed.principal, Permission::ManagePlatform, Resource::Platform)?;
     let budgets = service.recount().await?;
     let (request_id, subject) = (context.request_id.as_str(), allowed.principal.subject.to_string());
-    tracing::info!(request_id, subject, budgets, "budgets were counted anew from the ledger");
+    tracing::info!(
+        request.id = request_id,
+        subject.id = subject,
+        budgets,
+        "budgets were counted anew from the ledger"
+    );
     Ok(HttpResponse::Ok().json(json!({ "object": "recount", "budgets": budgets })))
 }

@@ -134,7 +134,7 @@ pub(in super::super) async fn send_back(
     };
     let redriven = redriven.map_err(ApiError::from_error)?;
     let (jobs, messages) = (redriven.jobs.len(), redriven.messages);
-    tracing::info!(subject = %caller.principal.subject, jobs, messages, "work was sent back to the queue");
+    tracing::info!(subject.id = %caller.principal.subject, jobs, messages, "work was sent back to the queue");
     Ok(web::Json(redriven))
 }
 
