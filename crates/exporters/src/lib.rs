@@ -18,6 +18,7 @@ mod options;
 mod process;
 mod prometheus;
 mod resource;
+mod teller;
 mod traces;
 
 pub use self::error::ExporterError;
@@ -29,6 +30,8 @@ const LAST_LINES: Duration = Duration::from_millis(500);
 /// What listens to the process. Dropped without [`finish`](Self::finish), its last moments may be lost.
 #[must_use = "what is not finished loses its last moments"]
 pub struct Exporters {
+    /// Ends first: what it still has to tell goes to the others.
+    teller: teller::Teller,
     log: log::Log,
     traces: Option<traces::Traces>,
     metrics: Option<metrics::Metrics>,
@@ -43,7 +46,8 @@ pub fn start(options: &Options) -> Result<Exporters, ExporterError> {
     let log = log::start(options)?;
     let traces = traces::start(options)?;
     let metrics = metrics::start(options)?;
-    Ok(Exporters { log, traces, metrics })
+    let teller = teller::Teller::start()?;
+    Ok(Exporters { teller, log, traces, metrics })
 }
 
 impl Exporters {
@@ -55,7 +59,8 @@ impl Exporters {
 
     /// Hands over what is still there, for at most so long. Blocks: to be called when nothing else is to be done.
     pub fn finish(self, within: Duration) {
-        let Self { log, traces, metrics } = self;
+        let Self { teller, log, traces, metrics } = self;
+        drop(teller);
         let until = Instant::now() + within;
         let traces = Mutex::new(traces);
         let last_spans = || {

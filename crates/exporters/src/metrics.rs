@@ -14,7 +14,7 @@ use opentelemetry_sdk::metrics::data::ResourceMetrics;
 use opentelemetry_sdk::metrics::reader::MetricReader;
 use opentelemetry_sdk::metrics::{InstrumentKind, Pipeline, SdkMeterProvider, Temporality};
 use outcrop_telemetry::metric::Page;
-use outcrop_telemetry::names;
+use outcrop_telemetry::{later, names};
 
 use crate::emf::Cloudwatch;
 use crate::options::Emf;
@@ -125,6 +125,7 @@ impl MetricReader for Reader {
     }
 
     fn collect(&self, metrics: &mut ResourceMetrics) -> OTelSdkResult {
+        later::catch_up();
         self.0.collect(metrics)
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use opentelemetry::Key;
 use opentelemetry_prometheus::{PrometheusExporter, ResourceSelector};
+use outcrop_telemetry::later;
 use outcrop_telemetry::metric::Page;
 use outcrop_telemetry::naming::PROCESS_LABELS;
 use prometheus::{Registry, TextEncoder};
@@ -28,6 +29,7 @@ pub(crate) fn page() -> Result<(PrometheusExporter, Page), ExporterError> {
 }
 
 fn text(registry: &Registry) -> String {
+    later::catch_up();
     TextEncoder::new().encode_to_string(&registry.gather()).unwrap_or_else(|error| {
         tracing::error!(%error, "the metrics cannot be written in Prometheus' format");
         String::new()

@@ -1,14 +1,14 @@
 //! What is told of a request: its span, its metrics, and its one line in the log.
 //!
 //! All of it ends with the last byte of the answer, or when that is given up: a stream takes as long as it takes. A failure has
-//! one line, which is the access line too.
+//! one line, which is the access line too. [`noted`] is what is known by then, and tells it.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
-use std::net::IpAddr;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime};
 
 use actix_web::body::BodySize;
 use actix_web::dev::ServiceRequest;
@@ -16,16 +16,20 @@ use actix_web::http::header::{CONTENT_LENGTH, HeaderMap, USER_AGENT};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpMessage, HttpRequest};
 use outcrop_telemetry::current::Current;
-use outcrop_telemetry::metric::KeyValue;
+use outcrop_telemetry::later::{self, Of};
 use outcrop_telemetry::names;
-use outcrop_telemetry::trace::{Span, SpanKind, TRACESTATE, TraceContext};
-use outcrop_types::{ErrorCode, Principal, TeamId, without_secrets};
+use outcrop_telemetry::trace::{Span, SpanKind, TRACESTATE, TraceContext, now};
+use outcrop_types::{ErrorCode, Principal, without_secrets};
 
 use crate::RequestContext;
 use crate::failure::{self, Failure};
-use crate::patterns::{Pattern, Patterns, RoutePattern};
-use crate::telling::{Telling, method_name, status_class};
+use crate::patterns::{Patterns, RoutePattern};
+use crate::telling::{Telling, method_name};
 use crate::tracked::BrokenOff;
+
+mod noted;
+
+use self::noted::{Fault, Noted, Outcome};
 
 /// Most of a path that is told, bytes: strangers choose it, and spans wait for their collector with it.
 const MOST_PATH: usize = 1024;
@@ -33,64 +37,28 @@ const MOST_PATH: usize = 1024;
 /// Most of what a client says that it is, bytes.
 const MOST_USER_AGENT: usize = 200;
 
-/// How an answer went out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Outcome {
-    /// To its last byte.
-    Answered,
-    /// Nobody took it any more.
-    ClientGone,
-    /// Its source gave up in the middle.
-    BrokenOff,
+/// One request. Over when it is dropped; told of soon after.
+pub(crate) struct Record {
+    /// Until the drop.
+    noted: Option<Box<Noted>>,
+    /// Who knows the pattern better.
+    told_pattern: RoutePattern,
 }
 
-impl Outcome {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Answered => "answered",
-            Self::ClientGone => "client_gone",
-            Self::BrokenOff => "broken_off",
-        }
+#[expect(clippy::expect_used, reason = "nobody but the drop takes it")]
+impl Deref for Record {
+    type Target = Noted;
+
+    fn deref(&self) -> &Noted {
+        self.noted.as_deref().expect("it is there until the drop")
     }
 }
 
-/// What went wrong, as it is told.
-struct Fault {
-    code: ErrorCode,
-    /// It and its causes.
-    chain: String,
-    /// Where in the request it is.
-    place: Option<String>,
-    /// AWS's id of the call that failed.
-    aws_request_id: Option<String>,
-}
-
-/// One request. Told when it is dropped.
-pub(crate) struct Record {
-    telling: Arc<Telling>,
-    current: Current,
-    span: Span,
-    method: Method,
-    /// As it is told: without the query, which is the client's business.
-    path: Arc<str>,
-    /// As the routes have it.
-    pattern: Pattern,
-    /// Who knows better.
-    told_pattern: RoutePattern,
-    dialect: &'static str,
-    arrived: Instant,
-    client_ip: Option<IpAddr>,
-    user_agent: Option<Arc<str>>,
-    asked_bytes: Option<u64>,
-    team: Option<TeamId>,
-    status: Option<u16>,
-    fault: Option<Fault>,
-    /// What went wrong where another service has told it.
-    fault_elsewhere: Option<ErrorCode>,
-    first_byte: Option<Duration>,
-    size: BodySize,
-    sent: u64,
-    outcome: Outcome,
+#[expect(clippy::expect_used, reason = "nobody but the drop takes it")]
+impl DerefMut for Record {
+    fn deref_mut(&mut self) -> &mut Noted {
+        self.noted.as_deref_mut().expect("it is there until the drop")
+    }
 }
 
 impl Record {
@@ -106,7 +74,7 @@ impl Record {
         let span = Span::start(SpanKind::Server, method, &parent(telling, headers));
         let current = Current::new(context.request_id.as_str(), span.context().clone());
         names::HTTP_SERVER_ACTIVE.add(1.0, &[]);
-        Self {
+        let noted = Noted {
             telling: Arc::clone(telling),
             current,
             span,
@@ -114,7 +82,6 @@ impl Record {
             path: shown_path(request.path()),
             // Known from the path alone, so that it is known of those, too, who do not wait for an answer.
             pattern: patterns.of(request.request()),
-            told_pattern: RoutePattern::default(),
             dialect: context.dialect.name(),
             arrived: context.arrived,
             client_ip: context.client_ip,
@@ -129,17 +96,15 @@ impl Record {
             sent: 0,
             // Until it has ended.
             outcome: Outcome::ClientGone,
-        }
+            ended: SystemTime::UNIX_EPOCH,
+            took: Duration::ZERO,
+        };
+        Self { noted: Some(Box::new(noted)), told_pattern: RoutePattern::default() }
     }
 
     /// What the request's task works on.
     pub(crate) fn current(&self) -> Current {
         self.current.clone()
-    }
-
-    /// Where in its trace the work on it is.
-    pub(crate) fn trace(&self) -> &TraceContext {
-        self.span.context()
     }
 
     /// Where the pattern of its path may be told.
@@ -210,139 +175,18 @@ impl Record {
         let chain = format!("the answer broke off: {}", failure::log_text(code, error));
         self.fault.get_or_insert(Fault { code, chain, place: None, aws_request_id: None });
     }
-
-    /// What went wrong, whoever found it.
-    fn code(&self) -> Option<ErrorCode> {
-        let found = self.fault.as_ref().map(|fault| fault.code).or(self.fault_elsewhere);
-        found.or_else(|| self.status.filter(|it| *it >= 400).map(failure::of_status))
-    }
-
-    /// The same, where it is ours to be sorry for.
-    fn error_type(&self) -> Option<&'static str> {
-        match self.outcome {
-            Outcome::BrokenOff => Some(Outcome::BrokenOff.name()),
-            _ => self.code().filter(|code| code.status() >= 500).map(ErrorCode::name),
-        }
-    }
-
-    /// Who it was, if that came out before there was an answer.
-    fn team(&self) -> Option<TeamId> {
-        self.team.or_else(|| self.current.who()?.team.parse().ok())
-    }
-
-    fn end_span(&mut self) {
-        if !self.span.is_recording() {
-            return;
-        }
-        let method = method_name(&self.method);
-        let span = &mut self.span;
-        span.rename(format!("{method} {}", self.pattern.text()));
-        span.set(names::HTTP_METHOD, method);
-        span.set(names::ROUTE, self.pattern.value());
-        span.set(names::HTTP_PATH, &*self.path);
-        span.set(names::DIALECT, self.dialect);
-        span.set(names::REQUEST_ID, &*self.current.request_id);
-        span.set(names::OUTCOME, self.outcome.name());
-        if let Some(status) = self.status {
-            span.set(names::HTTP_STATUS, i64::from(status));
-            span.set(names::RESPONSE_BYTES, i64::try_from(self.sent).unwrap_or(i64::MAX));
-        }
-        if let Some(address) = self.client_ip.filter(|_| self.telling.faces_public()) {
-            span.set(names::CLIENT_ADDRESS, address.to_string());
-        }
-        if let Some(text) = &self.user_agent {
-            span.set(names::USER_AGENT, &**text);
-        }
-        if let Some(who) = self.current.who() {
-            span.set(names::TEAM_ID, &*who.team);
-            span.set(names::SUBJECT, &*who.subject);
-        }
-        if let Some(kind) = self.error_type() {
-            let why = self.code().map_or("", failure::words);
-            self.span.fail(kind, why);
-        }
-    }
-
-    fn count(&self, took: Duration) {
-        names::HTTP_SERVER_ACTIVE.add(-1.0, &[]);
-        let method = KeyValue::new(names::HTTP_METHOD, method_name(&self.method));
-        let pattern = KeyValue::new(names::ROUTE, self.pattern.value());
-        let status = self.status.map(|status| KeyValue::new(names::HTTP_STATUS, i64::from(status)));
-        let failed = self.error_type().map(|kind| KeyValue::new(names::ERROR_TYPE, kind));
-        let took = took.as_secs_f64();
-        let to = &names::HTTP_SERVER_DURATION;
-        match (status, failed) {
-            (Some(status), Some(failed)) => to.record(took, &[method, pattern, status, failed]),
-            (Some(label), None) | (None, Some(label)) => to.record(took, &[method, pattern, label]),
-            (None, None) => to.record(took, &[method, pattern]),
-        }
-        let (Some(public), Some(status)) = (self.telling.public(), self.status) else { return };
-        let class = KeyValue::new(names::STATUS_CLASS, status_class(status));
-        names::ANSWERS.add(1.0, std::slice::from_ref(&class));
-        names::REQUESTS.add(1.0, &[KeyValue::new(names::TEAM, public.team(self.team())), class]);
-        match status {
-            400..=499 => names::CLIENT_ERRORS.add(1.0, &[]),
-            500..=599 => names::SERVER_ERRORS.add(1.0, &[]),
-            // Whatever the status says that went out before it broke off.
-            _ if self.error_type().is_some() && self.code().is_some_and(|code| code.status() >= 500) => {
-                names::SERVER_ERRORS.add(1.0, &[]);
-            }
-            _ => {}
-        }
-    }
-
-    fn log(&self, took: Duration) {
-        let who = self.current.who();
-        macro_rules! line {
-            ($level:ident, $target:literal, $text:literal) => {
-                tracing::$level!(
-                    target: $target,
-                    duration_ms = millis(took),
-                    request.id = &*self.current.request_id,
-                    trace.id = self.trace().trace_id().map(tracing::field::display),
-                    team.id = who.map(|it| &*it.team),
-                    subject.id = who.map(|it| &*it.subject),
-                    api_key.prefix = who.and_then(|it| it.key.as_deref()),
-                    http.request.method = self.method.as_str(),
-                    url.path = &*self.path,
-                    http.route = self.pattern.text(),
-                    http.response.status_code = self.status,
-                    error.code = self.code().map(ErrorCode::name),
-                    error.param = self.fault.as_ref().and_then(|it| it.place.as_deref()),
-                    error = self.fault.as_ref().map(|it| tracing::field::display(without_secrets(&it.chain))),
-                    aws.request_id = self.fault.as_ref().and_then(|it| it.aws_request_id.as_deref()),
-                    client.address = self.client_ip.map(tracing::field::display),
-                    user_agent.original = self.user_agent.as_deref(),
-                    http.request.body.size = self.asked_bytes,
-                    http.response.body.size = self.sent,
-                    first_byte_ms = self.first_byte.map(millis),
-                    outcrop.dialect = self.dialect,
-                    outcrop.outcome = self.outcome.name(),
-                    $text
-                )
-            };
-        }
-        match &self.fault {
-            Some(fault) if fault.code.status() >= 500 => line!(error, "outcrop_http", "request failed"),
-            // Whoever made the mistake, the answer that had begun is lost.
-            Some(_) if self.outcome == Outcome::BrokenOff => line!(warn, "outcrop_http", "request failed"),
-            Some(_) => line!(info, "outcrop_http", "request failed"),
-            None if self.telling.public().is_none_or(|it| !it.access_log) => {}
-            None if self.status.is_none() => line!(info, "outcrop::access", "given up"),
-            None => line!(info, "outcrop::access", "answered"),
-        }
-    }
 }
 
 impl Drop for Record {
     fn drop(&mut self) {
-        let took = self.arrived.elapsed();
+        let Some(mut noted) = self.noted.take() else { return };
+        (noted.ended, noted.took) = (now(), noted.arrived.elapsed());
         if let Some(told) = self.told_pattern.told() {
-            self.pattern = told;
+            noted.pattern = told;
         }
-        self.end_span();
-        self.count(took);
-        self.current().enter(|| self.log(took));
+        if noted.is_told() {
+            later::tell(Of::Request, noted);
+        }
     }
 }
 
@@ -350,11 +194,6 @@ impl fmt::Debug for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Record").field("path", &self.path).finish_non_exhaustive()
     }
-}
-
-/// To the microsecond: what is finer says nothing, and is long.
-fn millis(time: Duration) -> f64 {
-    time.as_micros() as f64 / 1_000.0
 }
 
 /// The trace that a request is a part of.

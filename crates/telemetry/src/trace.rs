@@ -22,7 +22,7 @@ mod spare;
 pub use self::ended::{Ended, SpanBytes};
 pub use self::headers::UNDECIDED;
 pub use self::recorder::{Recorder, install, is_on};
-pub use self::span::Span;
+pub use self::span::{Span, now};
 pub use opentelemetry::trace::SpanKind;
 pub use opentelemetry::{Array, StringValue, Value};
 

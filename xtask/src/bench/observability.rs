@@ -2,11 +2,14 @@
 //!
 //! One process against the emulator, once for each way of looking at it; all run at the same time and are measured in turn,
 //! round by round, so that whatever else the machine does meanwhile meets all of them. Each second round goes the other way round, and
-//! ratios are taken within a round: what the machine does for a minute is in both sides of them. Printed only.
+//! ratios are taken within a round: what the machine does for a minute is in both sides of them. Where in memory a process comes to
+//! lie makes it faster or slower for all its life, by more than what is measured here, so all are started anew several times. Printed
+//! only.
 
 mod collector;
 
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -22,12 +25,15 @@ use crate::paths;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Seconds of each measurement.
-    #[arg(long, default_value_t = 6)]
-    seconds: u64,
-    /// How often each is measured.
-    #[arg(long, default_value_t = 6)]
+    /// Milliseconds of each measurement: the shorter, the more of what the machine does meanwhile meets all alike.
+    #[arg(long, default_value_t = 500)]
+    slice_ms: u64,
+    /// How often each is measured in its life.
+    #[arg(long, default_value_t = 16)]
     rounds: usize,
+    /// How often each is started.
+    #[arg(long, default_value_t = 6)]
+    starts: usize,
     /// Requests a second over all connections, while latency is measured.
     #[arg(long, default_value_t = 500)]
     rate: u32,
@@ -37,7 +43,15 @@ pub(crate) struct Options {
     /// Measure what is built already.
     #[arg(long)]
     no_build: bool,
+    /// Each kind of telling by itself, instead of what the collector does.
+    #[arg(long)]
+    apart: bool,
 }
+
+/// Before each measurement: another process had the core before.
+const WARM_UP: Duration = Duration::from_millis(150);
+/// For so long latency is measured.
+const LATENCY: Duration = Duration::from_secs(3);
 
 /// How a process is looked at.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,10 +64,17 @@ enum Look {
     Absent,
     /// The same, with a collector that takes everything and never answers.
     Hanging,
+    /// The line for each request alone.
+    Log,
+    /// Every trace to a collector, and nothing else.
+    Traces,
+    /// All metrics to a collector, lines for CloudWatch, and Prometheus, and nothing else.
+    Metrics,
 }
 
 impl Look {
     const ALL: [Self; 4] = [Self::Off, Self::On, Self::Absent, Self::Hanging];
+    const APART: [Self; 5] = [Self::Off, Self::On, Self::Log, Self::Traces, Self::Metrics];
 
     const fn name(self) -> &'static str {
         match self {
@@ -61,6 +82,45 @@ impl Look {
             Self::On => "all on",
             Self::Absent => "all on, collector absent",
             Self::Hanging => "all on, collector hanging",
+            Self::Log => "log alone",
+            Self::Traces => "traces alone",
+            Self::Metrics => "metrics alone",
+        }
+    }
+
+    const fn logs(self) -> bool {
+        !matches!(self, Self::Off | Self::Traces | Self::Metrics)
+    }
+
+    const fn traces(self) -> bool {
+        !matches!(self, Self::Off | Self::Log | Self::Metrics)
+    }
+
+    const fn measures(self) -> bool {
+        !matches!(self, Self::Off | Self::Log | Self::Traces)
+    }
+
+    /// The settings of it, with a page of metrics at this port.
+    fn settings(self, command: &mut Command, endpoint: Option<String>, page: u16) {
+        if self.logs() {
+            command.env("OUTCROP__TELEMETRY__FORMAT", "json");
+        } else {
+            command.env("OUTCROP__TELEMETRY__FILTER", "error").env("OUTCROP__TELEMETRY__ACCESS_LOG", "false");
+        }
+        if let Some(endpoint) = endpoint {
+            command.env("OUTCROP__TELEMETRY__OTLP_ENDPOINT", endpoint);
+        }
+        let percent = if self.traces() { "100" } else { "0" };
+        command.env("OUTCROP__TRACES__SAMPLE_PERCENT", percent);
+        if self.measures() {
+            command
+                .env("OUTCROP__METRICS__LISTEN", format!("127.0.0.1:{page}"))
+                .env("OUTCROP__METRICS__EMF", "stdout")
+                .env("OUTCROP__METRICS__INTERVAL_S", "5");
+        } else {
+            if std::env::var_os("OLD").is_none() {
+                command.env("OUTCROP__METRICS__OTLP", "false");
+            }
         }
     }
 }
@@ -75,63 +135,130 @@ pub(super) fn run(options: &Options) -> anyhow::Result<()> {
     let binaries = paths::binaries(&options.profile);
     let emulator = Emulator::start(&binaries, folder.path())?;
     let (taking, hanging) = (Collector::start(true)?, Collector::start(false)?);
-    let mut subjects = Vec::new();
-    for look in Look::ALL {
-        let endpoint = match look {
-            Look::Off => None,
-            Look::On => Some(taking.endpoint()),
-            Look::Absent => Some(format!("http://127.0.0.1:{}", free_port()?)),
-            Look::Hanging => Some(hanging.endpoint()),
-        };
-        subjects.push(Subject::start(look, &binaries, folder.path(), &emulator, endpoint)?);
-    }
-    let rounds = options.rounds.max(2);
-    for round in 0..rounds {
-        println!("round {} of {rounds}", round + 1);
-        let mut turn: Vec<_> = subjects.iter_mut().collect();
-        if round % 2 == 1 {
-            turn.reverse();
+    let looks = if options.apart { &Look::APART[..] } else { &Look::ALL };
+    let mut all: Vec<_> = looks.iter().map(|look| Measured::new(*look)).collect();
+    for start in 1..=options.starts.max(1) {
+        println!("start {start} of {}", options.starts.max(1));
+        let folder = folder.path().join(start.to_string());
+        std::fs::create_dir(&folder)?;
+        let place = (&*binaries, &*folder, &emulator);
+        let subjects = live(options, &runtime, place, (&taking, &hanging), looks)?;
+        for (measured, subject) in all.iter_mut().zip(&subjects) {
+            measured.take(subject);
         }
-        turn.into_iter().try_for_each(|subject| subject.measure(&runtime, options))?;
-        if round + 1 == rounds / 2 {
-            subjects.iter_mut().for_each(|it| it.middle_mib = it.rss_mib());
+        if start == options.starts.max(1) {
+            print(&all, options);
+            subjects.iter().try_for_each(|subject| subject.print_losses(&runtime))?;
         }
     }
-    print(&subjects, options);
     println!(
         "\nThe collector was sent {} requests, {} MiB.",
         taking.requests(),
         taking.bytes() / 1024 / 1024
     );
-    subjects.iter().try_for_each(|subject| subject.print_losses(&runtime))
+    Ok(())
 }
 
-fn print(subjects: &[Subject], options: &Options) {
-    let Options { seconds, rounds, rate, .. } = options;
+/// One life of all.
+fn live(
+    options: &Options,
+    runtime: &tokio::runtime::Runtime,
+    (binaries, folder, emulator): (&Path, &Path, &Emulator),
+    (taking, hanging): (&Collector, &Collector),
+    looks: &[Look],
+) -> anyhow::Result<Vec<Subject>> {
+    let mut subjects = Vec::new();
+    for &look in looks {
+        let endpoint = match look {
+            Look::Off | Look::Log => None,
+            Look::On | Look::Traces | Look::Metrics => Some(taking.endpoint()),
+            Look::Absent => Some(format!("http://127.0.0.1:{}", free_port()?)),
+            Look::Hanging => Some(hanging.endpoint()),
+        };
+        subjects.push(Subject::start(look, binaries, folder, emulator, endpoint)?);
+    }
+    let rounds = options.rounds.max(2);
+    for round in 0..rounds {
+        let mut turn: Vec<_> = subjects.iter_mut().collect();
+        if round % 2 == 1 {
+            turn.reverse();
+        }
+        turn.into_iter().try_for_each(|subject| subject.measure(runtime, options))?;
+        if round + 1 == rounds / 2 {
+            subjects.iter_mut().for_each(|it| it.middle_mib = it.rss_mib());
+        }
+    }
+    subjects.iter_mut().try_for_each(|subject| subject.measure_latency(runtime, options))?;
+    Ok(subjects)
+}
+
+/// What was measured of one way in all its lives.
+struct Measured {
+    look: Look,
+    rates: Vec<f64>,
+    cpus_us: Vec<f64>,
+    p50s_us: Vec<f64>,
+    p99s_us: Vec<f64>,
+    /// At the start, half of the time and the end.
+    mibs: [Vec<f64>; 3],
+}
+
+impl Measured {
+    fn new(look: Look) -> Self {
+        let [rates, cpus_us, p50s_us, p99s_us] = [const { Vec::new() }; 4];
+        Self { look, rates, cpus_us, p50s_us, p99s_us, mibs: [const { Vec::new() }; 3] }
+    }
+
+    fn take(&mut self, subject: &Subject) {
+        self.rates.extend(&subject.rates);
+        self.cpus_us.extend(&subject.cpus_us);
+        self.p50s_us.extend(&subject.p50s_us);
+        self.p99s_us.extend(&subject.p99s_us);
+        let now = [subject.start_mib, subject.middle_mib, subject.rss_mib()];
+        self.mibs.iter_mut().zip(now).for_each(|(all, one)| all.push(one));
+    }
+
+    /// How it fares beside another way, round by round.
+    fn ratios(&self, base: &Self) -> Vec<f64> {
+        self.rates.iter().zip(&base.rates).map(|(one, base)| one / base).collect()
+    }
+}
+
+fn print(all: &[Measured], options: &Options) {
+    let Options { slice_ms, rounds, starts, rate, .. } = options;
     println!(
-        "\n{}; medians of {rounds} rounds of {seconds} s, {CHAT_CONNECTIONS} connections",
+        "\n{}; {starts} starts, medians of {rounds} rounds of {slice_ms} ms after each, {CHAT_CONNECTIONS} connections",
         machine::describe()
     );
     println!(
-        "| Outcrop, one process | answers/s | ratio | CPU µs per answer | p50 µs | p99 µs | MiB, start | half | end |"
+        "| Outcrop, one process | answers/s | ratio | half of the ratios | CPU µs per answer | p50 µs | p99 µs | MiB, start | half | end |"
     );
-    println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
-    let base = subjects.first().map_or(&[][..], |it| &it.rates);
-    for it in subjects {
+    println!("| --- | ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |");
+    let Some(base) = all.first() else { return };
+    for it in all {
+        let ratios = it.ratios(base);
+        let [start, half, end] = it.mibs.each_ref().map(|all| median(all));
         println!(
-            "| {} | {:.0} | {:.3} | {:.0} | {:.0} | {:.0} | {:.1} | {:.1} | {:.1} |",
+            "| {} | {:.0} | {:.3} | {:.3} to {:.3} | {:.0} | {:.0} | {:.0} | {start:.1} | {half:.1} | {end:.1} |",
             it.look.name(),
             median(&it.rates),
-            median(&it.rates.iter().zip(base).map(|(one, base)| one / base).collect::<Vec<_>>()),
+            median(&ratios),
+            part(&ratios, 0.25),
+            part(&ratios, 0.75),
             median(&it.cpus_us),
             median(&it.p50s_us),
             median(&it.p99s_us),
-            it.start_mib,
-            it.middle_mib,
-            it.rss_mib(),
         );
     }
     println!("\n(p50 and p99 at {rate} requests a second over all connections.)");
+}
+
+/// The value below which such a part of them is.
+fn part(values: &[f64], part: f64) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    let at = (values.len().saturating_sub(1) as f64 * part).round() as usize;
+    values.get(at).copied().unwrap_or_default()
 }
 
 fn median(values: &[f64]) -> f64 {
@@ -174,27 +301,13 @@ impl Subject {
         let mut command = machine::on_subject_core(&binaries.join("outcrop"));
         command.arg("--data-dir").arg(&home);
         subject::settings(&mut command, port, emulator);
-        match endpoint {
-            None => {
-                command.env("OUTCROP__TELEMETRY__FILTER", "error");
-                command.env("OUTCROP__TELEMETRY__ACCESS_LOG", "false");
-            }
-            Some(endpoint) => {
-                command
-                    .env("OUTCROP__TELEMETRY__FORMAT", "json")
-                    .env("OUTCROP__TELEMETRY__OTLP_ENDPOINT", endpoint)
-                    .env("OUTCROP__TRACES__SAMPLE_PERCENT", "100")
-                    .env("OUTCROP__METRICS__LISTEN", format!("127.0.0.1:{page}"))
-                    .env("OUTCROP__METRICS__EMF", "stdout")
-                    .env("OUTCROP__METRICS__INTERVAL_S", "5");
-            }
-        }
+        look.settings(&mut command, endpoint, page);
         let process = Process::start("outcrop", &mut command, &log)?;
         subject::wait_until_ready(port)?;
         let printed = std::fs::read_to_string(&log)?;
         let key = subject::key_in(&printed).context("the first start printed no key")?;
         let (chat, _) = subject::outcrop_calls(port, &key, "");
-        let page = (look != Look::Off).then_some(page);
+        let page = look.measures().then_some(page);
         let scraper = page.map(Scraper::start).transpose()?;
         let start_mib = machine::rss_mib(process.id());
         let [rates, cpus_us, p50s_us, p99s_us] = [const { Vec::new() }; 4];
@@ -215,14 +328,23 @@ impl Subject {
 
     /// One round.
     fn measure(&mut self, runtime: &tokio::runtime::Runtime, options: &Options) -> anyhow::Result<()> {
-        let length = Duration::from_secs(options.seconds);
-        runtime.block_on(load::closed_loop(&self.chat, CHAT_CONNECTIONS, Duration::from_secs(1)))?;
+        let length = Duration::from_millis(options.slice_ms);
+        runtime.block_on(load::closed_loop(&self.chat, CHAT_CONNECTIONS, WARM_UP))?;
         let before = machine::cpu(self.process.id());
         let rate = runtime.block_on(load::closed_loop(&self.chat, CHAT_CONNECTIONS, length))?;
         let spent = machine::cpu(self.process.id()).saturating_sub(before);
         self.rates.push(rate.per_second());
         self.cpus_us.push(spent.as_micros() as f64 / rate.answers.max(1) as f64);
-        let spread = load::spread(&self.chat, (CHAT_CONNECTIONS, options.rate), length, Moment::LastByte);
+        Ok(())
+    }
+
+    /// Once in its life.
+    fn measure_latency(
+        &mut self,
+        runtime: &tokio::runtime::Runtime,
+        options: &Options,
+    ) -> anyhow::Result<()> {
+        let spread = load::spread(&self.chat, (CHAT_CONNECTIONS, options.rate), LATENCY, Moment::LastByte);
         let latency = runtime.block_on(spread)?;
         self.p50s_us.push(latency.p50_us);
         self.p99s_us.push(latency.p99_us);

@@ -5,8 +5,8 @@ use std::cell::RefCell;
 use std::error::Error;
 use std::fmt::{self, Write as _};
 
-use chrono::Utc;
-use outcrop_telemetry::{current, names};
+use chrono::{DateTime, Utc};
+use outcrop_telemetry::{current, later, names};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level};
 
@@ -249,13 +249,13 @@ pub(super) fn up_to(text: &str, most: usize) -> &str {
 /// The moment, as RFC 3339 has it, to the microsecond. Of a second all but its parts are written once.
 #[expect(
     clippy::disallowed_methods,
-    reason = "a line says when it was written, whatever clock the work goes by"
+    reason = "a line says when that was which it tells of, whatever clock the work goes by"
 )]
 pub(super) fn now(line: &mut String) {
     thread_local! {
         static SECOND: RefCell<(i64, String)> = const { RefCell::new((i64::MIN, String::new())) };
     }
-    let now = Utc::now();
+    let now = later::moment().map_or_else(Utc::now, DateTime::from);
     let second = now.timestamp();
     SECOND.with_borrow_mut(|(last, text)| {
         if *last != second {

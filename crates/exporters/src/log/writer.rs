@@ -14,7 +14,7 @@ const MOST: usize = 8 * 1_024 * 1_024;
 /// So much is worth a write of its own; less waits
 const CHUNK: usize = 64 * 1_024;
 /// until so long after the last write.
-const GATHER: Duration = Duration::from_millis(5);
+const GATHER: Duration = Duration::from_millis(20);
 /// Room for text that is kept when it is empty.
 const ROOM: usize = 1_024 * 1_024;
 

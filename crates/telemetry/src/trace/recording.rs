@@ -28,15 +28,32 @@ const CONTENT: [&str; 3] =
 
 const ATTRIBUTE: u8 = tag(9, BYTES);
 
-/// Of one span, from its beginning to its end; then cleared, for another one.
-#[derive(Debug, Default)]
-pub(super) struct Recording {
+/// What is known of a span from its beginning, and what may still change.
+#[derive(Debug)]
+pub(super) struct Begun {
     pub(super) name: Cow<'static, str>,
-    kind: Option<SpanKind>,
+    kind: SpanKind,
     parent: Option<(SpanId, bool)>,
-    began: u64,
+    at: u64,
     /// Why it failed, if it did.
     pub(super) failed: Option<Cow<'static, str>>,
+}
+
+impl Begun {
+    pub(super) fn new(
+        kind: SpanKind,
+        name: Cow<'static, str>,
+        parent: Option<&SpanContext>,
+        at: SystemTime,
+    ) -> Self {
+        let parent = parent.map(|it| (it.span_id(), it.is_remote()));
+        Self { name, kind, parent, at: nanos(at), failed: None }
+    }
+}
+
+/// What one span tells, from its first word to its end; then cleared, for another one.
+#[derive(Debug, Default)]
+pub(super) struct Recording {
     fields: Vec<u8>,
     content: Vec<u8>,
     contents: u32,
@@ -66,19 +83,9 @@ impl Count {
 }
 
 impl Recording {
-    /// Of a cleared one.
-    pub(super) fn begin(
-        &mut self,
-        kind: SpanKind,
-        name: Cow<'static, str>,
-        parent: Option<&SpanContext>,
-        at: SystemTime,
-    ) {
+    /// Has room for what most spans tell.
+    pub(super) fn reserve(&mut self) {
         self.fields.reserve(USUAL);
-        self.name = name;
-        self.kind = Some(kind);
-        self.parent = parent.map(|it| (it.span_id(), it.is_remote()));
-        self.began = nanos(at);
     }
 
     pub(super) fn set(&mut self, key: &str, value: &(impl Written + ?Sized)) {
@@ -129,14 +136,14 @@ impl Recording {
     }
 
     /// Nothing is told after this.
-    pub(super) fn end(&mut self, of: &SpanContext, at: SystemTime) -> Ended<'_> {
+    pub(super) fn end(&mut self, begun: &Begun, of: &SpanContext, at: SystemTime) -> Ended<'_> {
         let at = nanos(at);
-        self.write_rest(of, at);
-        let is_remote = self.parent.is_some_and(|(_, is_remote)| is_remote);
+        self.write_rest(begun, of, at);
+        let is_remote = begun.parent.is_some_and(|(_, is_remote)| is_remote);
         Ended {
             trace: of.trace_id(),
-            failed: self.failed.is_some(),
-            took: Duration::from_nanos(at.saturating_sub(self.began)),
+            failed: begun.failed.is_some(),
+            took: Duration::from_nanos(at.saturating_sub(begun.at)),
             bytes: SpanBytes {
                 content: &self.content,
                 contents: self.contents,
@@ -148,19 +155,19 @@ impl Recording {
     }
 
     /// As in protocol buffers, what is empty or 0 is left out; the order of fields is free.
-    fn write_rest(&mut self, of: &SpanContext, ended: u64) {
+    fn write_rest(&mut self, begun: &Begun, of: &SpanContext, ended: u64) {
         let out = &mut self.fields;
         ids(out, of);
-        if let Some((parent, _)) = self.parent {
+        if let Some((parent, _)) = begun.parent {
             bytes(out, tag(4, BYTES), &parent.to_bytes());
         }
-        text(out, tag(5, BYTES), &self.name);
-        out.extend_from_slice(&[tag(6, VARINT), kind(self.kind.as_ref())]);
-        fixed64(out, tag(7, FIXED64), self.began);
+        text(out, tag(5, BYTES), &begun.name);
+        out.extend_from_slice(&[tag(6, VARINT), kind(&begun.kind)]);
+        fixed64(out, tag(7, FIXED64), begun.at);
         fixed64(out, tag(8, FIXED64), ended);
         number(out, tag(12, VARINT), self.events.dropped.into());
         number(out, tag(14, VARINT), self.links.dropped.into());
-        status(out, self.failed.as_deref());
+        status(out, begun.failed.as_deref());
     }
 
     /// As new, but for the room that it has.
@@ -192,13 +199,13 @@ fn status(out: &mut Vec<u8>, failed: Option<&str>) {
     out.extend_from_slice(&[tag(3, VARINT), 2]);
 }
 
-const fn kind(it: Option<&SpanKind>) -> u8 {
+const fn kind(it: &SpanKind) -> u8 {
     match it {
-        Some(SpanKind::Internal) | None => 1,
-        Some(SpanKind::Server) => 2,
-        Some(SpanKind::Client) => 3,
-        Some(SpanKind::Producer) => 4,
-        Some(SpanKind::Consumer) => 5,
+        SpanKind::Internal => 1,
+        SpanKind::Server => 2,
+        SpanKind::Client => 3,
+        SpanKind::Producer => 4,
+        SpanKind::Consumer => 5,
     }
 }
 

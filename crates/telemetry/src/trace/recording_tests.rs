@@ -18,10 +18,8 @@ fn context(number: u64, flags: TraceFlags, is_remote: bool) -> SpanContext {
     SpanContext::new(trace, span, flags, is_remote, TraceState::NONE)
 }
 
-fn begun() -> Recording {
-    let mut recording = Recording::default();
-    recording.begin(SpanKind::Internal, "span".into(), None, at(1));
-    recording
+fn begun() -> Begun {
+    Begun::new(SpanKind::Internal, "span".into(), None, at(1))
 }
 
 /// Values of each kind, empty ones and those that are long enough to need lengths of several bytes among them.
@@ -72,25 +70,26 @@ fn example(number: u64, long: usize, kind: SpanKind, status: Status) -> SpanData
 }
 
 /// The same, told one after the other.
-fn told(recording: &mut Recording, it: &SpanData) {
+fn told(recording: &mut Recording, it: &SpanData) -> Begun {
     let (trace, remote) = (TraceId::from(1_u128), it.parent_span_is_remote);
     let parent = SpanContext::new(trace, it.parent_span_id, TraceFlags::SAMPLED, remote, TraceState::NONE);
     let parent = Some(&parent).filter(|it| it.is_valid());
-    recording.begin(it.span_kind.clone(), it.name.clone(), parent, it.start_time);
+    let mut begun = Begun::new(it.span_kind.clone(), it.name.clone(), parent, it.start_time);
     it.links.iter().for_each(|link| recording.link(&link.span_context));
     for event in it.events.iter() {
         recording.event(&event.name, event.timestamp, &event.attributes);
     }
     it.attributes.iter().for_each(|it| recording.set(it.key.as_str(), &it.value));
     if let Status::Error { description } = &it.status {
-        recording.failed = Some(description.clone());
+        begun.failed = Some(description.clone());
     }
+    begun
 }
 
 fn same(recording: &mut Recording, it: SpanData) {
     recording.clear();
-    told(recording, &it);
-    let ended = recording.end(&it.span_context, it.end_time);
+    let begun = told(recording, &it);
+    let ended = recording.end(&begun, &it.span_context, it.end_time);
     assert_eq!(ended.trace, it.span_context.trace_id());
     assert_eq!(ended.failed, matches!(it.status, Status::Error { .. }));
     assert_eq!(ended.took, it.end_time.duration_since(it.start_time).unwrap_or_default());
@@ -132,14 +131,14 @@ proptest! {
 #[test]
 fn borrowed_texts_are_written_as_owned_ones() {
     let text = String::from("text");
-    let mut recording = begun();
+    let mut recording = Recording::default();
     recording.set("a", &text.as_str());
     recording.set("a", &text);
     recording.set("a", &std::sync::Arc::<str>::from("text"));
     recording.set("a", &Value::from("text"));
     recording.set("b", &["x", "y"].as_slice());
     recording.set("b", &Value::Array(vec![StringValue::from("x"), "y".into()].into()));
-    let span = decoded(&recording.end(&context(1, TraceFlags::SAMPLED, false), at(1)).bytes);
+    let span = decoded(&recording.end(&begun(), &context(1, TraceFlags::SAMPLED, false), at(1)).bytes);
     let values: Vec<_> = span.attributes.iter().map(|it| it.value.clone()).collect();
     assert!(values[..4].iter().all(|it| *it == values[0]) && values[4] == values[5], "{values:?}");
     assert_eq!(values.len(), 6);
@@ -148,14 +147,14 @@ fn borrowed_texts_are_written_as_owned_ones() {
 #[test]
 fn what_is_beyond_the_bounds_is_counted() {
     const MORE: u32 = 5;
-    let mut recording = begun();
+    let mut recording = Recording::default();
     let about: Vec<_> = (0..MOST + 2).map(|n| KeyValue::new("n", i64::from(n))).collect();
     for n in 0..MOST + MORE {
         recording.set("n", &i64::from(n));
         recording.event("n", at(1), &about);
         recording.link(&context(n.into(), TraceFlags::SAMPLED, true));
     }
-    let span = decoded(&recording.end(&context(1, TraceFlags::SAMPLED, false), at(1)).bytes);
+    let span = decoded(&recording.end(&begun(), &context(1, TraceFlags::SAMPLED, false), at(1)).bytes);
     let counts = (span.attributes.len(), span.events.len(), span.links.len());
     assert_eq!(counts, (MOST as usize, MOST as usize, MOST as usize));
     let dropped = (span.dropped_attributes_count, span.dropped_events_count, span.dropped_links_count);
@@ -166,12 +165,12 @@ fn what_is_beyond_the_bounds_is_counted() {
 
 #[test]
 fn content_can_be_left_out_and_the_flag_be_set() {
-    let mut recording = begun();
+    let mut recording = Recording::default();
     recording.set("before", &1);
     recording.set(names::GEN_AI_INPUT_MESSAGES, &"what was asked");
     recording.set("after", &1);
     recording.set(names::GEN_AI_OUTPUT_MESSAGES, &"what was answered");
-    let ended = recording.end(&context(1, TraceFlags::NOT_SAMPLED, false), at(1));
+    let ended = recording.end(&begun(), &context(1, TraceFlags::NOT_SAMPLED, false), at(1));
     let keys = |span: &v1::Span| span.attributes.iter().map(|it| it.key.clone()).collect::<Vec<_>>();
     let (whole, rest) = (decoded(&ended.bytes), decoded(&ended.bytes.without_content().sampled()));
     assert_eq!((whole.attributes.len(), whole.dropped_attributes_count, whole.flags & 1), (4, 0, 0));
@@ -185,14 +184,14 @@ fn content_can_be_left_out_and_the_flag_be_set() {
 #[test]
 fn nothing_is_left_of_a_span_but_room() {
     let mut recording = Recording::default();
+    recording.reserve();
     told(&mut recording, &example(2, 3, SpanKind::Server, Status::error("it failed")));
     recording.set(names::GEN_AI_SYSTEM, &"instructions");
     recording.clear();
     assert!(recording.fields.capacity() >= USUAL, "which the next one has");
-    recording.begin(SpanKind::Internal, "span".into(), None, at(1));
-    let of = context(1, TraceFlags::SAMPLED, false);
-    let (again, new) = (decoded(&recording.end(&of, at(2)).bytes), decoded(&begun().end(&of, at(2)).bytes));
-    assert_eq!(again, new);
+    let (of, mut new) = (context(1, TraceFlags::SAMPLED, false), Recording::default());
+    let of_both = [&mut recording, &mut new].map(|it| decoded(&it.end(&begun(), &of, at(2)).bytes));
+    assert_eq!(of_both[0], of_both[1]);
 
     recording.set("long", &"x".repeat(MOST_ROOM));
     recording.clear();

@@ -8,9 +8,15 @@ use opentelemetry::KeyValue;
 use opentelemetry::trace::{SpanContext, SpanKind, TraceId};
 
 use super::recorder::{Recorder, installed};
-use super::recording::Recording;
+use super::recording::{Begun, Recording};
 use super::{TraceContext, ids, spare};
 use crate::otlp::Written;
+
+/// When it is, as spans tell.
+#[must_use]
+pub fn now() -> SystemTime {
+    opentelemetry::time::now()
+}
 
 /// Something that takes time. Ends when it is dropped.
 pub struct Span {
@@ -20,8 +26,16 @@ pub struct Span {
 
 /// What is told, and to whom.
 struct Open {
-    recording: Box<Recording>,
+    begun: Begun,
+    /// From its first word on: many spans say all they have to say at their end.
+    recording: Option<Box<Recording>>,
     recorder: &'static dyn Recorder,
+}
+
+impl Open {
+    fn recording(&mut self) -> &mut Recording {
+        self.recording.get_or_insert_with(spare::take)
+    }
 }
 
 impl Span {
@@ -38,9 +52,9 @@ impl Span {
         links: &[TraceContext],
     ) -> Self {
         let Some(recorder) = installed() else { return Self::none(parent.clone()) };
-        let mut span = Self::begin(recorder, kind, name, parent, opentelemetry::time::now());
-        if let Some(Open { recording, .. }) = &mut span.open {
-            links.iter().filter_map(TraceContext::span_context).for_each(|it| recording.link(it));
+        let mut span = Self::begin(recorder, kind, name, parent, now());
+        if let Some(open) = span.open.as_mut().filter(|_| !links.is_empty()) {
+            links.iter().filter_map(TraceContext::span_context).for_each(|it| open.recording().link(it));
         }
         span
     }
@@ -65,7 +79,7 @@ impl Span {
         name: impl Into<Cow<'static, str>>,
         parent: &TraceContext,
     ) -> Self {
-        Self::begin(recorder, SpanKind::Internal, name, parent, opentelemetry::time::now())
+        Self::begin(recorder, SpanKind::Internal, name, parent, now())
     }
 
     fn begin(
@@ -85,9 +99,8 @@ impl Span {
             return Self::none(parent.clone());
         };
         let context = TraceContext::of(trace, id, is_sampled, parent);
-        let mut recording = spare::take();
-        recording.begin(kind, name.into(), parent.span_context(), at);
-        Self { context, open: Some(Open { recording, recorder }) }
+        let begun = Begun::new(kind, name.into(), parent.span_context(), at);
+        Self { context, open: Some(Open { begun, recording: None, recorder }) }
     }
 
     /// Nothing is recorded; children are those of `parent`.
@@ -110,32 +123,43 @@ impl Span {
 
     /// Notes something; the names are those of [`names`](crate::names). A text may be borrowed.
     pub fn set(&mut self, key: &'static str, value: impl Written) {
-        if let Some(Open { recording, .. }) = &mut self.open {
-            recording.set(key, &value);
+        if let Some(open) = &mut self.open {
+            open.recording().set(key, &value);
         }
     }
 
-    /// Notes something that happened in between.
-    #[expect(clippy::needless_pass_by_value, reason = "it is made for this")]
+    /// Notes something that happens now.
     pub fn event(&mut self, name: &'static str, about: Vec<KeyValue>) {
-        if let Some(Open { recording, .. }) = &mut self.open {
-            recording.event(name, opentelemetry::time::now(), &about);
+        self.event_at(name, now(), about);
+    }
+
+    /// The same for what happened at `at`.
+    #[expect(clippy::needless_pass_by_value, reason = "it is made for this")]
+    pub fn event_at(&mut self, name: &'static str, at: SystemTime, about: Vec<KeyValue>) {
+        if let Some(open) = &mut self.open {
+            open.recording().event(name, at, &about);
         }
+    }
+
+    /// The same span, for whoever tells of it; nothing is recorded here any more.
+    #[must_use]
+    pub fn take(&mut self) -> Self {
+        Self { context: self.context.clone(), open: self.open.take() }
     }
 
     /// Another name, once more is known.
     pub fn rename(&mut self, name: impl Into<Cow<'static, str>>) {
-        if let Some(Open { recording, .. }) = &mut self.open {
-            recording.name = name.into();
+        if let Some(Open { begun, .. }) = &mut self.open {
+            begun.name = name.into();
         }
     }
 
     /// It failed: `kind` is of a closed list (`error.type`), and no words of a request are in `why`. To be told
     /// once: of a second time the status is the later one, and both kinds are told.
     pub fn fail(&mut self, kind: &'static str, why: impl Into<Cow<'static, str>>) {
-        if let Some(Open { recording, .. }) = &mut self.open {
-            recording.set(crate::names::ERROR_TYPE, kind);
-            recording.failed = Some(why.into());
+        if let Some(open) = &mut self.open {
+            open.recording().set(crate::names::ERROR_TYPE, kind);
+            open.begun.failed = Some(why.into());
         }
     }
 
@@ -148,9 +172,10 @@ impl Span {
     }
 
     fn finish(&mut self, at: impl FnOnce() -> SystemTime) {
-        let Some(Open { mut recording, recorder }) = self.open.take() else { return };
+        let Some(Open { begun, recording, recorder }) = self.open.take() else { return };
+        let mut recording = recording.unwrap_or_else(spare::take);
         if let Some(context) = self.context.span_context() {
-            recorder.end(recording.end(context, at()));
+            recorder.end(recording.end(&begun, context, at()));
         }
         spare::give_back(recording);
     }
@@ -158,7 +183,7 @@ impl Span {
 
 impl Drop for Span {
     fn drop(&mut self) {
-        self.finish(opentelemetry::time::now);
+        self.finish(now);
     }
 }
 

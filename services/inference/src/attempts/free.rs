@@ -31,9 +31,7 @@ impl InferenceService {
                 course.unfit(&step, true);
                 step = course.first().ok_or_else(no_target)?;
             }
-            let target = step.target;
-            let labels = self.inner().metering.telling.target(&target.model.info, &target.place.region);
-            let whole = Whole { trace: caller.context.trace.clone(), operation: None, labels };
+            let whole = Whole { trace: caller.context.trace.clone(), operation: None };
             let error = match self.shoot((caller, whole), &course, &mut step, &tally, &call).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,

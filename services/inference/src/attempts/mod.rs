@@ -182,8 +182,7 @@ impl InferenceService {
         loop {
             let (mut open, tally) = run.open(&step, call)?;
             let begun = Instant::now();
-            let (trace, labels) = (open.trace(), open.labels());
-            let whole = Whole { trace, operation: Some(operation.name()), labels };
+            let whole = Whole { trace: open.trace(), operation: Some(operation.name()) };
             let answer = self.shoot((caller, whole), &run.course, &mut step, &tally, call).await;
             let answer = answer.and_then(|answer| match call.flaw(&answer, &mut open) {
                 None => Ok(answer),
@@ -219,7 +218,8 @@ impl InferenceService {
     ) -> Result<C::Answer, ModelError> {
         let target = step.target;
         let models = self.inner().places.at(&target.place).map_err(nowhere);
-        let span = AttemptSpan::begin(whole, C::METHOD, (target, step.attempt));
+        let telling = &self.inner().metering.telling;
+        let span = AttemptSpan::begin(telling, whole, C::METHOD, (target, step.attempt));
         let deadline = course.rules().patience(C::STREAMED).min(caller.context.remaining());
         let begun = Instant::now();
         let answer = match models {

@@ -1,14 +1,16 @@
 //! The span of a call: from before it is made until its record is written, with all of its attempts.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use outcrop_ports::ModelInfo;
-use outcrop_telemetry::names;
-use outcrop_telemetry::trace::{Array, Span, SpanKind, StringValue, TraceContext, Value, is_on};
+use outcrop_telemetry::later::{self, Of, Tell};
+use outcrop_telemetry::trace::{Array, Span, SpanKind, StringValue, TraceContext, Value, now};
+use outcrop_telemetry::{metric, names};
 use outcrop_types::{ErrorCode, Money, Outcome, Region, UsageRecord};
 use outcrop_wire::Dialect;
 
-use super::telling::{TargetLabels, Telling};
+use super::telling::Telling;
 use super::{At, Operation};
 use crate::content;
 
@@ -24,9 +26,9 @@ pub(super) struct CallSpan {
     pub(super) telling: Arc<Telling>,
     pub(super) operation: Operation,
     pub(super) dialect: Dialect,
+    /// By which its span is named.
+    first: Arc<ModelInfo>,
     pub(super) model: Arc<ModelInfo>,
-    /// Where it goes, as metrics name it, if there are any.
-    pub(super) target: Option<TargetLabels>,
     region: Region,
     /// What had no effect on the model.
     pub(super) dropped: Vec<&'static str>,
@@ -41,12 +43,7 @@ impl CallSpan {
         (place, model): At<'_>,
         route: Option<&str>,
     ) -> Self {
-        let mut span = if is_on() {
-            let name = format!("{} {}", operation.name(), model.info.id);
-            Span::start(SpanKind::Internal, name, parent)
-        } else {
-            Span::none(parent.clone())
-        };
+        let mut span = Span::start(SpanKind::Internal, operation.name(), parent);
         if let Some(route) = route.filter(|_| span.is_recording()) {
             span.set(names::MODEL_ROUTE, route);
         }
@@ -55,8 +52,8 @@ impl CallSpan {
             telling: Arc::clone(telling),
             operation,
             dialect,
+            first: Arc::clone(&model.info),
             model: Arc::clone(&model.info),
-            target: telling.target(&model.info, &place.region),
             region: place.region.clone(),
             dropped: Vec::new(),
         }
@@ -69,7 +66,6 @@ impl CallSpan {
             return;
         }
         (self.model, self.region) = (Arc::clone(&model.info), place.region.clone());
-        self.target = self.telling.target(&model.info, &place.region);
     }
 
     /// How much of what is said may be part of the span, bytes, if any is.
@@ -87,33 +83,31 @@ impl CallSpan {
 
     /// The call has ended like this.
     pub(super) fn end(
-        mut self,
-        record: &UsageRecord,
+        self: Box<Self>,
+        record: Box<UsageRecord>,
         error: Option<ErrorCode>,
-        (said, saved): (Option<&content::Said>, Money),
+        (said, saved): (Option<content::Said>, Money),
     ) {
-        self.count(record, error, saved);
-        if !self.span.is_recording() {
-            return;
+        if self.span.is_recording() || metric::is_going() {
+            later::tell(Of::Call, Box::new(Over { call: self, record, error, said, saved, at: now() }));
         }
-        self.put_call(record);
-        self.put_use(record, saved);
-        if let Some(said) = said {
-            let reason = record.stop_reason.as_deref().or(error.map(|_| "error"));
-            self.span.set(names::GEN_AI_OUTPUT_MESSAGES, said.messages(reason));
-        }
-        if let Some(code) = error {
-            self.span.fail(code.name(), code.name());
-        }
-        self.span.set(names::OUTCOME, record.outcome.name());
     }
 
     /// The call is made by another one that begins elsewhere.
     pub(super) fn leave(mut self) {
+        self.name();
         self.span.set(names::OUTCOME, "left");
     }
 
+    /// Names the span as the conventions want it.
+    fn name(&mut self) {
+        if self.span.is_recording() {
+            self.span.rename(format!("{} {}", self.operation.name(), self.first.id));
+        }
+    }
+
     fn put_call(&mut self, record: &UsageRecord) {
+        self.name();
         let span = &mut self.span;
         span.set(names::GEN_AI_OPERATION, self.operation.name());
         span.set(names::GEN_AI_PROVIDER, PROVIDER);
@@ -169,6 +163,39 @@ impl CallSpan {
     /// Whether anything was asked of a model, or could have been: looks of guardrails alone are no calls.
     pub(super) fn is_call(&self) -> bool {
         self.operation != Operation::Guardrail
+    }
+}
+
+/// A call that is over, and how it went.
+struct Over {
+    call: Box<CallSpan>,
+    record: Box<UsageRecord>,
+    error: Option<ErrorCode>,
+    said: Option<content::Said>,
+    /// What a cheaper tier saved.
+    saved: Money,
+    at: SystemTime,
+}
+
+impl Tell for Over {
+    fn tell(self: Box<Self>) {
+        let Self { mut call, record, error, said, saved, at } = *self;
+        if metric::is_going() {
+            call.count(&record, error, saved);
+        }
+        if call.span.is_recording() {
+            call.put_call(&record);
+            call.put_use(&record, saved);
+            if let Some(said) = said {
+                let reason = record.stop_reason.as_deref().or(error.map(|_| "error"));
+                call.span.set(names::GEN_AI_OUTPUT_MESSAGES, said.messages(reason));
+            }
+            if let Some(code) = error {
+                call.span.fail(code.name(), code.name());
+            }
+            call.span.set(names::OUTCOME, record.outcome.name());
+        }
+        call.span.end_at(at);
     }
 }
 

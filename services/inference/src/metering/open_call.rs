@@ -18,7 +18,6 @@ use super::call_span::CallSpan;
 use super::heard::Heard;
 use super::need::price_tier;
 use super::pricing::Pricing;
-use super::telling::TargetLabels;
 use super::{At, shorten};
 use crate::admission::{OpenHold, Used};
 use crate::content::{Asked, Said};
@@ -198,11 +197,6 @@ impl OpenCall {
         self.span.as_ref().map_or_else(TraceContext::none, |it| it.span.context().clone())
     }
 
-    /// What metrics name the target that the call is at, if there are any.
-    pub(crate) fn labels(&self) -> Option<TargetLabels> {
-        self.span.as_ref()?.target.clone()
-    }
-
     /// How much of what is said may be told, bytes, if any is.
     fn content_bytes(&self) -> Option<usize> {
         self.span.as_ref()?.content_bytes()
@@ -369,7 +363,7 @@ impl OpenCall {
             (record.outcome, record.latency_ms) = (outcome, millis_since(self.arrived));
             (record.tokens, record.estimated) = (TokenUsage::default(), false);
             (record.cost, record.cache_saved) = (None, None);
-            span.end(&record, error, (None, Money::ZERO));
+            span.end(record, error, (None, Money::ZERO));
         }
         self.settle(&Used::nothing());
     }
@@ -444,13 +438,14 @@ impl OpenCall {
             "a model was called"
         );
         self.spool.append(&record);
-        if let Some(span) = self.span.take() {
-            span.end(&record, error, (said.as_ref(), saved));
-        }
-        self.settle(&match self.kind {
-            Kind::Called => Used { tokens: record.tokens, cost: record.cost },
+        let used = match self.kind {
+            Kind::Called => Used { tokens: record.tokens, cost: record.cost.clone() },
             Kind::Reused => Used::nothing(),
-        });
+        };
+        if let Some(span) = self.span.take() {
+            span.end(record, error, (said, saved));
+        }
+        self.settle(&used);
     }
 
     fn heard(&self) -> MutexGuard<'_, Heard> {

@@ -1,7 +1,5 @@
 //! The metrics of a call that has ended.
 
-use std::sync::Arc;
-
 use outcrop_telemetry::metric::KeyValue;
 use outcrop_telemetry::names;
 use outcrop_types::{CacheState, ErrorCode, GuardrailState, Money, Outcome, PriceTier, UsageRecord};
@@ -22,8 +20,7 @@ struct Labels {
 impl CallSpan {
     /// Counts the call; `saved` is what a cheaper tier saved.
     pub(super) fn count(&self, record: &UsageRecord, error: Option<ErrorCode>, saved: Money) {
-        let Some(target) = &self.target else { return };
-        let model = KeyValue::new(names::GEN_AI_REQUEST_MODEL, Arc::clone(&target.model));
+        let model = KeyValue::new(names::GEN_AI_REQUEST_MODEL, self.telling.model(&self.model));
         let mut labels = Labels {
             of_team: [
                 KeyValue::new(names::TEAM, self.telling.team(record.team)),

@@ -5,7 +5,6 @@ use std::time::Instant;
 
 use outcrop_config::{Config, MetricsConfig, TraceContent};
 use outcrop_ports::ModelInfo;
-use outcrop_telemetry::metric;
 use outcrop_telemetry::top::{OTHER, Top};
 use outcrop_types::{Region, TeamId};
 
@@ -39,8 +38,8 @@ impl From<&Config> for TellingOptions {
     }
 }
 
-/// What a target is named in metrics: looked for once, and good for the call and its attempts there.
-#[derive(Debug, Clone)]
+/// What a target is named in metrics.
+#[derive(Debug)]
 pub(crate) struct TargetLabels {
     pub(crate) model: Arc<str>,
     pub(crate) region: Arc<str>,
@@ -77,9 +76,9 @@ impl Telling {
         self.models.name(id, Instant::now(), || if id.starts_with("arn:") { OTHER } else { id }.into())
     }
 
-    /// The labels of a model in a region; none where there are no metrics.
-    pub(crate) fn target(&self, model: &ModelInfo, region: &Region) -> Option<TargetLabels> {
-        metric::is_going().then(|| TargetLabels { model: self.model(model), region: self.region(region) })
+    /// The labels of a model in a region.
+    pub(crate) fn target(&self, model: &ModelInfo, region: &Region) -> TargetLabels {
+        TargetLabels { model: self.model(model), region: self.region(region) }
     }
 
     fn region(&self, region: &Region) -> Arc<str> {

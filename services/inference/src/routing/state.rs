@@ -206,11 +206,11 @@ impl TargetState {
 // === impl TargetState, for those who share what is known ===
 
 impl TargetState {
-    pub(super) fn place(&self) -> &Place {
+    pub(crate) fn place(&self) -> &Place {
         &self.place
     }
 
-    pub(super) fn bedrock_id(&self) -> &str {
+    pub(crate) fn bedrock_id(&self) -> &str {
         &self.bedrock_id
     }
 
