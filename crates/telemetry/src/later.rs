@@ -20,7 +20,7 @@ use crate::names;
 /// Most that waits. What comes then is told at once by whoever has it: nothing is lost, and nobody waits for the thread.
 const MOST: usize = 1_024;
 /// For so long it is waited for more.
-const GATHER: Duration = Duration::from_millis(10);
+const GATHER: Duration = Duration::from_millis(20);
 
 static LATER: Later = Later::new();
 

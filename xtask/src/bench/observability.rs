@@ -25,11 +25,11 @@ use crate::paths;
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// Milliseconds of each measurement: the shorter, the more of what the machine does meanwhile meets all alike.
-    #[arg(long, default_value_t = 500)]
-    slice_ms: u64,
+    /// Seconds of each measurement.
+    #[arg(long, default_value_t = 2)]
+    seconds: u64,
     /// How often each is measured in its life.
-    #[arg(long, default_value_t = 16)]
+    #[arg(long, default_value_t = 4)]
     rounds: usize,
     /// How often each is started.
     #[arg(long, default_value_t = 6)]
@@ -48,8 +48,12 @@ pub(crate) struct Options {
     apart: bool,
 }
 
-/// Before each measurement: another process had the core before.
-const WARM_UP: Duration = Duration::from_millis(150);
+/// Before each measurement: the process that was measured before has its usage to write still, which takes some of the core.
+const PAUSE: Duration = Duration::from_millis(1_200);
+/// And then: another one's work is in the caches.
+const WARM_UP: Duration = Duration::from_millis(500);
+/// For so long all are measured together.
+const TOGETHER: Duration = Duration::from_secs(16);
 /// For so long latency is measured.
 const LATENCY: Duration = Duration::from_secs(3);
 
@@ -188,8 +192,31 @@ fn live(
             subjects.iter_mut().for_each(|it| it.middle_mib = it.rss_mib());
         }
     }
+    measure_together(runtime, &mut subjects)?;
     subjects.iter_mut().try_for_each(|subject| subject.measure_latency(runtime, options))?;
     Ok(subjects)
+}
+
+/// All at the same time on the same core, so that whatever else the machine does meets all alike: what an answer of each takes.
+fn measure_together(runtime: &tokio::runtime::Runtime, subjects: &mut [Subject]) -> anyhow::Result<()> {
+    let connections = CHAT_CONNECTIONS / subjects.len().max(1);
+    let before: Vec<_> = subjects.iter().map(|it| machine::cpu(it.process.id())).collect();
+    let answers = runtime.block_on(async {
+        let chats: Vec<_> = subjects.iter().map(|it| Arc::clone(&it.chat)).collect();
+        let loops = chats
+            .into_iter()
+            .map(|chat| tokio::spawn(async move { load::closed_loop(&chat, connections, TOGETHER).await }));
+        let mut answers = Vec::new();
+        for one in loops.collect::<Vec<_>>() {
+            answers.push(one.await??.answers);
+        }
+        anyhow::Ok(answers)
+    })?;
+    for ((subject, before), answers) in subjects.iter_mut().zip(before).zip(answers) {
+        let spent = machine::cpu(subject.process.id()).saturating_sub(before);
+        subject.together_us = spent.as_micros() as f64 / answers.max(1) as f64;
+    }
+    Ok(())
 }
 
 /// What was measured of one way in all its lives.
@@ -197,6 +224,8 @@ struct Measured {
     look: Look,
     rates: Vec<f64>,
     cpus_us: Vec<f64>,
+    /// The same while all are measured together, once in a life.
+    together_us: Vec<f64>,
     p50s_us: Vec<f64>,
     p99s_us: Vec<f64>,
     /// At the start, half of the time and the end.
@@ -205,13 +234,14 @@ struct Measured {
 
 impl Measured {
     fn new(look: Look) -> Self {
-        let [rates, cpus_us, p50s_us, p99s_us] = [const { Vec::new() }; 4];
-        Self { look, rates, cpus_us, p50s_us, p99s_us, mibs: [const { Vec::new() }; 3] }
+        let [rates, cpus_us, together_us, p50s_us, p99s_us] = [const { Vec::new() }; 5];
+        Self { look, rates, cpus_us, together_us, p50s_us, p99s_us, mibs: [const { Vec::new() }; 3] }
     }
 
     fn take(&mut self, subject: &Subject) {
         self.rates.extend(&subject.rates);
         self.cpus_us.extend(&subject.cpus_us);
+        self.together_us.push(subject.together_us);
         self.p50s_us.extend(&subject.p50s_us);
         self.p99s_us.extend(&subject.p99s_us);
         let now = [subject.start_mib, subject.middle_mib, subject.rss_mib()];
@@ -220,37 +250,48 @@ impl Measured {
 
     /// How it fares beside another way, round by round.
     fn ratios(&self, base: &Self) -> Vec<f64> {
-        self.rates.iter().zip(&base.rates).map(|(one, base)| one / base).collect()
+        ratios(&self.rates, &base.rates)
+    }
+
+    /// How many answers it gives in the time that another one has for one, where both have the same core at the same time.
+    fn together(&self, base: &Self) -> Vec<f64> {
+        ratios(&base.together_us, &self.together_us)
     }
 }
 
 fn print(all: &[Measured], options: &Options) {
-    let Options { slice_ms, rounds, starts, rate, .. } = options;
+    let Options { seconds, rounds, starts, rate, .. } = options;
     println!(
-        "\n{}; {starts} starts, medians of {rounds} rounds of {slice_ms} ms after each, {CHAT_CONNECTIONS} connections",
+        "\n{}; {starts} starts, medians of {rounds} rounds of {seconds} s after each, {CHAT_CONNECTIONS} connections",
         machine::describe()
     );
     println!(
-        "| Outcrop, one process | answers/s | ratio | half of the ratios | CPU µs per answer | p50 µs | p99 µs | MiB, start | half | end |"
+        "| Outcrop, one process | answers/s | ratio | half of the ratios | CPU µs per answer | at the same time | ratio | p50 µs | p99 µs | MiB, start | half | end |"
     );
-    println!("| --- | ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: |");
+    println!("| --- | ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
     let Some(base) = all.first() else { return };
     for it in all {
         let ratios = it.ratios(base);
         let [start, half, end] = it.mibs.each_ref().map(|all| median(all));
         println!(
-            "| {} | {:.0} | {:.3} | {:.3} to {:.3} | {:.0} | {:.0} | {:.0} | {start:.1} | {half:.1} | {end:.1} |",
+            "| {} | {:.0} | {:.3} | {:.3} to {:.3} | {:.0} | {:.0} | {:.3} | {:.0} | {:.0} | {start:.1} | {half:.1} | {end:.1} |",
             it.look.name(),
             median(&it.rates),
             median(&ratios),
             part(&ratios, 0.25),
             part(&ratios, 0.75),
             median(&it.cpus_us),
+            median(&it.together_us),
+            median(&it.together(base)),
             median(&it.p50s_us),
             median(&it.p99s_us),
         );
     }
     println!("\n(p50 and p99 at {rate} requests a second over all connections.)");
+}
+
+fn ratios(some: &[f64], others: &[f64]) -> Vec<f64> {
+    some.iter().zip(others).map(|(one, other)| one / other).collect()
 }
 
 /// The value below which such a part of them is.
@@ -283,6 +324,7 @@ struct Subject {
     cpus_us: Vec<f64>,
     p50s_us: Vec<f64>,
     p99s_us: Vec<f64>,
+    together_us: f64,
     start_mib: f64,
     middle_mib: f64,
 }
@@ -321,6 +363,7 @@ impl Subject {
             cpus_us,
             p50s_us,
             p99s_us,
+            together_us: 0.0,
             start_mib,
             middle_mib: 0.0,
         })
@@ -328,7 +371,8 @@ impl Subject {
 
     /// One round.
     fn measure(&mut self, runtime: &tokio::runtime::Runtime, options: &Options) -> anyhow::Result<()> {
-        let length = Duration::from_millis(options.slice_ms);
+        let length = Duration::from_secs(options.seconds);
+        runtime.block_on(async { tokio::time::sleep(PAUSE).await });
         runtime.block_on(load::closed_loop(&self.chat, CHAT_CONNECTIONS, WARM_UP))?;
         let before = machine::cpu(self.process.id());
         let rate = runtime.block_on(load::closed_loop(&self.chat, CHAT_CONNECTIONS, length))?;

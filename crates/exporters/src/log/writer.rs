@@ -13,7 +13,7 @@ use outcrop_telemetry::names;
 const MOST: usize = 8 * 1_024 * 1_024;
 /// So much is worth a write of its own; less waits
 const CHUNK: usize = 64 * 1_024;
-/// until so long after the last write.
+/// until so long after the last write: no sooner than the next lines come of [`later`](outcrop_telemetry::later).
 const GATHER: Duration = Duration::from_millis(20);
 /// Room for text that is kept when it is empty.
 const ROOM: usize = 1_024 * 1_024;
