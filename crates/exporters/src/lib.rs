@@ -60,8 +60,9 @@ impl Exporters {
     /// Hands over what is still there, for at most so long. Blocks: to be called when nothing else is to be done.
     pub fn finish(self, within: Duration) {
         let Self { teller, log, traces, metrics } = self;
-        drop(teller);
         let until = Instant::now() + within;
+        // That waits for nobody.
+        drop(teller);
         let traces = Mutex::new(traces);
         let last_spans = || {
             let traces = traces.lock().unwrap_or_else(PoisonError::into_inner).take();

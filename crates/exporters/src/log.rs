@@ -100,7 +100,8 @@ fn checked(filter: &str) -> Result<EnvFilter, String> {
     parse(filter).map_err(|_| "it is not a log filter (for example `info` or `outcrop=debug`)".to_owned())
 }
 
-/// The message of a panic is written by the standard library, at once; the lines before it come first.
+/// The message of a panic is written by the standard library, at once; the lines that were logged before it come first. Those of
+/// requests that ended in the last milliseconds are not logged yet, and come after it: to tell of them here could panic once more.
 fn write_before_panics(writer: Writer) {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {

@@ -12,7 +12,7 @@ const NAME: &str = "tell";
 pub(crate) struct Teller;
 
 impl Teller {
-    /// To be started once, when there is somebody to tell.
+    /// To be started once.
     pub(crate) fn start() -> Result<Self, ExporterError> {
         let thread = Builder::new().name(NAME.to_owned()).spawn(later::run);
         thread.map(|_| Self).map_err(|source| ExporterError::Thread { name: NAME, source })

@@ -180,11 +180,11 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         let Some(mut noted) = self.noted.take() else { return };
-        (noted.ended, noted.took) = (now(), noted.arrived.elapsed());
         if let Some(told) = self.told_pattern.told() {
             noted.pattern = told;
         }
         if noted.is_told() {
+            (noted.ended, noted.took) = (now(), noted.arrived.elapsed());
             later::tell(Of::Request, noted);
         }
     }

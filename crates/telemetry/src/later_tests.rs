@@ -120,4 +120,6 @@ fn the_end_tells_what_is_left_and_later_ones_at_once() {
 fn work_is_done_for_the_moment_that_it_is_about() {
     let then = SystemTime::UNIX_EPOCH + Duration::from_secs(7);
     assert_eq!((at(then, moment), moment()), (Some(then), None));
+    assert!(catch_unwind(|| at(then, || panic!("a fault"))).is_err());
+    assert_eq!(moment(), None);
 }

@@ -2,8 +2,8 @@
 //!
 //! [`names`] is the vocabulary and the table of instruments; [`trace`] makes spans, [`metric`] instruments, [`naming`] tells
 //! what backends call those, [`current`] says what a task works on, [`top`] bounds labels, [`pool`] tells of connections,
-//! [`filter`] changes what is logged, [`later`] tells of what is over when there is time, [`otlp`] is how spans are written. Knows no exporter: where all of it goes is
-//! `outcrop-exporters`' business, and without that nothing is kept. Start at [`names`].
+//! [`filter`] changes what is logged, [`later`] tells of what is over, [`otlp`] is how spans are written. Knows no exporter:
+//! where all of it goes is `outcrop-exporters`' business, and without that nothing is kept. Start at [`names`].
 
 pub mod current;
 pub mod filter;

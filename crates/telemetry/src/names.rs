@@ -269,7 +269,7 @@ pub const TOKEN_COUNTS: &[f64] =
     &[1.0, 4.0, 16.0, 64.0, 256.0, 1_024.0, 4_096.0, 16_384.0, 65_536.0, 262_144.0, 1_048_576.0, 4_194_304.0];
 
 /// What is exported.
-pub(crate) const SIGNALS: &[&str] = &["logs", "metrics", "traces"];
+const SIGNALS: &[&str] = &["logs", "metrics", "traces"];
 
 const fn spec(name: &'static str, unit: Unit, labels: &'static [&'static str], help: &'static str) -> Spec {
     Spec { name, unit, help, labels, values: &[], emf: None }

@@ -72,7 +72,7 @@ enum Look {
     Log,
     /// Every trace to a collector, and nothing else.
     Traces,
-    /// All metrics to a collector, lines for CloudWatch, and Prometheus, and nothing else.
+    /// Metrics as lines for CloudWatch and by Prometheus, and nothing else: with a collector spans would be recorded, too.
     Metrics,
 }
 
@@ -122,9 +122,7 @@ impl Look {
                 .env("OUTCROP__METRICS__EMF", "stdout")
                 .env("OUTCROP__METRICS__INTERVAL_S", "5");
         } else {
-            if std::env::var_os("OLD").is_none() {
-                command.env("OUTCROP__METRICS__OTLP", "false");
-            }
+            command.env("OUTCROP__METRICS__OTLP", "false");
         }
     }
 }
@@ -174,8 +172,8 @@ fn live(
     let mut subjects = Vec::new();
     for &look in looks {
         let endpoint = match look {
-            Look::Off | Look::Log => None,
-            Look::On | Look::Traces | Look::Metrics => Some(taking.endpoint()),
+            Look::Off | Look::Log | Look::Metrics => None,
+            Look::On | Look::Traces => Some(taking.endpoint()),
             Look::Absent => Some(format!("http://127.0.0.1:{}", free_port()?)),
             Look::Hanging => Some(hanging.endpoint()),
         };

@@ -130,7 +130,9 @@ impl Span {
 
     /// Notes something that happens now.
     pub fn event(&mut self, name: &'static str, about: Vec<KeyValue>) {
-        self.event_at(name, now(), about);
+        if self.is_recording() {
+            self.event_at(name, now(), about);
+        }
     }
 
     /// The same for what happened at `at`.

@@ -6,32 +6,48 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::recording::Recording;
 
 /// Most of the process: what is kept is no more than a MiB, and mostly a fourth of that.
-const MOST: usize = 256;
+const MOST: usize = 128;
 
-/// The last that was given back is the first that is taken: it is in the caches still.
-#[expect(clippy::vec_box, reason = "spans are moved often, and so hold theirs by a pointer")]
-static SPARE: Mutex<Vec<Box<Recording>>> = Mutex::new(Vec::new());
+static SPARE: Spare = Spare::new();
 
 /// A cleared one.
 pub(super) fn take() -> Box<Recording> {
-    let mut it = spare().pop().unwrap_or_default();
-    it.reserve();
-    it
+    SPARE.take()
 }
 
 /// It is not needed any more.
-pub(super) fn give_back(mut it: Box<Recording>) {
-    it.clear();
-    let mut all = spare();
-    if all.len() < MOST {
-        all.push(it);
-    }
+pub(super) fn give_back(it: Box<Recording>) {
+    SPARE.give_back(it);
 }
 
-#[expect(clippy::vec_box, reason = "as above")]
-fn spare() -> MutexGuard<'static, Vec<Box<Recording>>> {
-    // Nothing panics with it.
-    SPARE.lock().unwrap_or_else(PoisonError::into_inner)
+/// The last that was given back is the first that is taken: it is in the caches still.
+#[expect(clippy::vec_box, reason = "spans are moved often, and so hold theirs by a pointer")]
+struct Spare(Mutex<Vec<Box<Recording>>>);
+
+impl Spare {
+    const fn new() -> Self {
+        Self(Mutex::new(Vec::new()))
+    }
+
+    fn take(&self) -> Box<Recording> {
+        let mut it = self.all().pop().unwrap_or_default();
+        it.reserve();
+        it
+    }
+
+    fn give_back(&self, mut it: Box<Recording>) {
+        it.clear();
+        let mut all = self.all();
+        if all.len() < MOST {
+            all.push(it);
+        }
+    }
+
+    #[expect(clippy::vec_box, reason = "as above")]
+    fn all(&self) -> MutexGuard<'_, Vec<Box<Recording>>> {
+        // Nothing panics with it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[cfg(test)]
@@ -40,9 +56,9 @@ mod tests {
 
     #[test]
     fn no_more_is_kept_than_many_spans_need() {
-        let taken: Vec<_> = std::iter::repeat_with(take).take(MOST * 2).collect();
-        taken.into_iter().for_each(give_back);
-        // Other tests take and give back meanwhile.
-        assert!(spare().len() <= MOST);
+        let spare = Spare::new();
+        let taken: Vec<_> = std::iter::repeat_with(|| spare.take()).take(MOST * 2).collect();
+        taken.into_iter().for_each(|it| spare.give_back(it));
+        assert_eq!(spare.all().len(), MOST);
     }
 }

@@ -88,14 +88,21 @@ impl CallSpan {
         error: Option<ErrorCode>,
         (said, saved): (Option<content::Said>, Money),
     ) {
-        if self.span.is_recording() || metric::is_going() {
-            later::tell(Of::Call, Box::new(Over { call: self, record, error, said, saved, at: now() }));
+        if !self.span.is_recording() && !metric::is_going() {
+            return;
+        }
+        let has_content = self.content_bytes().is_some();
+        let over = Box::new(Over { call: self, record, error, said, saved, at: now() });
+        if has_content {
+            // What was said has its bound on the way to the collector, and none before.
+            over.tell();
+        } else {
+            later::tell(Of::Call, over);
         }
     }
 
     /// The call is made by another one that begins elsewhere.
     pub(super) fn leave(mut self) {
-        self.name();
         self.span.set(names::OUTCOME, "left");
     }
 
@@ -107,7 +114,6 @@ impl CallSpan {
     }
 
     fn put_call(&mut self, record: &UsageRecord) {
-        self.name();
         let span = &mut self.span;
         span.set(names::GEN_AI_OPERATION, self.operation.name());
         span.set(names::GEN_AI_PROVIDER, PROVIDER);
@@ -166,6 +172,13 @@ impl CallSpan {
     }
 }
 
+impl Drop for CallSpan {
+    /// Also of a call that was never made.
+    fn drop(&mut self) {
+        self.name();
+    }
+}
+
 /// A call that is over, and how it went.
 struct Over {
     call: Box<CallSpan>,
@@ -195,7 +208,8 @@ impl Tell for Over {
             }
             call.span.set(names::OUTCOME, record.outcome.name());
         }
-        call.span.end_at(at);
+        call.name();
+        call.span.take().end_at(at);
     }
 }
 
