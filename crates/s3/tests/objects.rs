@@ -130,7 +130,8 @@ async fn an_upload_that_is_given_up_leaves_nothing_to_pay_for() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(10), gone).await.expect("both are given up");
+    // Time for an attempt that got lost, and for another one.
+    tokio::time::timeout(Duration::from_secs(60), gone).await.expect("both are given up");
     let listed = world.client.list_objects_v2().bucket(&world.bucket).send().await.expect("a list");
     assert!(listed.contents().is_empty());
 }
