@@ -2,25 +2,15 @@
 
 use std::time::Duration;
 
-use outcrop_exporters::{Emf, Format, LogOptions, MetricOptions, Options, TraceOptions, start};
+use outcrop_exporters::start;
+
+use self::options::options;
+
+mod options;
 
 #[test]
 fn counters_that_can_be_foretold_begin_at_nothing() {
-    let options = Options {
-        service: "outcrop-test",
-        environment: "test".into(),
-        log: LogOptions { format: Format::Json, filter: "info".into(), at_once: false },
-        otlp: None,
-        traces: TraceOptions { sample_percent: 100, slow: Duration::from_secs(5), queue: 100 },
-        metrics: Some(MetricOptions {
-            prometheus: true,
-            emf: Emf::Off,
-            namespace: "Outcrop".into(),
-            otlp: true,
-            interval: Duration::from_secs(60),
-        }),
-    };
-    let exporters = start(&options).unwrap();
+    let exporters = start(&options()).unwrap();
     let page = exporters.prometheus().unwrap()();
     let is_at_nothing = |name: &str, label: &str| {
         page.lines().any(|line| {

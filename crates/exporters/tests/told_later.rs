@@ -3,9 +3,13 @@
 
 use std::time::Duration;
 
-use outcrop_exporters::{Emf, Format, LogOptions, MetricOptions, Options, TraceOptions, start};
+use outcrop_exporters::start;
 use outcrop_telemetry::later::{self, Of, Tell};
 use outcrop_telemetry::names;
+
+use self::options::options;
+
+mod options;
 
 struct Failed;
 
@@ -20,23 +24,6 @@ struct Faulty;
 impl Tell for Faulty {
     fn tell(self: Box<Self>) {
         panic!("a fault in telling");
-    }
-}
-
-fn options() -> Options {
-    Options {
-        service: "outcrop-test",
-        environment: "test".into(),
-        log: LogOptions { format: Format::Json, filter: "info".into(), at_once: false },
-        otlp: None,
-        traces: TraceOptions { sample_percent: 100, slow: Duration::from_secs(5), queue: 100 },
-        metrics: Some(MetricOptions {
-            prometheus: true,
-            emf: Emf::Off,
-            namespace: "Outcrop".into(),
-            otlp: true,
-            interval: Duration::from_secs(60),
-        }),
     }
 }
 

@@ -5,7 +5,7 @@
 //! work. Done for some dozens in a row it is there. So whoever ends something notes when that was, and hands it to
 //! [`tell`]; a thread of its own does the rest. What has to be as new as can be calls [`catch_up`] first.
 //!
-//! Until [`run`] is called, as in tests within one process, everything is told at once.
+//! Until [`begin`] is called, as in tests within one process, everything is told at once.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -55,7 +55,12 @@ pub fn catch_up() {
     LATER.tell_all();
 }
 
-/// Tells of what comes, until [`end`]: for a thread of its own. To be called once.
+/// From now on what comes waits for [`run`]. To be called once, by whoever starts that.
+pub fn begin() {
+    LATER.begin();
+}
+
+/// Tells of what comes, until [`end`]: for a thread of its own.
 pub fn run() {
     LATER.run();
 }
@@ -88,7 +93,7 @@ pub fn moment() -> Option<SystemTime> {
 
 /// What waits.
 struct Later {
-    /// Whether there is a thread.
+    /// Whether there is a thread, or about to be.
     is_on: AtomicBool,
     queue: Mutex<Queue>,
     /// For the thread: there is something, or a lot, or it is the end.
@@ -152,8 +157,11 @@ impl Later {
         taken.iter_mut().flat_map(|kind| kind.drain(..)).for_each(calmly);
     }
 
-    fn run(&self) {
+    fn begin(&self) {
         self.is_on.store(true, Ordering::Release);
+    }
+
+    fn run(&self) {
         while self.wait() {
             self.tell_all();
         }

@@ -34,13 +34,8 @@ impl Fixture {
         self.later.put(of, Box::new(Says(number, self.say.clone())));
     }
 
-    /// Whatever a thread would do, without one.
-    fn turn_on(&self) {
-        self.later.is_on.store(true, Ordering::Release);
-    }
-
     fn start(&self) -> JoinHandle<()> {
-        self.turn_on();
+        self.later.begin();
         let later = Arc::clone(&self.later);
         thread::spawn(move || later.run())
     }
@@ -75,7 +70,7 @@ fn a_thread_tells_in_turn_and_survives_a_fault() {
 #[test]
 fn whoever_catches_up_finds_all_told() {
     let fixture = Fixture::new();
-    fixture.turn_on();
+    fixture.later.begin();
     (0..5).for_each(|number| fixture.put(number));
     assert_eq!(fixture.numbers(), []);
     fixture.later.tell_all();
@@ -85,7 +80,7 @@ fn whoever_catches_up_finds_all_told() {
 #[test]
 fn parts_are_told_before_the_whole_and_else_it_goes_in_turn() {
     let fixture = Fixture::new();
-    fixture.turn_on();
+    fixture.later.begin();
     for of in [Of::Request, Of::Call, Of::Attempt] {
         for number in [1, 2] {
             fixture.put_of(of, number + 10 * (of as u32));
@@ -98,7 +93,7 @@ fn parts_are_told_before_the_whole_and_else_it_goes_in_turn() {
 #[test]
 fn what_has_no_room_is_told_at_once_and_nothing_is_lost() {
     let fixture = Fixture::new();
-    fixture.turn_on();
+    fixture.later.begin();
     let (most, more) = (MOST as u32, 20);
     (100..100 + most + more).for_each(|number| fixture.put(number));
     assert_eq!(fixture.numbers().len(), more as usize);
@@ -109,7 +104,7 @@ fn what_has_no_room_is_told_at_once_and_nothing_is_lost() {
 #[test]
 fn the_end_tells_what_is_left_and_later_ones_at_once() {
     let fixture = Fixture::new();
-    fixture.turn_on();
+    fixture.later.begin();
     fixture.put(1);
     fixture.later.end();
     fixture.put(2);
