@@ -81,7 +81,7 @@ struct ToolUse {
 }
 
 /// Of a body that is no answer, the SDK tells what it is.
-fn read(body: &[u8]) -> AsWritten {
+pub(crate) fn read(body: &[u8]) -> AsWritten {
     let Ok(answer) = serde_json::from_slice::<Answer>(body) else { return AsWritten::default() };
     let blocks = answer.output.and_then(|it| it.message).map(|it| it.content).unwrap_or_default();
     AsWritten {

@@ -6,6 +6,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_bedrockruntime::Client;
 use aws_sdk_bedrockruntime::config::StalledStreamProtectionConfig;
+use aws_sdk_bedrockruntime::operation::converse::{ConverseError, ConverseOutput};
+use aws_sdk_bedrockruntime::operation::converse_stream::{ConverseStreamError, ConverseStreamOutput};
+use aws_smithy_runtime_api::client::http::HttpConnectorSettings;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
@@ -15,7 +18,8 @@ use outcrop_chat::{ReasoningMode, Response};
 use outcrop_ports::{ChatModel, EventStream, ModelCall, ModelError, PortError, Probe};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::as_written::Reader;
+use crate::as_written::{self, Reader};
+use crate::direct::Direct;
 use crate::probe::Endpoint;
 use crate::request::{self, ConverseRequest};
 use crate::stream::Events;
@@ -56,6 +60,8 @@ pub enum BuildError {
 /// Bedrock in one region. Build it once: connections and credentials are kept in it.
 pub struct BedrockModel {
     pub(crate) client: Client,
+    /// For the two calls that nearly all are; where it is none, the client makes them too.
+    direct: Option<Direct>,
     pub(crate) region: String,
     endpoint: Endpoint,
     pub(crate) idle_timeout: Duration,
@@ -88,6 +94,7 @@ impl BedrockModel {
             .disable_operation_timeout()
             .disable_operation_attempt_timeout()
             .build();
+        let connecting = timeouts.connect_timeout();
         let config = aws_sdk_bedrockruntime::config::Builder::from(sdk)
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts)
@@ -95,11 +102,21 @@ impl BedrockModel {
             .interceptor(TraceHeader)
             .build();
         let endpoint = Endpoint::resolve(sdk, &region)?;
-        Ok(Self { client: Client::from_conf(config), region, endpoint, idle_timeout: options.idle_timeout })
+        let mut settings = HttpConnectorSettings::builder();
+        settings.set_connect_timeout(connecting);
+        let direct = Direct::of(sdk, endpoint.url(), &settings.build())
+            .map_err(|source| BuildError::Endpoint { region: region.clone(), source })?;
+        let client = Client::from_conf(config);
+        Ok(Self { client, direct, region, endpoint, idle_timeout: options.idle_timeout })
     }
 
     async fn converse(&self, request: ConverseRequest) -> Result<Response, ModelError> {
         let ConverseRequest { model_id, body, ours } = request;
+        if let Some(direct) = &self.direct {
+            let called = direct.converse::<ConverseOutput, ConverseError>(&model_id, body).await;
+            let (answer, bytes) = called.map_err(errors::from_call)?;
+            return response::translate(answer, as_written::read(&bytes), ours);
+        }
         let reader = Reader::default();
         let call = self.client.converse().model_id(model_id).customize();
         let call = call.mutate_request(move |request| json::put_body(request, &body));
@@ -109,9 +126,16 @@ impl BedrockModel {
 
     async fn converse_stream(&self, request: ConverseRequest) -> Result<Events, ModelError> {
         let ConverseRequest { model_id, body, ours } = request;
-        let call = self.client.converse_stream().model_id(model_id).customize();
-        let call = call.mutate_request(move |request| json::put_body(request, &body));
-        let output = call.send().await.map_err(errors::from_call)?;
+        let called = match &self.direct {
+            Some(direct) => {
+                direct.converse_stream::<ConverseStreamOutput, ConverseStreamError>(&model_id, body).await
+            }
+            None => {
+                let call = self.client.converse_stream().model_id(model_id).customize();
+                call.mutate_request(move |request| json::put_body(request, &body)).send().await
+            }
+        };
+        let output = called.map_err(errors::from_call)?;
         let request_id = output.request_id().map(str::to_owned);
         Ok(Events::new(output.stream, request_id, self.idle_timeout, ours))
     }

@@ -12,6 +12,7 @@ mod citations;
 mod client;
 mod control;
 mod converse_body;
+mod direct;
 mod document;
 mod embed;
 mod errors;

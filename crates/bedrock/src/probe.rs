@@ -11,6 +11,7 @@ use crate::BuildError;
 /// Where Bedrock listens in this region.
 #[derive(Debug)]
 pub(crate) struct Endpoint {
+    url: String,
     host: String,
     port: u16,
 }
@@ -36,7 +37,12 @@ impl Endpoint {
             _ => (authority, default_port),
         };
         let host = host.trim_matches(['[', ']']);
-        (!host.is_empty()).then(|| Self { host: host.to_owned(), port })
+        (!host.is_empty()).then(|| Self { url: url.to_owned(), host: host.to_owned(), port })
+    }
+
+    /// Where calls go.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     /// Opens a connection and closes it.

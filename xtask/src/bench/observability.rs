@@ -7,6 +7,7 @@
 //! only.
 
 mod collector;
+mod turns;
 
 use std::path::Path;
 use std::process::Command;
@@ -52,8 +53,6 @@ pub(crate) struct Options {
 const PAUSE: Duration = Duration::from_millis(1_200);
 /// And then: another one's work is in the caches.
 const WARM_UP: Duration = Duration::from_millis(500);
-/// For so long all are measured together.
-const TOGETHER: Duration = Duration::from_secs(16);
 /// For so long latency is measured.
 const LATENCY: Duration = Duration::from_secs(3);
 
@@ -190,31 +189,9 @@ fn live(
             subjects.iter_mut().for_each(|it| it.middle_mib = it.rss_mib());
         }
     }
-    measure_together(runtime, &mut subjects)?;
+    turns::measure(runtime, &mut subjects)?;
     subjects.iter_mut().try_for_each(|subject| subject.measure_latency(runtime, options))?;
     Ok(subjects)
-}
-
-/// All at the same time on the same core, so that whatever else the machine does meets all alike: what an answer of each takes.
-fn measure_together(runtime: &tokio::runtime::Runtime, subjects: &mut [Subject]) -> anyhow::Result<()> {
-    let connections = CHAT_CONNECTIONS / subjects.len().max(1);
-    let before: Vec<_> = subjects.iter().map(|it| machine::cpu(it.process.id())).collect();
-    let answers = runtime.block_on(async {
-        let chats: Vec<_> = subjects.iter().map(|it| Arc::clone(&it.chat)).collect();
-        let loops = chats
-            .into_iter()
-            .map(|chat| tokio::spawn(async move { load::closed_loop(&chat, connections, TOGETHER).await }));
-        let mut answers = Vec::new();
-        for one in loops.collect::<Vec<_>>() {
-            answers.push(one.await??.answers);
-        }
-        anyhow::Ok(answers)
-    })?;
-    for ((subject, before), answers) in subjects.iter_mut().zip(before).zip(answers) {
-        let spent = machine::cpu(subject.process.id()).saturating_sub(before);
-        subject.together_us = spent.as_micros() as f64 / answers.max(1) as f64;
-    }
-    Ok(())
 }
 
 /// What was measured of one way in all its lives.
@@ -222,8 +199,8 @@ struct Measured {
     look: Look,
     rates: Vec<f64>,
     cpus_us: Vec<f64>,
-    /// The same while all are measured together, once in a life.
-    together_us: Vec<f64>,
+    /// The same while all are measured in quick turns, once in a life.
+    turns_us: Vec<f64>,
     p50s_us: Vec<f64>,
     p99s_us: Vec<f64>,
     /// At the start, half of the time and the end.
@@ -232,14 +209,14 @@ struct Measured {
 
 impl Measured {
     fn new(look: Look) -> Self {
-        let [rates, cpus_us, together_us, p50s_us, p99s_us] = [const { Vec::new() }; 5];
-        Self { look, rates, cpus_us, together_us, p50s_us, p99s_us, mibs: [const { Vec::new() }; 3] }
+        let [rates, cpus_us, turns_us, p50s_us, p99s_us] = [const { Vec::new() }; 5];
+        Self { look, rates, cpus_us, turns_us, p50s_us, p99s_us, mibs: [const { Vec::new() }; 3] }
     }
 
     fn take(&mut self, subject: &Subject) {
         self.rates.extend(&subject.rates);
         self.cpus_us.extend(&subject.cpus_us);
-        self.together_us.push(subject.together_us);
+        self.turns_us.push(subject.turns_us);
         self.p50s_us.extend(&subject.p50s_us);
         self.p99s_us.extend(&subject.p99s_us);
         let now = [subject.start_mib, subject.middle_mib, subject.rss_mib()];
@@ -251,9 +228,9 @@ impl Measured {
         ratios(&self.rates, &base.rates)
     }
 
-    /// How many answers it gives in the time that another one has for one, where both have the same core at the same time.
-    fn together(&self, base: &Self) -> Vec<f64> {
-        ratios(&base.together_us, &self.together_us)
+    /// How many answers it gives in the time that another one has for one, in quick turns.
+    fn in_turns(&self, base: &Self) -> Vec<f64> {
+        ratios(&base.turns_us, &self.turns_us)
     }
 }
 
@@ -264,7 +241,7 @@ fn print(all: &[Measured], options: &Options) {
         machine::describe()
     );
     println!(
-        "| Outcrop, one process | answers/s | ratio | half of the ratios | CPU µs per answer | at the same time | ratio | p50 µs | p99 µs | MiB, start | half | end |"
+        "| Outcrop, one process | answers/s | ratio | half of the ratios | CPU µs per answer | in turns | ratio | p50 µs | p99 µs | MiB, start | half | end |"
     );
     println!("| --- | ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
     let Some(base) = all.first() else { return };
@@ -279,8 +256,8 @@ fn print(all: &[Measured], options: &Options) {
             part(&ratios, 0.25),
             part(&ratios, 0.75),
             median(&it.cpus_us),
-            median(&it.together_us),
-            median(&it.together(base)),
+            median(&it.turns_us),
+            median(&it.in_turns(base)),
             median(&it.p50s_us),
             median(&it.p99s_us),
         );
@@ -322,7 +299,7 @@ struct Subject {
     cpus_us: Vec<f64>,
     p50s_us: Vec<f64>,
     p99s_us: Vec<f64>,
-    together_us: f64,
+    turns_us: f64,
     start_mib: f64,
     middle_mib: f64,
 }
@@ -361,7 +338,7 @@ impl Subject {
             cpus_us,
             p50s_us,
             p99s_us,
-            together_us: 0.0,
+            turns_us: 0.0,
             start_mib,
             middle_mib: 0.0,
         })

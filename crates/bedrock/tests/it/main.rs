@@ -4,6 +4,7 @@
 mod answers;
 mod batches;
 mod catalog;
+mod credentials;
 mod embed;
 mod emulator;
 mod failures;

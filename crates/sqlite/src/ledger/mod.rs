@@ -3,6 +3,7 @@
 mod filter;
 mod list;
 mod months;
+mod portions;
 mod record;
 mod report;
 mod reprice;

@@ -8,15 +8,12 @@ use outcrop_ports::usage_sums::{Rollup, kept};
 use outcrop_types::UsageRecord;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
+use super::portions::portions;
 use super::row::columns;
 use super::sums;
 use crate::SqliteStore;
 use crate::error::port_error;
 use crate::rows::{json_text, micros};
-
-/// Rows of one statement: 39 values each, and SQLite takes 32,766 in all
-/// (<https://www.sqlite.org/limits.html#max_variable_number>).
-const ROWS: usize = 500;
 
 pub(super) async fn record(store: &SqliteStore, records: &[UsageRecord]) -> Result<(), PortError> {
     const ATTEMPTED: &str = "record usage";
@@ -35,8 +32,8 @@ pub(super) async fn record(store: &SqliteStore, records: &[UsageRecord]) -> Resu
 
 async fn append(connection: &mut SqliteConnection, records: &[&UsageRecord]) -> Result<(), sqlx::Error> {
     let mut new = HashSet::new();
-    for chunk in records.chunks(ROWS) {
-        let ids: Vec<(String,)> = insert(chunk)?.build_query_as().fetch_all(&mut *connection).await?;
+    for portion in portions(records) {
+        let ids: Vec<(String,)> = insert(portion)?.build_query_as().fetch_all(&mut *connection).await?;
         new.extend(ids.into_iter().map(|(id,)| id));
     }
     // Only what was not there before counts.

@@ -7,15 +7,13 @@ use outcrop_ports::usage_sums::{GroupId, Rollup, SUMS, Sums};
 use outcrop_types::UsageRecord;
 use sqlx::{QueryBuilder, SqliteConnection};
 
+use super::portions::portions;
 use crate::rows::{json_text, micros};
 
 /// Sums by hour.
 pub(super) const HOURLY: &str = "usage_hourly";
 /// Sums by day.
 pub(super) const DAILY: &str = "usage_daily";
-
-/// Rows of one statement: fewer than 30 values each, of 32,766 in all.
-const ROWS: usize = 500;
 
 /// Adds what a batch adds, within the caller's transaction.
 pub(super) async fn add(connection: &mut SqliteConnection, rollup: &Rollup<'_>) -> Result<(), sqlx::Error> {
@@ -29,13 +27,14 @@ async fn insert_groups(
     groups: &BTreeMap<GroupId, &UsageRecord>,
 ) -> Result<(), sqlx::Error> {
     let groups: Vec<_> = groups.iter().collect();
-    for chunk in groups.chunks(ROWS) {
-        let tags = chunk.iter().map(|(_, record)| json_text(&record.tags)).collect::<Result<Vec<_>, _>>()?;
+    for portion in portions(&groups) {
+        let tags =
+            portion.iter().map(|(_, record)| json_text(&record.tags)).collect::<Result<Vec<_>, _>>()?;
         let mut query = QueryBuilder::new(
             "INSERT INTO usage_groups (id, team_id, subject, key_id, dialect, operation, model_asked, model_served,
                                        region, tier, account, cache, guardrail, tags) ",
         );
-        query.push_values(chunk.iter().zip(tags), |mut row, ((id, record), tags)| {
+        query.push_values(portion.iter().zip(tags), |mut row, ((id, record), tags)| {
             row.push_bind(id.to_vec())
                 .push_bind(record.team.to_string())
                 .push_bind(record.subject.to_string())
@@ -63,14 +62,14 @@ async fn upsert(
     sums: &BTreeMap<(DateTime<Utc>, GroupId), Sums>,
 ) -> Result<(), sqlx::Error> {
     let rows: Vec<_> = sums.iter().collect();
-    for chunk in rows.chunks(ROWS) {
-        let mut latencies = Vec::with_capacity(chunk.len());
-        for (_, sums) in chunk {
+    for portion in portions(&rows) {
+        let mut latencies = Vec::with_capacity(portion.len());
+        for (_, sums) in portion {
             latencies.push((json_text(&sums.latency)?, json_text(&sums.first_token)?));
         }
         let into = format!("INSERT INTO {table} (at, group_id, latency, first_token, {}) ", SUMS.join(", "));
         let mut query = QueryBuilder::new(into);
-        query.push_values(chunk.iter().zip(latencies), |mut row, (((at, group), sums), latencies)| {
+        query.push_values(portion.iter().zip(latencies), |mut row, (((at, group), sums), latencies)| {
             row.push_bind(micros(*at)).push_bind(group.to_vec());
             row.push_bind(latencies.0).push_bind(latencies.1);
             for count in sums.counts {
