@@ -8,7 +8,6 @@ use aws_sdk_bedrockruntime::Client;
 use aws_sdk_bedrockruntime::config::StalledStreamProtectionConfig;
 use aws_sdk_bedrockruntime::operation::converse::{ConverseError, ConverseOutput};
 use aws_sdk_bedrockruntime::operation::converse_stream::{ConverseStreamError, ConverseStreamOutput};
-use aws_smithy_runtime_api::client::http::HttpConnectorSettings;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
@@ -94,17 +93,14 @@ impl BedrockModel {
             .disable_operation_timeout()
             .disable_operation_attempt_timeout()
             .build();
-        let connecting = timeouts.connect_timeout();
         let config = aws_sdk_bedrockruntime::config::Builder::from(sdk)
             .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts)
+            .timeout_config(timeouts.clone())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .interceptor(TraceHeader)
             .build();
         let endpoint = Endpoint::resolve(sdk, &region)?;
-        let mut settings = HttpConnectorSettings::builder();
-        settings.set_connect_timeout(connecting);
-        let direct = Direct::of(sdk, endpoint.url(), &settings.build())
+        let direct = Direct::of(sdk, endpoint.url(), &timeouts)
             .map_err(|source| BuildError::Endpoint { region: region.clone(), source })?;
         let client = Client::from_conf(config);
         Ok(Self { client, direct, region, endpoint, idle_timeout: options.idle_timeout })

@@ -5,16 +5,20 @@
 //! enough to evict the rest from the caches. Here it is worked out once. What is AWS's business stays the SDK's:
 //! credentials and their renewal, signatures, connections, and how answers, errors and event streams are read.
 
+use std::time::Duration;
+
 use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
 use aws_sdk_bedrockruntime::operation::converse::Converse;
 use aws_sdk_bedrockruntime::operation::converse_stream::ConverseStream;
 use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
+use aws_smithy_async::time::SharedTimeSource;
 use aws_smithy_runtime::client::identity::IdentityCache;
 use aws_smithy_runtime::client::orchestrator::endpoints::StaticUriEndpointResolver;
 use aws_smithy_runtime::client::retries::strategy::NeverRetryStrategy;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::auth::static_resolver::StaticAuthSchemeOptionResolver;
 use aws_smithy_runtime_api::client::auth::{AuthScheme, AuthSchemeEndpointConfig};
+use aws_smithy_runtime_api::client::connection::CaptureSmithyConnection;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorSettings, SharedHttpConnector,
 };
@@ -28,6 +32,8 @@ use aws_smithy_runtime_api::client::ser_de::{DeserializeResponse, SharedResponse
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_types::config_bag::{ConfigBag, Layer};
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::region::SigningRegion;
 use aws_types::service_config::ServiceConfigKey;
 use aws_types::{SdkConfig, SigningName};
@@ -35,9 +41,17 @@ use bytes::Bytes;
 use outcrop_telemetry::current;
 use outcrop_telemetry::trace::XRAY_HEADER;
 
+use self::clock::Clock;
+
+mod clock;
+
 /// What Bedrock is signed for.
 const SERVICE: &str = "bedrock";
 const USER_AGENT: &str = concat!("outcrop/", env!("CARGO_PKG_VERSION"));
+/// Longest wait for a connection where the configuration says nothing, as the SDK has it.
+const CONNECTING: Duration = Duration::from_millis(3_100);
+/// Behind answers of these a connection is not used again: something else than Bedrock may have made them.
+const POISONING: [u16; 4] = [500, 502, 503, 504];
 /// Of the service's own token, `AWS_BEARER_TOKEN_BEDROCK`.
 const TOKEN: &str = "AWS_BEARER_TOKEN";
 
@@ -45,6 +59,9 @@ const TOKEN: &str = "AWS_BEARER_TOKEN";
 pub(crate) struct Direct {
     /// Without a slash at its end.
     url: String,
+    user_agent: String,
+    /// `None` where the configuration does not want it to be set right.
+    clock: Option<Clock>,
     components: RuntimeComponents,
     connector: SharedHttpConnector,
     converse: Operation,
@@ -66,49 +83,40 @@ impl Direct {
     /// SDK makes them.
     ///
     /// # Errors
-    /// What the SDK misses; it would miss it at each call.
-    pub(crate) fn of(
-        sdk: &SdkConfig,
-        url: &str,
-        settings: &HttpConnectorSettings,
-    ) -> Result<Option<Self>, BoxError> {
-        let (Some(credentials), Some(http), Some(region)) =
-            (sdk.credentials_provider(), sdk.http_client(), sdk.region())
-        else {
-            return Ok(None);
-        };
+    /// The address makes no URL.
+    pub(crate) fn of(sdk: &SdkConfig, url: &str, timeouts: &TimeoutConfig) -> Result<Option<Self>, BoxError> {
+        let (Some(http), Some(region)) = (sdk.http_client(), sdk.region()) else { return Ok(None) };
         if carries_token(sdk) || sdk.auth_scheme_preference().is_some() {
             return Ok(None);
         }
-        let components = RuntimeComponents::builder("outcrop")
-            .with_auth_scheme_option_resolver(Some(StaticAuthSchemeOptionResolver::new(vec![SCHEME_ID])))
-            .with_auth_scheme(SigV4AuthScheme::new())
-            .with_endpoint_resolver(Some(StaticUriEndpointResolver::uri(url)))
-            .with_identity_cache(Some(identity_cache(sdk)))
-            .with_identity_resolver(SCHEME_ID, credentials)
-            .with_retry_strategy(Some(NeverRetryStrategy::new()))
-            .with_sleep_impl(Some(
-                sdk.sleep_impl().unwrap_or_else(|| SharedAsyncSleep::new(TokioSleep::new())),
-            ))
-            .with_time_source(Some(sdk.time_source().unwrap_or_default()))
-            .build()?;
-        let connector = http.http_connector(settings, &components);
-        let signed_for = || {
+        let usual = sdk.time_source().unwrap_or_default();
+        let clock =
+            (!sdk.disable_clock_skew_correction().unwrap_or(false)).then(|| Clock::new(usual.clone()));
+        let time = clock.clone().map_or(usual, SharedTimeSource::new);
+        let Some(components) = components(sdk, url, time)? else { return Ok(None) };
+        let mut settings = HttpConnectorSettings::builder();
+        settings.set_connect_timeout(timeouts.connect_timeout().or(Some(CONNECTING)));
+        let connector = http.http_connector(&settings.build(), &components);
+        let operation = |path, plugin: &dyn RuntimePlugin| {
             let mut layer = Layer::new("outcrop");
             layer.store_put(SigningName::from_static(SERVICE));
             layer.store_put(SigningRegion::from(region.clone()));
-            layer
-        };
-        let operation = |path, plugin: &dyn RuntimePlugin| {
+            // By these the cache reckons how long credentials may take.
+            layer.store_put(RetryConfig::disabled());
+            layer.store_put(timeouts.clone());
             let mut config = ConfigBag::base();
             if let Some(layer) = plugin.config() {
                 config.push_shared_layer(layer);
             }
-            config.push_layer(signed_for());
+            config.push_layer(layer);
             Operation { path, config }
         };
         Ok(Some(Self {
-            url: url.trim_end_matches('/').to_owned(),
+            url: base(url)?,
+            user_agent: sdk
+                .app_name()
+                .map_or_else(|| USER_AGENT.into(), |app| format!("{USER_AGENT} app/{app}")),
+            clock,
             components,
             connector,
             converse: operation("converse", &Converse::new()),
@@ -159,10 +167,29 @@ impl Direct {
         let mut request = self.request(operation, model_id, body).map_err(SdkError::construction_failure)?;
         let signed = self.sign(operation, &mut request).await;
         signed.map_err(|error| SdkError::dispatch_failure(ConnectorError::other(error, None)))?;
-        self.connector.call(request).await.map_err(SdkError::dispatch_failure)
+        // Not signed: what stands between may change it.
+        if let Some(trace) = current::trace().to_xray() {
+            request.headers_mut().insert(XRAY_HEADER, trace);
+        }
+        let connection = CaptureSmithyConnection::new();
+        request.add_extension(connection.clone());
+        let sent = self.clock.as_ref().map(Clock::unshifted);
+        let response = self.connector.call(request).await.map_err(SdkError::dispatch_failure)?;
+        if let (Some(clock), Some(sent)) = (&self.clock, sent) {
+            clock.learn(sent, &response);
+        }
+        if POISONING.contains(&response.status().as_u16())
+            && let Some(connection) = connection.get()
+        {
+            connection.poison();
+        }
+        Ok(response)
     }
 
     fn request(&self, operation: &Operation, model_id: &str, body: Bytes) -> Result<HttpRequest, BoxError> {
+        if model_id.is_empty() {
+            return Err("the model has no name".into());
+        }
         let length = body.len().to_string();
         let mut request = HttpRequest::new(SdkBody::from(body));
         request.set_method("POST")?;
@@ -170,11 +197,7 @@ impl Direct {
         let headers = request.headers_mut();
         headers.insert("content-type", "application/json");
         headers.insert("content-length", length);
-        headers.insert("user-agent", USER_AGENT);
-        // Not signed: what stands between may change it.
-        if let Some(trace) = current::trace().to_xray() {
-            headers.insert(XRAY_HEADER, trace);
-        }
+        headers.insert("user-agent", self.user_agent.clone());
         Ok(request)
     }
 
@@ -242,6 +265,34 @@ async fn load(response: &mut HttpResponse) -> Result<Bytes, BoxError> {
     Ok(bytes)
 }
 
+/// What credentials, signatures and connections need of each other; `None` without credentials.
+fn components(
+    sdk: &SdkConfig,
+    url: &str,
+    time: SharedTimeSource,
+) -> Result<Option<RuntimeComponents>, BoxError> {
+    let Some(credentials) = sdk.credentials_provider() else { return Ok(None) };
+    let builder = RuntimeComponents::builder("outcrop")
+        .with_auth_scheme(SigV4AuthScheme::new())
+        .with_identity_cache(Some(identity_cache(sdk)))
+        .with_identity_resolver(SCHEME_ID, credentials)
+        .with_sleep_impl(Some(sdk.sleep_impl().unwrap_or_else(|| SharedAsyncSleep::new(TokioSleep::new()))))
+        .with_time_source(Some(time))
+        // Never asked, and there is none without them.
+        .with_auth_scheme_option_resolver(Some(StaticAuthSchemeOptionResolver::new(vec![SCHEME_ID])))
+        .with_endpoint_resolver(Some(StaticUriEndpointResolver::uri(url)))
+        .with_retry_strategy(Some(NeverRetryStrategy::new()));
+    Ok(Some(builder.build()?))
+}
+
+/// The address without what calls put behind it.
+fn base(url: &str) -> Result<String, BoxError> {
+    let mut request = HttpRequest::new(SdkBody::empty());
+    request.uri_mut().set_endpoint(url)?;
+    let whole = request.uri();
+    Ok(whole.split(['?', '#']).next().unwrap_or(whole).trim_end_matches('/').to_owned())
+}
+
 /// That of the configuration, which other clients share, or one as the SDK makes them.
 fn identity_cache(sdk: &SdkConfig) -> SharedIdentityCache {
     sdk.identity_cache().unwrap_or_else(|| IdentityCache::lazy().build())
@@ -274,6 +325,21 @@ fn escaped(segment: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn calls_go_below_the_path_of_an_address() {
+        for (url, expected) in [
+            (
+                "https://bedrock-runtime.us-east-1.amazonaws.com",
+                "https://bedrock-runtime.us-east-1.amazonaws.com",
+            ),
+            ("http://127.0.0.1:4566/below/", "http://127.0.0.1:4566/below"),
+            ("http://127.0.0.1:4566/x?y", "http://127.0.0.1:4566/x"),
+        ] {
+            assert_eq!(base(url).unwrap(), expected);
+        }
+        assert!(base("not an address").is_err());
+    }
 
     #[test]
     fn names_of_models_are_one_segment_each() {

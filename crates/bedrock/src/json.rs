@@ -2,7 +2,7 @@
 //!
 //! The SDK holds free-form JSON in a `HashMap` and writes its keys in an order that differs from call to call, which
 //! costs prompt caches; it takes media decoded, to encode them again; and it writes `0.2` as 0.20000000298. So bodies
-//! are written here, in one pass into one buffer, and the SDK addresses, signs and sends them.
+//! are written here, in one pass into one buffer, and signed and sent as they are.
 
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use aws_smithy_types::body::SdkBody;

@@ -1,7 +1,7 @@
 //! The [`ChatModel`](outcrop_ports::ChatModel) and [`ModelCatalog`](outcrop_ports::ModelCatalog) ports on Amazon
 //! Bedrock.
 //!
-//! [`BedrockModel`] speaks Converse and ConverseStream to one region through the AWS SDK; [`Catalog`] knows the
+//! [`BedrockModel`] speaks Converse and ConverseStream to one region with the AWS SDK's parts (`direct.rs`); [`Catalog`] knows the
 //! models (`catalog.toml`). This crate does not retry, fail over, cache or count: one call is one call. The
 //! translation is pure and lives in `request/`, `response.rs` and `stream.rs`. Start reading at [`BedrockModel`].
 

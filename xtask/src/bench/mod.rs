@@ -37,6 +37,9 @@ pub(crate) struct Options {
     /// Cargo profile to measure.
     #[arg(long, default_value = "release")]
     profile: String,
+    /// Measure what is built already.
+    #[arg(long)]
+    no_build: bool,
     /// Only systems whose name contains this (the emulator always runs: the others are compared with it).
     #[arg(long)]
     only: Option<String>,
@@ -82,7 +85,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         Some(Part::Observability(options)) => return observability::run(options),
         None => {}
     }
-    build(&options.profile)?;
+    if !options.no_build {
+        build(&options.profile)?;
+    }
     let tools = Tools::find_or_install(&paths::tools(), &|text| println!("{text}"))?;
     let folder = tempfile::Builder::new().prefix("outcrop-bench-").tempdir()?;
     let servers = Servers::start(&tools, folder.path())?;

@@ -53,6 +53,8 @@ pub(crate) struct Options {
 const PAUSE: Duration = Duration::from_millis(1_200);
 /// And then: another one's work is in the caches.
 const WARM_UP: Duration = Duration::from_millis(500);
+/// How often Prometheus reads, milliseconds.
+const SCRAPE_MS: u64 = 1_000;
 /// For so long latency is measured.
 const LATENCY: Duration = Duration::from_secs(3);
 
@@ -119,7 +121,7 @@ impl Look {
             command
                 .env("OUTCROP__METRICS__LISTEN", format!("127.0.0.1:{page}"))
                 .env("OUTCROP__METRICS__EMF", "stdout")
-                .env("OUTCROP__METRICS__INTERVAL_S", "5");
+                .env("OUTCROP__METRICS__INTERVAL_S", "20");
         } else {
             command.env("OUTCROP__METRICS__OTLP", "false");
         }
@@ -294,7 +296,7 @@ struct Subject {
     chat: Arc<Call>,
     /// Where its metrics are, if they are anywhere.
     page: Option<u16>,
-    _scraper: Option<Scraper>,
+    scraper: Option<Scraper>,
     rates: Vec<f64>,
     cpus_us: Vec<f64>,
     p50s_us: Vec<f64>,
@@ -333,7 +335,7 @@ impl Subject {
             process,
             chat,
             page,
-            _scraper: scraper,
+            scraper,
             rates,
             cpus_us,
             p50s_us,
@@ -370,6 +372,12 @@ impl Subject {
         Ok(())
     }
 
+    fn scrape_every(&self, millis: u64) {
+        if let Some(scraper) = &self.scraper {
+            scraper.every_ms.store(millis, Ordering::Relaxed);
+        }
+    }
+
     fn rss_mib(&self) -> f64 {
         machine::rss_mib(self.process.id())
     }
@@ -396,20 +404,24 @@ async fn scrape(port: u16) -> anyhow::Result<String> {
 struct Scraper {
     stop: Arc<AtomicBool>,
     read: Arc<AtomicU64>,
+    every_ms: Arc<AtomicU64>,
     port: u16,
 }
 
 impl Scraper {
     fn start(port: u16) -> anyhow::Result<Self> {
-        let scraper = Self { stop: Arc::default(), read: Arc::default(), port };
+        let every_ms = Arc::new(AtomicU64::new(SCRAPE_MS));
+        let scraper = Self { stop: Arc::default(), read: Arc::default(), every_ms, port };
         let (stop, read) = (Arc::clone(&scraper.stop), Arc::clone(&scraper.read));
+        let every_ms = Arc::clone(&scraper.every_ms);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::spawn(move || {
             runtime.block_on(async {
                 while !stop.load(Ordering::Relaxed) {
                     // A page that cannot be had is one that is not counted.
                     read.fetch_add(u64::from(scrape(port).await.is_ok()), Ordering::Relaxed);
-                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    let pause = Duration::from_millis(every_ms.load(Ordering::Relaxed));
+                    tokio::time::sleep(pause).await;
                 }
             });
         });

@@ -12,7 +12,7 @@ pub(crate) fn render(rows: &[Row], machine: &str, seconds: u64) -> String {
          The system under test has one core to itself (all its processes share it), the emulator and the load generator share another; loopback,\n\
          upstream latency 0, {seconds} s per figure. *chat*: a 100-token answer, not streamed, 64 connections, closed loop. *stream*: 100 deltas, 32 connections,\n\
          only whole answers count. *added*: at a fixed 100 requests/s, less the emulator's own. Outcrop checks the key, counts the request against a limit,\n\
-         translates OpenAI to Converse through the AWS SDK and back, and writes a usage record for every answer; apart, it does so on Postgres and Redis.\n\
+         translates OpenAI to Converse and back, signs the call, and writes a usage record for every answer; apart, it does so on Postgres and Redis.\n\
          CPU per answer is the figure to trust on a shared machine.\n\n"
     );
     text.push_str(

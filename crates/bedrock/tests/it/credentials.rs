@@ -8,12 +8,15 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use aws_smithy_async::time::{SharedTimeSource, StaticTimeSource};
+use aws_smithy_runtime::client::identity::IdentityCache;
+use aws_smithy_runtime_api::client::auth::AuthSchemeId;
 use aws_types::SdkConfig;
+use aws_types::origin::Origin;
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use outcrop_bedrock::{BedrockModel, BedrockOptions};
 use outcrop_ports::{ChatModel as _, ModelFailure};
 
-use crate::fake::{Sent, call, frames, ok, say, sdk};
+use crate::fake::{Reply, Sent, call, frames, ok, say, sdk};
 
 const ANSWER: &str = r#"{"output":{"message":{"role":"assistant","content":[{"text":"hi"}]}},"stopReason":"end_turn","usage":{"inputTokens":1,"outputTokens":1,"totalTokens":2},"metrics":{"latencyMs":1}}"#;
 /// What botocore 1.44.5 (`SigV4Auth`) makes of the same request.
@@ -144,4 +147,77 @@ async fn streams_carry_it_too() {
     let sent = sent.lock().unwrap()[0].clone();
     assert_eq!(header(&sent, "authorization"), Some("Bearer bedrock-key"));
     assert!(sent.uri.ends_with("/converse-stream"), "{}", sent.uri);
+}
+
+#[tokio::test]
+async fn streams_are_signed_too() {
+    let (sdk, sent) = sdk(frames(&[("messageStart", r#"{"role":"assistant"}"#)]));
+    let _events = model(&sdk).stream(call("nova-lite", say("hi"))).await;
+    let sent = sent.lock().unwrap()[0].clone();
+    let signed = header(&sent, "authorization").unwrap();
+    assert!(signed.starts_with("AWS4-HMAC-SHA256 Credential=local/"), "{signed}");
+    assert!(sent.uri.ends_with("/converse-stream"), "{}", sent.uri);
+}
+
+#[tokio::test]
+async fn whoever_prefers_a_scheme_is_left_to_the_sdk() {
+    let (sdk, sent) = sdk(ok(ANSWER));
+    let usual = model(&sdk);
+    let preferred = sdk.into_builder().auth_scheme_preference([AuthSchemeId::from("sigv4")]).build();
+    for model in [usual, model(&preferred)] {
+        model.chat(call("nova-lite", say("hi"))).await.unwrap();
+    }
+    let by_the_sdk: Vec<_> =
+        sent.lock().unwrap().iter().map(|it| header(it, "amz-sdk-invocation-id").is_some()).collect();
+    assert_eq!(by_the_sdk, [false, true]);
+}
+
+#[tokio::test]
+async fn a_role_of_another_account_is_not_given_our_own_token() {
+    let (sdk, sent) = sdk(ok(ANSWER));
+    let mut sdk = sdk.into_builder().service_config(Environment);
+    // As whoever assumes roles leaves it.
+    sdk.insert_origin("auth_scheme_preference", Origin::shared_config());
+    sdk.insert_origin("token_provider", Origin::shared_config());
+    model(&sdk.build()).chat(call("nova-lite", say("hi"))).await.unwrap();
+    let sent = sent.lock().unwrap()[0].clone();
+    let signed = header(&sent, "authorization").unwrap();
+    assert!(signed.starts_with("AWS4-HMAC-SHA256 Credential=local/"), "{signed}");
+    assert_eq!(header(&sent, "amz-sdk-invocation-id"), None);
+}
+
+#[tokio::test]
+async fn models_of_one_configuration_share_their_credentials() {
+    let (sdk, _) = sdk(ok(ANSWER));
+    let (sdk, given) = counting(sdk, None, false);
+    let mut builder = sdk.into_builder();
+    builder.set_identity_cache(Some(IdentityCache::lazy().build()));
+    let sdk = builder.build();
+    for model in [model(&sdk), model(&sdk)] {
+        model.chat(call("nova-lite", say("hi"))).await.unwrap();
+    }
+    assert_eq!(given.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_machine_whose_clock_is_wrong_signs_by_that_of_aws_from_then_on() {
+    let refused = |date| Reply {
+        status: 403,
+        headers: vec![("x-amzn-errortype", "InvalidSignatureException"), ("date", date)],
+        body: br#"{"message":"Signature expired"}"#.to_vec(),
+        ..Reply::default()
+    };
+    for (wanted, then) in [(true, "20260102T040405Z"), (false, "20260102T030405Z")] {
+        let (sdk, sent) = sdk(refused("Fri, 02 Jan 2026 04:04:05 GMT"));
+        let (sdk, _) = counting(sdk, None, false);
+        let sdk = sdk.into_builder().disable_clock_skew_correction(!wanted).build();
+        let model = model(&sdk);
+        for _ in 0..2 {
+            let error = model.chat(call("nova-lite", say("hi"))).await.unwrap_err();
+            assert_eq!(error.failure, ModelFailure::Denied);
+        }
+        let sent = sent.lock().unwrap();
+        let dates: Vec<_> = sent.iter().map(|it| header(it, "x-amz-date").unwrap()).collect();
+        assert_eq!(dates, ["20260102T030405Z", then]);
+    }
 }

@@ -1,9 +1,10 @@
-//! The adapter through the real AWS SDK: what it sends, how it reads answers, and the emulator as the far end.
+//! The adapter with the real AWS SDK: what it sends, how it reads answers, and the emulator as the far end.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod answers;
 mod batches;
 mod catalog;
+mod connections;
 mod credentials;
 mod embed;
 mod emulator;
