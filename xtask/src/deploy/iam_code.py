@@ -19,7 +19,7 @@ SDKS = {
     "aws-sdk-sts": "sts",
 }
 # Crates of AWS that call no operation of which we could not see the name: configuration, types, encodings.
-SUPPORT = {"aws-config", "aws-credential-types", "aws-types", "aws-lc-rs"}
+SUPPORT = {"aws-config", "aws-credential-types", "aws-runtime", "aws-types", "aws-lc-rs"}
 # Of aws-config: the credential chain of the environment needs no permission of the role that it finds.
 CONFIG_MODULES = {"environment", "meta", "profile", "identity"}
 
@@ -115,7 +115,18 @@ def calls_of(aws, path, services) -> set[str]:
     modules = set(re.findall(r"aws_config::([a-z_]+)::", code)) - CONFIG_MODULES - {"sts"}
     assert not modules, f"{path}: what does aws_config::{modules} call?"
     assert not re.search(r"aws_config::sts::(?!AssumeRoleProvider)", code), f"{path}: an unknown provider of STS"
-    return calls
+    return calls | signed_here(aws, path, code)
+
+
+def signed_here(aws, path, code) -> set[str]:
+    """What a file asks that signs calls of Bedrock itself, with the SDK's signer (see direct.rs of crates/bedrock)."""
+    modules = set(re.findall(r"aws_runtime::([a-z0-9_:]+)::", code))
+    assert modules <= {"auth::sigv4"}, f"{path}: what does aws_runtime::{modules} call?"
+    if not modules:
+        return set()
+    ends = re.findall(r'\boperation\("([a-z-]+)", &\w+::new\(\)\)', code)
+    assert '"{}/model/{}/{}"' in code and ends, f"{path} signs calls, of which iam_code.py does not see the paths"
+    return {"bedrock-runtime:" + aws.by_path("bedrock-runtime", "POST", f"/model/{{modelId}}/{it}") for it in ends}
 
 
 def control_plane(aws) -> dict[str, set[str]]:
