@@ -67,7 +67,8 @@ pub(crate) async fn traced<T>(
         span.set(names::REGION, region);
         if let Err(error) = &answer {
             let kind = error.code().name();
-            span.fail(kind, kind);
+            // Whoever asked may do without it.
+            span.fail_within(kind, kind);
             if let Some(id) = &error.bedrock_request_id {
                 span.set(names::AWS_REQUEST_ID, id);
             }

@@ -89,7 +89,7 @@ impl<N: Next> Recorder for Keeper<N> {
             return self.next.put(span.bytes);
         }
         // It failed, or it took long: then its trace is worth a look.
-        let tells = span.failed || span.took > self.slow;
+        let tells = span.tells || span.took > self.slow;
         let Some(mut shard) = self.shard(span.trace) else { return };
         let Verdict { kept, export, left_out } = shard.end(span.trace, span.bytes, tells);
         drop(shard);

@@ -88,6 +88,23 @@ fn a_failure_brings_the_whole_trace() {
 }
 
 #[test]
+fn a_failure_that_is_made_good_brings_nothing() {
+    let world = world(0, 10);
+    let root = world.start("root", None);
+    let mut attempt = world.start("attempt", Some(&root));
+    attempt.fail_within("throttled", "another one went well");
+    drop((attempt, root));
+    assert!(world.next.names().is_empty());
+    // Who is exported all the same says that it failed.
+    let sampled = self::world(100, 10);
+    let mut attempt = sampled.start("attempt", None);
+    attempt.fail_within("throttled", "another one went well");
+    drop(attempt);
+    let spans = sampled.next.0.lock().unwrap();
+    assert_eq!(spans[0].status.as_ref().unwrap().message, "another one went well");
+}
+
+#[test]
 fn a_slow_root_brings_the_whole_trace() {
     let world = world(0, 10);
     let now = || -> SystemTime { opentelemetry::time::now() };

@@ -1,16 +1,32 @@
 //! Which traces are exported whatever happens in them. All are recorded: what fails is not known at the beginning.
 
+use std::fmt;
+use std::hash::{BuildHasher as _, DefaultHasher, Hasher as _, RandomState};
+
 use opentelemetry::trace::TraceId;
 
-/// The parent's word where it has one; else so many of a hundred, chosen by the trace's id, so that all processes choose alike.
-#[derive(Debug, Clone)]
+/// The parent's word where it has one; else so many of a hundred, chosen by the trace's id and something that nobody outside
+/// knows: a client that names its trace cannot choose. Whoever comes next is told, so that this is decided once.
+#[derive(Clone)]
 pub(super) struct Ratio {
     percent: u64,
+    key: u64,
+}
+
+impl fmt::Debug for Ratio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ratio").field("percent", &self.percent).finish_non_exhaustive()
+    }
 }
 
 impl Ratio {
     pub(super) fn percent(percent: u8) -> Self {
-        Self { percent: u64::from(percent.min(100)) }
+        // The standard library's are keyed at random.
+        Self::keyed(percent, RandomState::new().hash_one(percent))
+    }
+
+    fn keyed(percent: u8, key: u64) -> Self {
+        Self { percent: u64::from(percent.min(100)), key }
     }
 
     /// Whether this trace is; `said` is what was decided further up, where anything was.
@@ -18,11 +34,12 @@ impl Ratio {
         said.unwrap_or_else(|| self.takes(trace))
     }
 
-    /// X-Ray's ids begin with the time and end with what is random.
     fn takes(&self, trace: TraceId) -> bool {
-        let [.., a, b, c, d] = trace.to_bytes();
-        let random = u64::from(u32::from_be_bytes([a, b, c, d]));
-        random * 100 < self.percent << u32::BITS
+        let mut hasher = DefaultHasher::new();
+        hasher.write_u64(self.key);
+        hasher.write(&trace.to_bytes());
+        let drawn = hasher.finish() >> u32::BITS;
+        drawn * 100 < self.percent << u32::BITS
     }
 }
 
@@ -31,7 +48,7 @@ mod tests {
     use super::*;
 
     fn samples(percent: u8, trace: u128, said: Option<bool>) -> bool {
-        Ratio::percent(percent).samples(TraceId::from(trace), said)
+        Ratio::keyed(percent, 7).samples(TraceId::from(trace), said)
     }
 
     #[test]
@@ -41,16 +58,27 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_decided_is_decided_by_the_traces_id() {
-        let last = u128::from(u32::MAX);
-        assert!(samples(100, last, None) && !samples(0, 0, None));
-        assert!(samples(50, last / 2, None) && !samples(50, last, None));
+    fn what_nobody_decided_is_decided_once_for_a_trace() {
+        for trace in [0, 1, 7 << 64, u128::MAX] {
+            assert!(samples(100, trace, None) && !samples(0, trace, None));
+            assert_eq!(samples(50, trace, None), samples(50, trace, None));
+        }
     }
 
     #[test]
     fn a_share_of_many_is_what_was_asked_for() {
-        let step = u128::from(u32::MAX / 10_000);
-        let taken = (0..10_000).filter(|n| Ratio::percent(25).takes(TraceId::from(n * step))).count();
-        assert!((2_490..=2_510).contains(&taken), "{taken}");
+        let ratio = Ratio::keyed(25, 7);
+        let taken = (0..10_000_u128).filter(|n| ratio.takes(TraceId::from(*n))).count();
+        assert!((2_350..=2_650).contains(&taken), "{taken}");
+    }
+
+    #[test]
+    fn nobody_outside_knows_which_traces_they_are() {
+        // One id that is always taken would be enough for a client that wants all of its own seen.
+        let taken =
+            |trace| (0..1_000).filter(|key| Ratio::keyed(1, *key).takes(TraceId::from(trace))).count();
+        for trace in [0_u128, 1, 1 << 32, 1 << 96, u128::MAX] {
+            assert!(taken(trace) < 50, "{trace:x} is taken by {} of 1,000 processes", taken(trace));
+        }
     }
 }

@@ -25,8 +25,8 @@ const SPAN: u8 = tag(2, BYTES);
 pub struct Ended<'a> {
     /// Its trace.
     pub trace: TraceId,
-    /// Whether it failed.
-    pub failed: bool,
+    /// Whether it failed in a way that its trace is worth a look for.
+    pub tells: bool,
     /// How long it took.
     pub took: Duration,
     /// All that it told.

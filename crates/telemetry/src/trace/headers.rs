@@ -142,7 +142,23 @@ pub(super) fn state_of(text: &str) -> Option<Arc<str>> {
 mod tests {
     use opentelemetry_aws::trace::xray_propagator::span_context_to_string;
 
+    use super::super::ids;
     use super::*;
+
+    #[test]
+    fn ids_of_ours_are_what_xrays_propagator_writes_and_reads() {
+        let at = std::time::UNIX_EPOCH + std::time::Duration::from_secs(0x5759_e988);
+        let span = SpanContext::new(
+            ids::new_trace(at),
+            ids::new_span(),
+            TraceFlags::SAMPLED,
+            true,
+            TraceState::NONE,
+        );
+        let header = span_context_to_string(&span).unwrap();
+        assert!(header.starts_with("Root=1-5759e988-"), "{header}");
+        assert_eq!(span_context_from_str(&header), Some(span));
+    }
 
     #[test]
     fn what_goes_to_xray_is_what_its_propagator_writes() {

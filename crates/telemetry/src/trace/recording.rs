@@ -37,6 +37,8 @@ pub(super) struct Begun {
     at: u64,
     /// Why it failed, if it did.
     pub(super) failed: Option<Cow<'static, str>>,
+    /// Whether the trace is worth a look for that.
+    pub(super) tells: bool,
 }
 
 impl Begun {
@@ -47,7 +49,7 @@ impl Begun {
         at: SystemTime,
     ) -> Self {
         let parent = parent.map(|it| (it.span_id(), it.is_remote()));
-        Self { name, kind, parent, at: nanos(at), failed: None }
+        Self { name, kind, parent, at: nanos(at), failed: None, tells: false }
     }
 }
 
@@ -142,7 +144,7 @@ impl Recording {
         let is_remote = begun.parent.is_some_and(|(_, is_remote)| is_remote);
         Ended {
             trace: of.trace_id(),
-            failed: begun.failed.is_some(),
+            tells: begun.tells,
             took: Duration::from_nanos(at.saturating_sub(begun.at)),
             bytes: SpanBytes {
                 content: &self.content,

@@ -81,7 +81,7 @@ fn told(recording: &mut Recording, it: &SpanData) -> Begun {
     }
     it.attributes.iter().for_each(|it| recording.set(it.key.as_str(), &it.value));
     if let Status::Error { description } = &it.status {
-        begun.failed = Some(description.clone());
+        (begun.failed, begun.tells) = (Some(description.clone()), true);
     }
     begun
 }
@@ -91,7 +91,7 @@ fn same(recording: &mut Recording, it: SpanData) {
     let begun = told(recording, &it);
     let ended = recording.end(&begun, &it.span_context, it.end_time);
     assert_eq!(ended.trace, it.span_context.trace_id());
-    assert_eq!(ended.failed, matches!(it.status, Status::Error { .. }));
+    assert_eq!(ended.tells, begun.tells);
     assert_eq!(ended.took, it.end_time.duration_since(it.start_time).unwrap_or_default());
     assert_eq!(decoded(&ended.bytes), v1::Span::from(it));
 }

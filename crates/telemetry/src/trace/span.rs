@@ -159,6 +159,15 @@ impl Span {
     /// It failed: `kind` is of a closed list (`error.type`), and no words of a request are in `why`. To be told
     /// once: of a second time the status is the later one, and both kinds are told.
     pub fn fail(&mut self, kind: &'static str, why: impl Into<Cow<'static, str>>) {
+        self.fail_within(kind, why);
+        if let Some(open) = &mut self.open {
+            open.begun.tells = true;
+        }
+    }
+
+    /// The same for what may be made good, or is the client's own fault: a trace that is not sampled is not exported for
+    /// this. Whoever it is a part of has the last word.
+    pub fn fail_within(&mut self, kind: &'static str, why: impl Into<Cow<'static, str>>) {
         if let Some(open) = &mut self.open {
             open.recording().set(crate::names::ERROR_TYPE, kind);
             open.begun.failed = Some(why.into());

@@ -205,7 +205,7 @@ mod spans {
         }
 
         fn end(&self, span: Ended<'_>) {
-            assert_eq!(span.failed, decoded(&span.bytes).status.unwrap().code == 2);
+            assert_eq!(span.tells, decoded(&span.bytes).status.unwrap().code == 2);
             self.ended.lock().unwrap().push(decoded(&span.bytes));
         }
     }

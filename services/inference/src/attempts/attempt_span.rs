@@ -187,7 +187,8 @@ impl Attempt {
             }
         };
         span.set(names::OUTCOME, kind);
-        span.fail(kind, kind);
+        // The next attempt may go well.
+        span.fail_within(kind, kind);
         if let Some(id) = id {
             span.set(names::AWS_REQUEST_ID, id);
         }

@@ -203,8 +203,11 @@ impl Tell for Over {
                 let reason = record.stop_reason.as_deref().or(error.map(|_| "error"));
                 call.span.set(names::GEN_AI_OUTPUT_MESSAGES, said.messages(reason));
             }
-            if let Some(code) = error {
-                call.span.fail(code.name(), code.name());
+            match error {
+                Some(code) if code.status() >= 500 => call.span.fail(code.name(), code.name()),
+                // What a client got wrong, or has had too much of.
+                Some(code) => call.span.fail_within(code.name(), code.name()),
+                None => {}
             }
             call.span.set(names::OUTCOME, record.outcome.name());
         }

@@ -73,7 +73,11 @@ impl Telling {
     /// the names.
     pub(crate) fn model(&self, model: &ModelInfo) -> Arc<str> {
         let id = &model.id;
-        self.models.name(id, Instant::now(), || if id.starts_with("arn:") { OTHER } else { id }.into())
+        if id.starts_with("arn:") {
+            // Nor has it the place of one.
+            return OTHER.into();
+        }
+        self.models.name(id, Instant::now(), || id.as_str().into())
     }
 
     /// The labels of a model in a region.

@@ -6,7 +6,11 @@ use crate::client::{Answer, ask};
 use crate::spans::Tree;
 use crate::world::{World, begun, post_with};
 
-const NONE: [(&str, &str); 2] = [("TRACES__SAMPLE_PERCENT", "0"), ("TRACES__SLOW_MS", "4000")];
+const NONE: [(&str, &str); 3] = [
+    ("TRACES__SAMPLE_PERCENT", "0"),
+    ("TRACES__SLOW_MS", "4000"),
+    ("MODELS__URL", "bedrock://us-east-1,us-west-2"),
+];
 
 #[tokio::test]
 async fn failures_and_what_is_slow_are_exported_always_together() {
@@ -27,6 +31,12 @@ async fn journey(world: &World) {
     }
     // The client's own fault is nothing to look into.
     good.push(admin.post("/v1/chat/completions", &serde_json::json!({})).await.expect(400));
+    good.push(admin.chat(&ask("[[fault: validation]]")).await.expect(400));
+    // What another attempt answered went well.
+    world.platform.emulator.fail_next("throttling", 0).await;
+    let made_good = admin.chat(&ask("[[say: ok]]")).await.expect(200);
+    assert!(made_good.header("x-outcrop-attempts").contains("throttled, "), "{made_good:#?}");
+    good.push(made_good);
     let failed = admin.chat(&ask("[[fault: internalServer]]")).await;
     assert!(failed.status >= 500, "{failed:#?}");
     let slow = admin.chat(&ask("[[latency: 4500]] [[say: ok]]")).await.expect(200);

@@ -18,8 +18,8 @@ fn error_rate() -> Alarm {
         name: "ErrorRate",
         runbook: "error-rate",
         severity: Severity::Page,
-        summary: "More than 1 % of the answers to clients are 5xx.",
-        value: "{{ $value | humanizePercentage }} of the last five minutes' answers are 5xx.",
+        summary: "More than 1 % of the answers to clients are 5xx, or broke off.",
+        value: "{{ $value | humanizePercentage }} of the last five minutes' answers are 5xx, or broke off.",
         expr: |scale| {
             let all = scale.over(names::ANSWERS.row(), 300);
             let errors = scale.over(names::SERVER_ERRORS.row(), 300).rate(BY);
@@ -51,8 +51,8 @@ fn server_errors() -> Alarm {
         name: "ServerErrors",
         runbook: "server-errors",
         severity: Severity::Ticket,
-        summary: "Clients were answered with 5xx more than ten times within a quarter of an hour.",
-        value: "{{ $value | humanize }} answers of the last fifteen minutes are 5xx.",
+        summary: "Answers to clients were 5xx or broke off more than ten times within a quarter of an hour.",
+        value: "{{ $value | humanize }} answers of the last fifteen minutes are 5xx, or broke off.",
         expr: |scale| format!("{} > 10", scale.over(names::SERVER_ERRORS.row(), 900).increase(BY)),
         for_s: 0,
         cloudwatch: CloudWatch {
@@ -138,7 +138,7 @@ fn calls(within_two_seconds: &str, all: &str) -> Vec<super::Input> {
         .into()
 }
 
-/// At the public address a stream that breaks off has begun well, and a job's call is nobody's answer: neither is in [`error_rate`].
+/// A job's call is nobody's answer, and much that goes well beside models hides those that fail: then [`error_rate`] is silent.
 fn calls_failed() -> Alarm {
     Alarm {
         name: "ModelCallsFailed",

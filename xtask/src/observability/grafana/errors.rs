@@ -38,8 +38,8 @@ fn answers() -> Vec<Panel> {
             )
             .stacked()
             .runbook("client-errors"),
-        lines("5xx, by route", "reqps", "Of every service.")
-            .each(http.only(names::HTTP_STATUS, "=~\"5..\"").rate(&[names::ROUTE]), names::ROUTE)
+        lines("5xx and what broke off, by route", "reqps", "Of every service.")
+            .each(http.only(names::ERROR_TYPE, "!=\"\"").rate(&[names::ROUTE]), names::ROUTE)
             .runbook("server-errors"),
         lines("Calls between services that failed", "reqps", "By peer and why.").draw(
             chosen(names::HTTP_CLIENT_DURATION.row())
