@@ -120,10 +120,10 @@ def calls_of(aws, path, services) -> set[str]:
 
 def signed_here(aws, path, code) -> set[str]:
     """What a file asks that signs calls of Bedrock itself, with the SDK's signer (see direct.rs of crates/bedrock)."""
-    modules = set(re.findall(r"aws_runtime::([a-z0-9_:]+)::", code))
-    assert modules <= {"auth::sigv4"}, f"{path}: what does aws_runtime::{modules} call?"
-    if not modules:
+    if "aws_runtime" not in code:
         return set()
+    modules = set(re.findall(r"aws_runtime::(?:([a-z0-9_:]+)::)?", code))
+    assert modules == {"auth::sigv4"}, f"{path}: what does aws_runtime::{modules} call?"
     ends = re.findall(r'\boperation\("([a-z-]+)", &\w+::new\(\)\)', code)
     assert '"{}/model/{}/{}"' in code and ends, f"{path} signs calls, of which iam_code.py does not see the paths"
     return {"bedrock-runtime:" + aws.by_path("bedrock-runtime", "POST", f"/model/{{modelId}}/{it}") for it in ends}

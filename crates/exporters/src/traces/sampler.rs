@@ -58,10 +58,9 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_decided_is_decided_once_for_a_trace() {
+    fn of_a_hundred_percent_each_is_taken_and_of_none_no_one() {
         for trace in [0, 1, 7 << 64, u128::MAX] {
             assert!(samples(100, trace, None) && !samples(0, trace, None));
-            assert_eq!(samples(50, trace, None), samples(50, trace, None));
         }
     }
 
@@ -75,10 +74,10 @@ mod tests {
     #[test]
     fn nobody_outside_knows_which_traces_they_are() {
         // One id that is always taken would be enough for a client that wants all of its own seen.
-        let taken =
-            |trace| (0..1_000).filter(|key| Ratio::keyed(1, *key).takes(TraceId::from(trace))).count();
         for trace in [0_u128, 1, 1 << 32, 1 << 96, u128::MAX] {
-            assert!(taken(trace) < 50, "{trace:x} is taken by {} of 1,000 processes", taken(trace));
+            let takes = |key: &u64| Ratio::keyed(50, *key).takes(TraceId::from(trace));
+            let taken = (0..1_000).filter(takes).count();
+            assert!((400..=600).contains(&taken), "{trace:x} is taken by {taken} of 1,000 processes");
         }
     }
 }
