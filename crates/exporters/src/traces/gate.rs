@@ -45,8 +45,8 @@ impl Gate {
 
     /// What had a place is dropped after all.
     pub(super) fn give_back_place(&self) {
-        self.waiting.fetch_sub(1, Ordering::AcqRel);
         self.dropped();
+        self.waiting.fetch_sub(1, Ordering::AcqRel);
     }
 
     /// Whether so many bytes more fit the first half of the room, which is all that content has: the rest is for what tells of
@@ -93,8 +93,9 @@ impl Gate {
         self.bytes.fetch_sub(bytes, Ordering::AcqRel);
         count(spans, "failed");
         names::TELEMETRY_FAILURES.add(1.0, &[KeyValue::new(names::SIGNAL, "traces")]);
-        self.waiting.fetch_sub(spans, Ordering::AcqRel);
+        // Whoever sees the place free sees the loss.
         self.lost.fetch_add(spans as u64, Ordering::Relaxed);
+        self.waiting.fetch_sub(spans, Ordering::AcqRel);
         if !self.trouble.swap(true, Ordering::AcqRel) {
             tracing::warn!(error = %error, "the collector does not take our spans: what it was sent is lost");
         }
